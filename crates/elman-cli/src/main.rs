@@ -1,0 +1,2 @@
+//! The program `elman`.
+fn main() {}

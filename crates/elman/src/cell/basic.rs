@@ -1,0 +1,139 @@
+//! The basic recurrent cell.
+
+use burn::module::{Module, Param};
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::activation::{Activation, activate};
+use crate::cell::{Cell, HiddenState, Sequence, Step, Unrolled};
+use crate::error::{Error, Result};
+use crate::fused;
+use crate::initializer::Initializer;
+use crate::random::Seed;
+use crate::unroll::composed;
+
+/// How to build a [`BasicRnnCell`].
+#[derive(Clone, Debug)]
+pub struct BasicRnnCellConfig {
+    inputs: usize,
+    units: usize,
+    activation: Activation,
+    initializer: Initializer,
+    dtype: DType,
+}
+
+impl BasicRnnCellConfig {
+    /// A tanh cell of `units` (`H`) over `inputs` (`F`) features, glorot uniform, in f32.
+    pub fn new(inputs: usize, units: usize) -> Self {
+        Self {
+            inputs,
+            units,
+            activation: Activation::default(),
+            initializer: Initializer::GlorotUniform,
+            dtype: DType::F32,
+        }
+    }
+
+    /// Another activation than tanh.
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// How the kernel is filled; the bias is zero.
+    pub fn with_initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+
+    /// The number type of parameters and states: f32 or f64.
+    pub fn with_dtype(mut self, dtype: DType) -> Self {
+        self.dtype = dtype;
+        self
+    }
+
+    /// Builds the cell.
+    pub fn init(&self, seed: Seed, device: &Device) -> BasicRnnCell {
+        let shape = [self.inputs + self.units, self.units];
+        BasicRnnCell {
+            kernel: self
+                .initializer
+                .init(shape, seed.child("kernel"), self.dtype, device),
+            bias: Initializer::Constant(0.0).init([self.units], seed, self.dtype, device),
+            activation: self.activation,
+        }
+    }
+}
+
+/// The basic recurrent cell, Elman's network.
+///
+/// ```text
+/// hidden' = activation([x, hidden] · kernel + bias)      output = hidden'
+/// ```
+///
+/// Elman (1990), "Finding Structure in Time", Cognitive Science 14(2); `tf.nn.rnn_cell.BasicRNNCell`.
+#[derive(Module, Debug)]
+pub struct BasicRnnCell {
+    /// `[F+H, H]`: the inputs' rows, then the hidden state's.
+    pub kernel: Param<Tensor<2>>,
+    /// `[H]`.
+    pub bias: Param<Tensor<1>>,
+    /// Applied to the sum.
+    #[module(skip)]
+    pub activation: Activation,
+}
+
+impl BasicRnnCell {
+    /// The step in plain Burn operations.
+    fn composed_step(&self, x: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {
+        let joined = Tensor::cat(vec![x, state.hidden], 1);
+        let sum = joined.matmul(self.kernel.val()) + self.bias.val().unsqueeze();
+        let hidden = activate(self.activation, sum);
+        Ok(Step {
+            output: hidden.clone(),
+            state: HiddenState { hidden },
+        })
+    }
+}
+
+impl Cell for BasicRnnCell {
+    type State = HiddenState;
+
+    fn input_size(&self) -> usize {
+        let [rows, units] = self.kernel.dims();
+        rows - units
+    }
+
+    fn output_size(&self) -> usize {
+        self.bias.dims()[0]
+    }
+
+    fn zero_state(&self, batch: usize) -> HiddenState {
+        let kernel = self.kernel.val();
+        HiddenState {
+            hidden: Tensor::zeros(
+                [batch, self.output_size()],
+                (&kernel.device(), kernel.dtype()),
+            ),
+        }
+    }
+
+    fn step(&self, input: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {
+        fused::step(self, input, state)
+    }
+
+    fn sequence(&self, sequence: Sequence, state: HiddenState) -> Result<Unrolled<HiddenState>> {
+        Error::ensure_axis("inputs", 'F', sequence.features(), self.input_size())?;
+        Error::ensure_axis(
+            "state.hidden",
+            'H',
+            state.hidden.dims()[1],
+            self.output_size(),
+        )?;
+        if !fused::serves(&sequence) {
+            return composed(self.output_size(), sequence, state, |input, state| {
+                self.composed_step(input, state)
+            });
+        }
+        fused::basic(self, sequence, state)
+    }
+}

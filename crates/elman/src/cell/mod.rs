@@ -1,0 +1,72 @@
+//! The contract that every recurrent cell keeps, and what goes in and comes out of it.
+//!
+//! A cell holds parameters and nothing else: state goes in and comes out as a value.
+
+mod basic;
+mod gru;
+mod lstm;
+mod sequence;
+mod state;
+
+pub use basic::{BasicRnnCell, BasicRnnCellConfig};
+pub use gru::{GruCell, GruCellConfig, ResetGate};
+pub use lstm::{
+    BasicLstmCell, BasicLstmCellConfig, LstmCell, LstmCellConfig, LstmGate, LstmSettings,
+    LstmState, Peepholes,
+};
+pub use sequence::{Layout, Lengths, Path, Sequence, Unrolled};
+pub use state::{HiddenState, State};
+
+use burn::tensor::Tensor;
+
+use crate::error::Result;
+use crate::unroll::composed;
+
+/// What one step of a cell yields.
+#[derive(Clone, Debug)]
+pub struct Step<S> {
+    /// `[B, H]` (with a projection `[B, P]`).
+    pub output: Tensor<2>,
+    /// The state after the step.
+    pub state: S,
+}
+
+/// A recurrent cell: one function of an input and a state, applied once per time step.
+///
+/// [`step`](Cell::step) is the definition; [`sequence`](Cell::sequence) is the same over all
+/// steps at once. A cell of your own implements `step` and gets `sequence` from it; see
+/// `examples/own_cell.rs`.
+pub trait Cell {
+    /// What the cell carries from step to step.
+    type State: State;
+
+    /// `F`, the number of input features.
+    fn input_size(&self) -> usize;
+
+    /// `H` (with a projection `P`), the number of output features.
+    fn output_size(&self) -> usize;
+
+    /// The all-zero state for `batch` rows, on the cell's device and in its number type
+    /// (`zero_state` of TF 1's `RNNCell`).
+    fn zero_state(&self, batch: usize) -> Self::State;
+
+    /// One time step: `input` is `[B, F]`.
+    ///
+    /// # Errors
+    ///
+    /// When a shape does not fit the cell.
+    fn step(&self, input: Tensor<2>, state: Self::State) -> Result<Step<Self::State>>;
+
+    /// All time steps of `sequence`, from `state`.
+    ///
+    /// Past a row's length outputs are zero and the state is carried through unchanged.
+    ///
+    /// # Errors
+    ///
+    /// When a shape does not fit the cell.
+    fn sequence(&self, sequence: Sequence, state: Self::State) -> Result<Unrolled<Self::State>> {
+        composed(self.output_size(), sequence, state, |input, state| {
+            self.step(input, state)
+        })
+    }
+}

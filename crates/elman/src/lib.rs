@@ -1,0 +1,14 @@
+//! Recurrent sequence models on [Burn](https://burn.dev).
+//!
+//! Shapes are spoken in one alphabet: `B` batch, `T` time, `F` features in, `H` units,
+//! `P` projection, `V` vocabulary, `G` gates.
+
+pub mod activation;
+pub mod cell;
+mod error;
+mod fused;
+pub mod initializer;
+pub mod random;
+pub mod unroll;
+
+pub use error::{Error, Result};

@@ -1,0 +1,99 @@
+//! `tf.nn.dynamic_rnn`: the whole sequence as one operation.
+
+use burn::tensor::Tensor;
+
+use crate::cell::{Cell, Layout, Lengths, Path, Sequence, State, Unrolled};
+use crate::error::{Error, Result};
+
+/// The optional arguments of a driver.
+#[derive(Clone, Debug)]
+pub struct UnrollOptions<S> {
+    pub(crate) sequence_length: Option<Lengths>,
+    pub(crate) initial_state: Option<S>,
+    pub(crate) layout: Layout,
+    pub(crate) path: Path,
+}
+
+impl<S> Default for UnrollOptions<S> {
+    /// All steps real, zero state, batch-major.
+    fn default() -> Self {
+        Self {
+            sequence_length: None,
+            initial_state: None,
+            layout: Layout::default(),
+            path: Path::default(),
+        }
+    }
+}
+
+impl<S: State> UnrollOptions<S> {
+    /// How many steps of each row are real (`[B]`).
+    pub fn with_sequence_length(mut self, lengths: Lengths) -> Self {
+        self.sequence_length = Some(lengths);
+        self
+    }
+
+    /// The state before the first step.
+    pub fn with_initial_state(mut self, state: S) -> Self {
+        self.initial_state = Some(state);
+        self
+    }
+
+    /// The order of the axes of inputs and outputs.
+    pub fn with_layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// Which implementation runs.
+    pub fn with_path(mut self, path: Path) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// The sequence over `inputs` that these options describe.
+    pub(crate) fn sequence(&self, inputs: Tensor<3>) -> Result<Sequence> {
+        let sequence = Sequence::new(inputs, self.layout).with_path(self.path);
+        match &self.sequence_length {
+            Some(lengths) => sequence.with_lengths(lengths.clone()),
+            None => Ok(sequence),
+        }
+    }
+}
+
+/// Unrolls `cell` over `inputs` of shape `[B, T, F]` (or `[T, B, F]`, as the options say).
+///
+/// Source: `tf.nn.dynamic_rnn`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use elman::cell::{BasicRnnCellConfig, Lengths};
+/// use elman::random::Seed;
+/// use elman::unroll::{UnrollOptions, dynamic_rnn};
+///
+/// let device = Device::flex();
+/// let cell = BasicRnnCellConfig::new(3, 5).init(Seed::new(42), &device);
+/// let inputs = Tensor::<3>::ones([4, 2, 3], &device);
+/// let options = UnrollOptions::default().with_sequence_length(Lengths::new([2, 1, 2, 2]));
+/// let run = dynamic_rnn(&cell, inputs, options)?;
+/// assert_eq!(run.outputs.dims(), [4, 2, 5]);
+/// assert_eq!(run.state.hidden.dims(), [4, 5]);
+/// # Ok::<(), elman::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// When a shape does not fit the cell, or a length is larger than `T`.
+pub fn dynamic_rnn<C: Cell>(
+    cell: &C,
+    inputs: Tensor<3>,
+    options: UnrollOptions<C::State>,
+) -> Result<Unrolled<C::State>> {
+    let sequence = options.sequence(inputs)?;
+    Error::ensure_axis("inputs", 'F', sequence.features(), cell.input_size())?;
+    let state = match options.initial_state {
+        Some(state) => state,
+        None => cell.zero_state(sequence.batch()),
+    };
+    cell.sequence(sequence, state)
+}

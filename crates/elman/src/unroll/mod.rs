@@ -1,0 +1,18 @@
+//! Drivers: what turns a cell into a network over time (`tf.nn.static_rnn`, `tf.nn.dynamic_rnn`,
+//! `tf.nn.bidirectional_dynamic_rnn`, `tf.nn.raw_rnn`).
+
+mod bidirectional;
+mod composed;
+mod dynamic;
+mod raw;
+mod reverse;
+mod static_;
+mod stream;
+
+pub use bidirectional::{Bidirectional, bidirectional_dynamic_rnn};
+pub(crate) use composed::composed;
+pub use dynamic::{UnrollOptions, dynamic_rnn};
+pub use raw::{LoopStart, LoopTurn, RawUnrolled, raw_rnn};
+pub use reverse::reverse_sequence;
+pub use static_::{StaticUnrolled, static_rnn};
+pub use stream::Stream;
