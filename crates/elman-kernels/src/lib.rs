@@ -1,8 +1,32 @@
 //! CPU kernels for recurrent sequences: slices in, slices out, no framework, no files.
 //!
 //! Shapes are spoken in one alphabet: `B` batch, `T` time, `F` features in, `H` units,
-//! `P` projection, `G` gates.
+//! `P` projection, `O` outputs (`P` with a projection, else `H`), `S` all of a state, `G` gates.
 
 mod activation;
+mod basic;
+mod buffer;
+mod cell;
+mod denormals;
+mod gradient;
+mod gru;
+mod isa;
+mod lstm;
+mod math;
+mod panels;
+mod product;
+mod real;
+mod run;
+mod shape;
+pub mod threads;
+mod tile;
 
 pub use activation::Activation;
+pub use basic::{Basic, BasicSpec, BasicTape, BasicWeights};
+pub use cell::{Packed, Spec, Tape};
+pub use gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
+pub use isa::Isa;
+pub use lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
+pub use real::Real;
+pub use run::{Backward, Forward, Gradients, Wanted};
+pub use shape::{Layout, Plan};

@@ -1,0 +1,367 @@
+//! The fused basic cell: a whole sequence forward and backward.
+//!
+//! ```text
+//! h' = activation([x, h] · kernel + bias)
+//! ```
+//!
+//! Elman (1990), "Finding Structure in Time"; `tf.nn.rnn_cell.BasicRNNCell`.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use crate::activation::Activation;
+use crate::buffer::{Buffer, Shared, Source};
+use crate::gradient::{WeightGradient, weight_gradients};
+use crate::isa::{Isa, Work};
+use crate::math::{activate, slope};
+use crate::panels::{Columns, Matrix};
+use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::real::{Lanes, Real};
+use crate::run::{
+    Backward, Carry, Forward, GateRows, Gradients, finish_hidden, input_rows, parts, previous_rows,
+    previous_step_rows, step_rows, step_rows_mut,
+};
+use crate::shape::Plan;
+use crate::threads;
+use crate::tile::VECTORS;
+
+/// What a basic cell computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BasicSpec {
+    /// `F`.
+    pub inputs: usize,
+    /// `H`.
+    pub units: usize,
+    /// Applied to the sum.
+    pub activation: Activation,
+}
+
+impl BasicSpec {
+    fn multiplications(&self) -> usize {
+        self.units * (self.inputs + self.units)
+    }
+}
+
+/// The parameters of a basic cell, as TF 1 stores them.
+#[derive(Clone, Copy, Debug)]
+pub struct BasicWeights<'a, T> {
+    /// `[F+H, H]`.
+    pub kernel: &'a [T],
+    /// `[H]`.
+    pub bias: &'a [T],
+}
+
+/// What a forward pass leaves for its backward pass besides its outputs: room for the gradients of
+/// the sums.
+#[derive(Debug)]
+pub struct BasicTape<T: Real> {
+    d_sums: Buffer<T>,
+}
+
+/// A basic cell whose weights are packed for this machine.
+#[derive(Debug)]
+pub struct Basic<T: Real> {
+    spec: BasicSpec,
+    isa: Isa,
+    columns: Columns,
+    input_weights: Buffer<T>,
+    hidden_weights: Buffer<T>,
+    bias: Buffer<T>,
+}
+
+impl<T: Real> Basic<T> {
+    /// Packs the weights.
+    ///
+    /// # Panics
+    ///
+    /// When a slice does not have the length that `spec` asks for.
+    pub fn pack(spec: BasicSpec, weights: &BasicWeights<'_, T>, isa: Isa) -> Self {
+        let BasicSpec { inputs, units, .. } = spec;
+        assert_eq!(weights.kernel.len(), (inputs + units) * units);
+        assert_eq!(weights.bias.len(), units);
+        let columns = Columns::plain(isa.lanes::<T>(), units);
+        let kernel = [Matrix {
+            numbers: weights.kernel,
+            columns: units,
+        }];
+        let bias = [Matrix {
+            numbers: weights.bias,
+            columns: units,
+        }];
+        Self {
+            spec,
+            isa,
+            input_weights: columns.pack(&kernel, 0..inputs),
+            hidden_weights: columns.pack(&kernel, inputs..inputs + units),
+            bias: columns.pack(&bias, 0..1),
+            columns,
+        }
+    }
+
+    /// The forward pass of inference.
+    pub fn forward(&self, run: Forward<'_, T>) {
+        let Forward {
+            plan,
+            inputs,
+            state,
+            outputs,
+            final_state,
+        } = run;
+        let spec = &self.spec;
+        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
+        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.units);
+        assert_eq!(state.len(), plan.batch() * spec.units);
+        assert_eq!(final_state.len(), state.len());
+        plan.clear_padding(outputs, spec.units);
+        let shared = Shared::new(outputs);
+        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
+        threads::each(parts, |part| {
+            self.isa.run(ForwardPart {
+                cell: self,
+                plan,
+                inputs,
+                state,
+                outputs: shared,
+                positions: plan.positions(parts, part),
+            });
+        });
+        finish_hidden(plan, outputs, state, final_state);
+    }
+
+    /// The forward pass of training.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> BasicTape<T> {
+        let d_sums = Buffer::new(run.plan.pairs() * self.columns.total());
+        self.forward(run);
+        BasicTape { d_sums }
+    }
+
+    /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
+    /// come in the order kernel, bias.
+    pub fn backward(
+        &self,
+        run: &Backward<'_, T>,
+        weights: &BasicWeights<'_, T>,
+        mut tape: BasicTape<T>,
+    ) -> Gradients<T> {
+        let BasicSpec { inputs, units, .. } = self.spec;
+        let plan = run.plan;
+        let kernel = [Matrix {
+            numbers: weights.kernel,
+            columns: units,
+        }];
+        let transposed = |rows| self.columns.pack_transposed(&kernel, rows, 0..VECTORS);
+        let to_hidden = transposed(inputs..inputs + units);
+        let to_inputs = run.wanted.inputs().then(|| transposed(0..inputs));
+        let mut d_inputs = run
+            .wanted
+            .inputs()
+            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_state = vec![T::default(); run.state.len()];
+        let d_sums = Shared::new(&mut tape.d_sums);
+        let d_inputs_shared = d_inputs.as_mut().map(|numbers| Shared::new(numbers));
+        let d_state_shared = Shared::new(&mut d_state);
+        let parts_ = parts(plan.pairs(), 2 * self.spec.multiplications(), plan.batch());
+        threads::each(parts_, |part| {
+            self.isa.run(BackwardPart {
+                cell: self,
+                run,
+                to_hidden: &to_hidden,
+                to_inputs: to_inputs.as_ref(),
+                d_sums,
+                d_inputs: d_inputs_shared,
+                d_state: d_state_shared,
+                positions: plan.positions(parts_, part),
+            });
+        });
+        let mut parameters = Vec::new();
+        if run.wanted.parameters() {
+            let one = [T::from_f64(1.0)];
+            let sums = |factors, features| {
+                WeightGradient::new(&self.columns, &tape.d_sums, 0..VECTORS, factors, features)
+            };
+            let mut wanted = [
+                sums(input_rows(plan, run.inputs, inputs), inputs),
+                sums(
+                    previous_rows(plan, run.outputs, units, (run.state, units, 0)),
+                    units,
+                ),
+                sums(vec![Source::new(&one); plan.pairs()], 1),
+            ];
+            let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
+            // SAFETY: every factor points at a whole row of what it stands for.
+            unsafe { weight_gradients(self.isa, parts, &mut wanted) };
+            let mut kernel = vec![T::default(); (inputs + units) * units];
+            let mut bias = vec![T::default(); units];
+            wanted[0].unpack(&mut [(&mut kernel, units)], 0);
+            wanted[1].unpack(&mut [(&mut kernel, units)], inputs);
+            wanted[2].unpack(&mut [(&mut bias, units)], 0);
+            parameters = vec![kernel, bias];
+        }
+        Gradients {
+            inputs: d_inputs,
+            state: d_state,
+            parameters,
+        }
+    }
+}
+
+/// The rows at some positions, through all steps.
+struct ForwardPart<'a, T: Real> {
+    cell: &'a Basic<T>,
+    plan: &'a Plan,
+    inputs: &'a [T],
+    state: &'a [T],
+    outputs: Shared<T>,
+    positions: Range<usize>,
+}
+
+impl<T: Real> Work for ForwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            plan,
+            inputs,
+            state,
+            outputs,
+            ref positions,
+        } = self;
+        let spec = &cell.spec;
+        let lanes = Lanes::<S, T>::COUNT;
+        let mut scratch = Sums::new();
+        for step in 0..plan.steps() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                break;
+            }
+            let input_rows = step_rows(plan, step, &running, (inputs, spec.inputs));
+            let hidden = (state, spec.units, 0);
+            let previous = previous_step_rows(plan, step, &running, (outputs, spec.units), hidden);
+            let factors = [
+                Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
+                Factor::dense(&previous, spec.units, &cell.hidden_weights),
+            ];
+            let product = Product {
+                columns: &cell.columns,
+                count: running.len(),
+                bias: &cell.bias,
+                factors: &factors,
+            };
+            for panel in 0..cell.columns.count() {
+                let mut first = 0;
+                while first < product.count {
+                    // SAFETY: the rows are good for as many reads as the factors say.
+                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    for row in 0..height {
+                        let sums = scratch.row(cell.columns.width(panel), row);
+                        let offset = plan.offset(step, running.start + first + row, spec.units);
+                        for (vector, slot) in cell.columns.slots(panel).iter().enumerate() {
+                            // SAFETY: within the sums and this row of the outputs.
+                            unsafe {
+                                let sum = Lanes::load(simd, sums.add(vector * lanes));
+                                activate(spec.activation, sum)
+                                    .store_first(outputs.at(offset + slot.column), slot.valid);
+                            }
+                        }
+                    }
+                    first += height;
+                }
+            }
+        }
+    }
+}
+
+/// The rows at some positions, through all steps backwards.
+struct BackwardPart<'a, T: Real> {
+    cell: &'a Basic<T>,
+    run: &'a Backward<'a, T>,
+    to_hidden: &'a (Columns, Buffer<T>),
+    to_inputs: Option<&'a (Columns, Buffer<T>)>,
+    /// `[panel][pair][lane]`, written here.
+    d_sums: Shared<T>,
+    d_inputs: Option<Shared<T>>,
+    d_state: Shared<T>,
+    positions: Range<usize>,
+}
+
+impl<T: Real> Work for BackwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            run,
+            to_hidden,
+            to_inputs,
+            d_sums,
+            d_inputs,
+            d_state,
+            ref positions,
+        } = self;
+        let spec = &cell.spec;
+        let plan = run.plan;
+        let lanes = Lanes::<S, T>::COUNT;
+        let mut carry = Carry::new(
+            plan,
+            (run.d_final_state, spec.units, 0),
+            positions,
+            spec.units,
+            lanes,
+        );
+        let zeros = Buffer::zeros(spec.units.max(spec.inputs).next_multiple_of(lanes));
+        for step in (0..plan.steps()).rev() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                continue;
+            }
+            for (row, position) in running.clone().enumerate() {
+                let pair = plan.pair(step, position);
+                let offset = plan.offset(step, position, spec.units);
+                let carried = carry.row(row);
+                for panel in 0..cell.columns.count() {
+                    let width = cell.columns.width(panel);
+                    let start = cell.columns.offset(panel, plan.pairs()) + pair * width;
+                    for (vector, slot) in cell.columns.slots(panel).iter().enumerate() {
+                        let at = offset + slot.column;
+                        // SAFETY: within this row of each buffer.
+                        unsafe {
+                            let output = run.outputs[at..].as_ptr();
+                            let output = Lanes::load_first(simd, output, slot.valid);
+                            let outer = run.d_outputs[at..].as_ptr();
+                            let outer = Lanes::load_first(simd, outer, slot.valid);
+                            let sum = outer + Lanes::load(simd, carried.add(slot.column));
+                            (sum * slope(spec.activation, output))
+                                .store(d_sums.at(start + vector * lanes));
+                        }
+                    }
+                }
+            }
+            let gates = GateRows::new(plan, step, &running, (&cell.columns, d_sums, 0));
+            let (targets, packed) = to_hidden;
+            let product = Product {
+                columns: targets,
+                count: running.len(),
+                bias: &zeros,
+                factors: &gates.factors(VECTORS, packed),
+            };
+            // SAFETY: the rows are laid out as the factors say; carried rows are padded.
+            unsafe { store_product(simd, &product, Write::Padded, &carry.rows(running.len())) };
+            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
+                let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
+                let product = Product {
+                    columns: targets,
+                    count: running.len(),
+                    bias: &zeros,
+                    factors: &gates.factors(VECTORS, packed),
+                };
+                // SAFETY: as above; every row of the inputs is `F` long.
+                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+            }
+        }
+        carry.finish(plan, positions, (d_state, spec.units, 0));
+    }
+}

@@ -1,0 +1,516 @@
+//! The GRU whose reset gate acts after the product.
+//!
+//! ```text
+//! reset  = σ([x, h] · gates_kernel[reset]  + gates_bias[reset])
+//! update = σ([x, h] · gates_kernel[update] + gates_bias[update])
+//! shown  = h · candidate_kernel[h] + recurrent_bias
+//! candidate = activation(x · candidate_kernel[x] + candidate_bias + reset ⊙ shown)
+//! h' = update ⊙ h + (1 - update) ⊙ candidate
+//! ```
+//!
+//! Cho et al. (2014), arXiv 1406.1078v1; PyTorch, cuDNN, Keras 2.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::{GruSpec, GruWeights};
+use crate::buffer::{Buffer, Shared, Source};
+use crate::gradient::{WeightGradient, weight_gradients};
+use crate::isa::{Isa, Work};
+use crate::math::{activate, sigmoid, slope};
+use crate::panels::{Columns, Matrix};
+use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::real::{Lanes, Real};
+use crate::run::{
+    Backward, Carry, Forward, GateRows, Gradients, finish_hidden, input_rows, parts, previous_rows,
+    previous_step_rows, step_rows, step_rows_mut,
+};
+use crate::shape::Plan;
+use crate::threads;
+
+/// The sums of one unit in a panel. The inputs feed the first three, the hidden state the last
+/// three: so either's share of a panel is without a gap.
+#[derive(Clone, Copy)]
+enum Slot {
+    Candidate,
+    Reset,
+    Update,
+    Shown,
+}
+
+/// How many sums a unit has.
+const SLOTS: usize = 4;
+/// Those that the inputs feed.
+const FROM_INPUT: Range<usize> = 0..3;
+/// Those that the hidden state feeds.
+const FROM_HIDDEN: Range<usize> = 1..4;
+
+/// What a forward pass leaves for its backward pass: `[panel][pair][slot][lane]`, gates and
+/// candidate after their nonlinearities, `shown` as it is.
+#[derive(Debug)]
+pub struct GruAfterTape<T: Real> {
+    slots: Buffer<T>,
+}
+
+/// A GRU with the reset gate after the product, packed for this machine.
+#[derive(Debug)]
+pub struct GruAfter<T: Real> {
+    spec: GruSpec,
+    isa: Isa,
+    /// All four sums.
+    columns: Columns,
+    from_input: Columns,
+    from_hidden: Columns,
+    input_weights: Buffer<T>,
+    hidden_weights: Buffer<T>,
+    bias: Buffer<T>,
+}
+
+/// The first column of each slot, in the matrix of which (gates, candidate, recurrent).
+fn sources(units: usize) -> [(usize, usize); SLOTS] {
+    [(1, 0), (0, 0), (0, units), (2, 0)]
+}
+
+/// The same for matrices that hidden state and inputs share (gates, candidate).
+fn kernel_sources(units: usize) -> [(usize, usize); SLOTS] {
+    [(1, 0), (0, 0), (0, units), (1, 0)]
+}
+
+impl<T: Real> GruAfter<T> {
+    /// Packs the weights.
+    ///
+    /// # Panics
+    ///
+    /// When a slice does not have the length that `spec` asks for.
+    pub fn pack(spec: GruSpec, weights: &GruWeights<'_, T>, isa: Isa) -> Self {
+        weights.check(&spec);
+        let recurrent_bias = weights
+            .recurrent_bias
+            .expect("a reset gate after the product has a recurrent bias");
+        let GruSpec { inputs, units, .. } = spec;
+        let lanes = isa.lanes::<T>();
+        let columns = Columns::gated(lanes, units, 1, &sources(units));
+        let kernel = kernel_sources(units);
+        let from_input = Columns::gated(lanes, units, 1, &kernel[FROM_INPUT]);
+        let from_hidden = Columns::gated(lanes, units, 1, &kernel[FROM_HIDDEN]);
+        let kernels = kernels(weights, units);
+        let biases = [
+            Matrix {
+                numbers: weights.gates_bias,
+                columns: 2 * units,
+            },
+            Matrix {
+                numbers: weights.candidate_bias,
+                columns: units,
+            },
+            Matrix {
+                numbers: recurrent_bias,
+                columns: units,
+            },
+        ];
+        Self {
+            spec,
+            isa,
+            input_weights: from_input.pack(&kernels, 0..inputs),
+            hidden_weights: from_hidden.pack(&kernels, inputs..inputs + units),
+            bias: columns.pack(&biases, 0..1),
+            columns,
+            from_input,
+            from_hidden,
+        }
+    }
+
+    /// The forward pass of inference.
+    pub fn forward(&self, run: Forward<'_, T>) {
+        self.walk(run, None);
+    }
+
+    /// The forward pass of training.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> GruAfterTape<T> {
+        let mut slots = Buffer::new(run.plan.pairs() * self.columns.total());
+        self.walk(run, Some(Shared::new(&mut slots)));
+        GruAfterTape { slots }
+    }
+
+    fn walk(&self, run: Forward<'_, T>, slots: Option<Shared<T>>) {
+        let Forward {
+            plan,
+            inputs,
+            state,
+            outputs,
+            final_state,
+        } = run;
+        let spec = &self.spec;
+        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
+        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.units);
+        assert_eq!(state.len(), plan.batch() * spec.units);
+        assert_eq!(final_state.len(), state.len());
+        plan.clear_padding(outputs, spec.units);
+        let shared = Shared::new(outputs);
+        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
+        threads::each(parts, |part| {
+            self.isa.run(ForwardPart {
+                cell: self,
+                plan,
+                inputs,
+                state,
+                outputs: shared,
+                slots,
+                positions: plan.positions(parts, part),
+            });
+        });
+        finish_hidden(plan, outputs, state, final_state);
+    }
+
+    /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
+    /// come in the order of [`GruWeights`].
+    pub fn backward(
+        &self,
+        run: &Backward<'_, T>,
+        weights: &GruWeights<'_, T>,
+        mut tape: GruAfterTape<T>,
+    ) -> Gradients<T> {
+        let GruSpec { inputs, units, .. } = self.spec;
+        let plan = run.plan;
+        let kernels = kernels(weights, units);
+        let all = FROM_INPUT.len();
+        let to_hidden = self
+            .from_hidden
+            .pack_transposed(&kernels, inputs..inputs + units, 0..all);
+        let to_inputs = run
+            .wanted
+            .inputs()
+            .then(|| self.from_input.pack_transposed(&kernels, 0..inputs, 0..all));
+        let mut d_inputs = run
+            .wanted
+            .inputs()
+            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_state = vec![T::default(); run.state.len()];
+        let slots = Shared::new(&mut tape.slots);
+        let d_inputs_shared = d_inputs.as_mut().map(|numbers| Shared::new(numbers));
+        let d_state_shared = Shared::new(&mut d_state);
+        let row_parts = parts(plan.pairs(), 2 * self.spec.multiplications(), plan.batch());
+        threads::each(row_parts, |part| {
+            self.isa.run(BackwardPart {
+                cell: self,
+                run,
+                to_hidden: &to_hidden,
+                to_inputs: to_inputs.as_ref(),
+                slots,
+                d_inputs: d_inputs_shared,
+                d_state: d_state_shared,
+                positions: plan.positions(row_parts, part),
+            });
+        });
+        let parameters = if run.wanted.parameters() {
+            self.parameter_gradients(run, &tape)
+        } else {
+            Vec::new()
+        };
+        Gradients {
+            inputs: d_inputs,
+            state: d_state,
+            parameters,
+        }
+    }
+
+    fn parameter_gradients(&self, run: &Backward<'_, T>, tape: &GruAfterTape<T>) -> Vec<Vec<T>> {
+        let GruSpec { inputs, units, .. } = self.spec;
+        let plan = run.plan;
+        let kernel_columns =
+            Columns::gated(self.isa.lanes::<T>(), units, 1, &kernel_sources(units));
+        let one = [T::from_f64(1.0)];
+        let sums = |columns, slots, factors, features| {
+            WeightGradient::new(columns, &tape.slots, slots, factors, features)
+        };
+        let previous = previous_rows(plan, run.outputs, units, (run.state, units, 0));
+        let mut wanted = [
+            sums(
+                &kernel_columns,
+                FROM_INPUT,
+                input_rows(plan, run.inputs, inputs),
+                inputs,
+            ),
+            sums(&kernel_columns, FROM_HIDDEN, previous, units),
+            sums(
+                &self.columns,
+                0..SLOTS,
+                vec![Source::new(&one); plan.pairs()],
+                1,
+            ),
+        ];
+        let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
+        // SAFETY: every factor points at a whole row of what it stands for.
+        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
+        let zeros = |count| vec![T::default(); count];
+        let mut gates_kernel = zeros((inputs + units) * 2 * units);
+        let mut candidate_kernel = zeros((inputs + units) * units);
+        let mut biases = [zeros(2 * units), zeros(units), zeros(units)];
+        let mut kernels = [
+            (&mut gates_kernel[..], 2 * units),
+            (&mut candidate_kernel[..], units),
+        ];
+        wanted[0].unpack(&mut kernels, 0);
+        wanted[1].unpack(&mut kernels, inputs);
+        let [gates_bias, candidate_bias, recurrent_bias] = &mut biases;
+        wanted[2].unpack(
+            &mut [
+                (gates_bias, 2 * units),
+                (candidate_bias, units),
+                (recurrent_bias, units),
+            ],
+            0,
+        );
+        let [gates_bias, candidate_bias, recurrent_bias] = biases;
+        vec![
+            gates_kernel,
+            gates_bias,
+            candidate_kernel,
+            candidate_bias,
+            recurrent_bias,
+        ]
+    }
+}
+
+/// The two kernels: gates, candidate.
+fn kernels<'a, T>(weights: &GruWeights<'a, T>, units: usize) -> [Matrix<'a, T>; 2] {
+    [
+        Matrix {
+            numbers: weights.gates_kernel,
+            columns: 2 * units,
+        },
+        Matrix {
+            numbers: weights.candidate_kernel,
+            columns: units,
+        },
+    ]
+}
+
+/// The rows at some positions, through all steps.
+struct ForwardPart<'a, T: Real> {
+    cell: &'a GruAfter<T>,
+    plan: &'a Plan,
+    inputs: &'a [T],
+    state: &'a [T],
+    outputs: Shared<T>,
+    /// The tape's; `None` in inference.
+    slots: Option<Shared<T>>,
+    positions: Range<usize>,
+}
+
+impl<T: Real> Work for ForwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            plan,
+            inputs,
+            state,
+            outputs,
+            slots,
+            ref positions,
+        } = self;
+        let GruSpec {
+            inputs: features,
+            units,
+            activation,
+        } = cell.spec;
+        let lanes = Lanes::<S, T>::COUNT;
+        let mut scratch = Sums::new();
+        for step in 0..plan.steps() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                break;
+            }
+            let input_rows = step_rows(plan, step, &running, (inputs, features));
+            let hidden = (state, units, 0);
+            let previous = previous_step_rows(plan, step, &running, (outputs, units), hidden);
+            let from_input = Product {
+                columns: &cell.from_input,
+                count: running.len(),
+                bias: &[],
+                factors: &[Factor::dense(&input_rows, features, &cell.input_weights)],
+            };
+            let from_hidden = Product {
+                columns: &cell.from_hidden,
+                count: running.len(),
+                bias: &[],
+                factors: &[Factor::dense(&previous, units, &cell.hidden_weights)],
+            };
+            for panel in 0..cell.columns.count() {
+                let unit = panel * lanes;
+                let valid = lanes.min(units - unit);
+                let width = cell.columns.width(panel);
+                let bias = &cell.bias[cell.columns.offset(panel, 1)..][..width];
+                let mut first = 0;
+                while first < running.len() {
+                    let target = scratch.row(width, 0);
+                    // SAFETY: the rows are good for as many reads as the factors say; the inputs'
+                    // sums are the first three slots of each row, the hidden state's the last
+                    // three, of which it continues two and starts one from its bias.
+                    let height = unsafe {
+                        let height = from_input.tile_between(
+                            simd,
+                            (panel, first),
+                            (bias.as_ptr(), 0),
+                            (target, width),
+                        );
+                        let shown = Slot::Shown as usize * lanes;
+                        let shown_bias = Lanes::<S, T>::load(simd, bias[shown..].as_ptr());
+                        for row in 0..height {
+                            shown_bias.store(target.add(row * width + shown));
+                        }
+                        let start = target.add(FROM_HIDDEN.start * lanes);
+                        from_hidden.tile_between(
+                            simd,
+                            (panel, first),
+                            (start.cast_const(), width),
+                            (start, width),
+                        )
+                    };
+                    for row in 0..height {
+                        let sums = scratch.row(width, row);
+                        let position = running.start + first + row;
+                        // SAFETY: each row and panel has places of its own in every buffer.
+                        unsafe {
+                            let sum = |slot: Slot| {
+                                Lanes::<S, T>::load(simd, sums.add(slot as usize * lanes))
+                            };
+                            let before = previous[first + row].add(unit);
+                            let before = Lanes::load_first(simd, before, valid);
+                            let reset = sigmoid(sum(Slot::Reset));
+                            let update = sigmoid(sum(Slot::Update));
+                            let shown = sum(Slot::Shown);
+                            let candidate = reset.mul_add(shown, sum(Slot::Candidate));
+                            let candidate = activate(activation, candidate);
+                            let one = update.constant(1.0);
+                            let after = update * before + (one - update) * candidate;
+                            if let Some(slots) = slots {
+                                let start = cell.columns.offset(panel, plan.pairs())
+                                    + plan.pair(step, position) * width;
+                                let place = |slot: Slot| slots.at(start + slot as usize * lanes);
+                                candidate.store(place(Slot::Candidate));
+                                reset.store(place(Slot::Reset));
+                                update.store(place(Slot::Update));
+                                shown.store(place(Slot::Shown));
+                            }
+                            let offset = plan.offset(step, position, units) + unit;
+                            after.store_first(outputs.at(offset), valid);
+                        }
+                    }
+                    first += height;
+                }
+            }
+        }
+    }
+}
+
+/// The rows at some positions, through all steps backwards.
+struct BackwardPart<'a, T: Real> {
+    cell: &'a GruAfter<T>,
+    run: &'a Backward<'a, T>,
+    to_hidden: &'a (Columns, Buffer<T>),
+    to_inputs: Option<&'a (Columns, Buffer<T>)>,
+    /// The tape's, turned in place into the gradients of the sums.
+    slots: Shared<T>,
+    d_inputs: Option<Shared<T>>,
+    d_state: Shared<T>,
+    positions: Range<usize>,
+}
+
+impl<T: Real> Work for BackwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            run,
+            to_hidden,
+            to_inputs,
+            slots,
+            d_inputs,
+            d_state,
+            ref positions,
+        } = self;
+        let GruSpec {
+            inputs: features,
+            units,
+            activation,
+        } = cell.spec;
+        let plan = run.plan;
+        let lanes = Lanes::<S, T>::COUNT;
+        let mut carry = Carry::new(plan, (run.d_final_state, units, 0), positions, units, lanes);
+        let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
+        for step in (0..plan.steps()).rev() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                continue;
+            }
+            for (row, position) in running.clone().enumerate() {
+                let pair = plan.pair(step, position);
+                let offset = plan.offset(step, position, units);
+                let before = match step.checked_sub(1) {
+                    None => run.state[plan.row(position) * units..].as_ptr(),
+                    Some(before) => run.outputs[plan.offset(before, position, units)..].as_ptr(),
+                };
+                for panel in 0..cell.columns.count() {
+                    let unit = panel * lanes;
+                    let valid = lanes.min(units - unit);
+                    let width = cell.columns.width(panel);
+                    let start = cell.columns.offset(panel, plan.pairs()) + pair * width;
+                    // SAFETY: within this row of each buffer.
+                    unsafe {
+                        let place = |slot: Slot| slots.at(start + slot as usize * lanes);
+                        let candidate = Lanes::<S, T>::load(simd, place(Slot::Candidate));
+                        let reset = Lanes::load(simd, place(Slot::Reset));
+                        let update = Lanes::load(simd, place(Slot::Update));
+                        let shown = Lanes::load(simd, place(Slot::Shown));
+                        let before = Lanes::load_first(simd, before.add(unit), valid);
+                        let carried = carry.row(row).add(unit);
+                        let outer = run.d_outputs[offset + unit..].as_ptr();
+                        let d_hidden =
+                            Lanes::load_first(simd, outer, valid) + Lanes::load(simd, carried);
+                        let one = update.constant(1.0);
+                        let d_candidate = d_hidden * (one - update) * slope(activation, candidate);
+                        let d_update = d_hidden * (before - candidate) * update * (one - update);
+                        let d_reset = d_candidate * shown * reset * (one - reset);
+                        d_candidate.store(place(Slot::Candidate));
+                        d_reset.store(place(Slot::Reset));
+                        d_update.store(place(Slot::Update));
+                        (d_candidate * reset).store(place(Slot::Shown));
+                        (d_hidden * update).store(carried);
+                    }
+                }
+            }
+            let first = FROM_HIDDEN.start;
+            let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
+            let (targets, packed) = to_hidden;
+            let product = Product {
+                columns: targets,
+                count: running.len(),
+                bias: &zeros,
+                factors: &gates.factors(FROM_HIDDEN.len(), packed),
+            };
+            // SAFETY: the rows are laid out as the factors say; carried rows are padded.
+            unsafe { store_product(simd, &product, Write::AddPadded, &carry.rows(running.len())) };
+            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
+                let first = FROM_INPUT.start;
+                let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
+                let rows = step_rows_mut(plan, step, &running, (d_inputs, features));
+                let product = Product {
+                    columns: targets,
+                    count: running.len(),
+                    bias: &zeros,
+                    factors: &gates.factors(FROM_INPUT.len(), packed),
+                };
+                // SAFETY: as above; every row of the inputs is `F` long.
+                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+            }
+        }
+        carry.finish(plan, positions, (d_state, units, 0));
+    }
+}

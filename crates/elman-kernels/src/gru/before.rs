@@ -1,0 +1,638 @@
+//! The GRU whose reset gate acts before the product: TF 1's.
+//!
+//! ```text
+//! [reset, update] = σ([x, h] · gates_kernel + gates_bias)
+//! candidate = activation([x, reset ⊙ h] · candidate_kernel + candidate_bias)
+//! h' = update ⊙ h + (1 - update) ⊙ candidate
+//! ```
+//!
+//! Cho et al. (2014), arXiv 1406.1078v3; `tf.nn.rnn_cell.GRUCell`.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::{GruSpec, GruWeights};
+use crate::buffer::{Buffer, Shared, Source};
+use crate::gradient::{WeightGradient, weight_gradients};
+use crate::isa::{Isa, Work};
+use crate::math::{activate, sigmoid, slope};
+use crate::panels::{Columns, Matrix};
+use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::real::{Lanes, Real};
+use crate::run::{
+    Backward, Carry, Forward, GateRows, Gradients, finish_hidden, input_rows, parts, previous_rows,
+    previous_step_rows, step_rows, step_rows_mut,
+};
+use crate::shape::Plan;
+use crate::threads;
+use crate::tile::VECTORS;
+
+/// The gates of a unit, in the order in which TF 1 stores them.
+#[derive(Clone, Copy)]
+enum Gate {
+    Reset,
+    Update,
+}
+
+/// How many gates there are.
+const GATES: usize = 2;
+/// How many vectors of units share a panel of gates.
+const UNIT_VECTORS: usize = VECTORS / GATES;
+
+/// What a forward pass leaves for its backward pass.
+#[derive(Debug)]
+pub struct GruBeforeTape<T: Real> {
+    /// `[panel][pair][gate][vector][lane]`, after the sigmoid.
+    gates: Buffer<T>,
+    /// `[panel][pair][vector][lane]`, after the activation.
+    candidates: Buffer<T>,
+    /// `[pairs][padded H]`: `reset ⊙ h`.
+    kept: Buffer<T>,
+}
+
+/// A GRU with the reset gate before the product, packed for this machine.
+#[derive(Debug)]
+pub struct GruBefore<T: Real> {
+    spec: GruSpec,
+    isa: Isa,
+    lanes: usize,
+    gates: Layer<T>,
+    candidate: Layer<T>,
+}
+
+/// One of the two products.
+#[derive(Debug)]
+struct Layer<T: Real> {
+    columns: Columns,
+    input_weights: Buffer<T>,
+    hidden_weights: Buffer<T>,
+    bias: Buffer<T>,
+}
+
+impl<T: Real> Layer<T> {
+    fn pack(columns: Columns, kernel: Matrix<'_, T>, bias: &[T], spec: &GruSpec) -> Self {
+        let GruSpec { inputs, units, .. } = *spec;
+        let bias = [Matrix {
+            numbers: bias,
+            columns: kernel.columns,
+        }];
+        Self {
+            input_weights: columns.pack(&[kernel], 0..inputs),
+            hidden_weights: columns.pack(&[kernel], inputs..inputs + units),
+            bias: columns.pack(&bias, 0..1),
+            columns,
+        }
+    }
+}
+
+/// Where a panel of gates keeps a vector of units: the panel, and the vector of each gate in it.
+#[inline(always)]
+fn place(columns: &Columns, vector: usize) -> (usize, [usize; GATES]) {
+    let panel = vector / UNIT_VECTORS;
+    let within = vector % UNIT_VECTORS;
+    let units = columns.vectors(panel) / GATES;
+    (panel, [within, units + within])
+}
+
+impl<T: Real> GruBefore<T> {
+    /// Packs the weights.
+    ///
+    /// # Panics
+    ///
+    /// When a slice does not have the length that `spec` asks for.
+    pub fn pack(spec: GruSpec, weights: &GruWeights<'_, T>, isa: Isa) -> Self {
+        weights.check(&spec);
+        let units = spec.units;
+        let lanes = isa.lanes::<T>();
+        let (gates, candidate) = kernels(weights, units);
+        let gate_columns = Columns::gated(lanes, units, UNIT_VECTORS, &[(0, 0), (0, units)]);
+        let candidate_columns = Columns::plain(lanes, units);
+        Self {
+            gates: Layer::pack(gate_columns, gates, weights.gates_bias, &spec),
+            candidate: Layer::pack(candidate_columns, candidate, weights.candidate_bias, &spec),
+            spec,
+            isa,
+            lanes,
+        }
+    }
+
+    fn padded(&self) -> usize {
+        self.spec.units.next_multiple_of(self.lanes)
+    }
+
+    /// The forward pass of inference.
+    pub fn forward(&self, run: Forward<'_, T>) {
+        let mut kept = Buffer::new(run.plan.batch() * self.padded());
+        let memory = Memory {
+            kept: Shared::new(&mut kept),
+            tape: None,
+        };
+        self.walk(run, memory);
+    }
+
+    /// The forward pass of training.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> GruBeforeTape<T> {
+        let pairs = run.plan.pairs();
+        let mut tape = GruBeforeTape {
+            gates: Buffer::new(pairs * self.gates.columns.total()),
+            candidates: Buffer::new(pairs * self.candidate.columns.total()),
+            kept: Buffer::new(pairs * self.padded()),
+        };
+        let memory = Memory {
+            kept: Shared::new(&mut tape.kept),
+            tape: Some((
+                Shared::new(&mut tape.gates),
+                Shared::new(&mut tape.candidates),
+            )),
+        };
+        self.walk(run, memory);
+        tape
+    }
+
+    fn walk(&self, run: Forward<'_, T>, memory: Memory<T>) {
+        let Forward {
+            plan,
+            inputs,
+            state,
+            outputs,
+            final_state,
+        } = run;
+        let spec = &self.spec;
+        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
+        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.units);
+        assert_eq!(state.len(), plan.batch() * spec.units);
+        assert_eq!(final_state.len(), state.len());
+        plan.clear_padding(outputs, spec.units);
+        let shared = Shared::new(outputs);
+        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
+        threads::each(parts, |part| {
+            self.isa.run(ForwardPart {
+                cell: self,
+                plan,
+                inputs,
+                state,
+                outputs: shared,
+                memory,
+                positions: plan.positions(parts, part),
+            });
+        });
+        finish_hidden(plan, outputs, state, final_state);
+    }
+
+    /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
+    /// come in the order of [`GruWeights`].
+    pub fn backward(
+        &self,
+        run: &Backward<'_, T>,
+        weights: &GruWeights<'_, T>,
+        mut tape: GruBeforeTape<T>,
+    ) -> Gradients<T> {
+        let GruSpec { inputs, units, .. } = self.spec;
+        let plan = run.plan;
+        let (gates, candidate) = kernels(weights, units);
+        let transposed = |rows: Range<usize>| Transposed {
+            gates: self
+                .gates
+                .columns
+                .pack_transposed(&[gates], rows.clone(), 0..VECTORS),
+            candidate: self
+                .candidate
+                .columns
+                .pack_transposed(&[candidate], rows, 0..VECTORS),
+        };
+        let to_hidden = transposed(inputs..inputs + units);
+        let to_inputs = run.wanted.inputs().then(|| transposed(0..inputs));
+        let mut d_inputs = run
+            .wanted
+            .inputs()
+            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_state = vec![T::default(); run.state.len()];
+        let memory = BackwardMemory {
+            gates: Shared::new(&mut tape.gates),
+            candidates: Shared::new(&mut tape.candidates),
+            d_inputs: d_inputs.as_mut().map(|numbers| Shared::new(numbers)),
+            d_state: Shared::new(&mut d_state),
+        };
+        let row_parts = parts(plan.pairs(), 2 * self.spec.multiplications(), plan.batch());
+        threads::each(row_parts, |part| {
+            self.isa.run(BackwardPart {
+                cell: self,
+                run,
+                to_hidden: &to_hidden,
+                to_inputs: to_inputs.as_ref(),
+                memory,
+                positions: plan.positions(row_parts, part),
+            });
+        });
+        let parameters = if run.wanted.parameters() {
+            self.parameter_gradients(run, &tape)
+        } else {
+            Vec::new()
+        };
+        Gradients {
+            inputs: d_inputs,
+            state: d_state,
+            parameters,
+        }
+    }
+
+    fn parameter_gradients(&self, run: &Backward<'_, T>, tape: &GruBeforeTape<T>) -> Vec<Vec<T>> {
+        let GruSpec { inputs, units, .. } = self.spec;
+        let plan = run.plan;
+        let one = [T::from_f64(1.0)];
+        let ones = || vec![Source::new(&one); plan.pairs()];
+        let gates = |factors, features| {
+            WeightGradient::new(
+                &self.gates.columns,
+                &tape.gates,
+                0..VECTORS,
+                factors,
+                features,
+            )
+        };
+        let candidates = |factors, features| {
+            WeightGradient::new(
+                &self.candidate.columns,
+                &tape.candidates,
+                0..VECTORS,
+                factors,
+                features,
+            )
+        };
+        let input_rows = input_rows(plan, run.inputs, inputs);
+        let previous = previous_rows(plan, run.outputs, units, (run.state, units, 0));
+        let kept = tape.kept.chunks_exact(self.padded()).map(Source::new);
+        let mut wanted = [
+            gates(input_rows.clone(), inputs),
+            gates(previous, units),
+            gates(ones(), 1),
+            candidates(input_rows, inputs),
+            candidates(kept.collect(), units),
+            candidates(ones(), 1),
+        ];
+        let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
+        // SAFETY: every factor points at a whole row of what it stands for.
+        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
+        let zeros = |count| vec![T::default(); count];
+        let mut parameters = vec![
+            zeros((inputs + units) * 2 * units),
+            zeros(2 * units),
+            zeros((inputs + units) * units),
+            zeros(units),
+        ];
+        for (index, parameter, columns, first_row) in [
+            (0, 0, 2 * units, 0),
+            (1, 0, 2 * units, inputs),
+            (2, 1, 2 * units, 0),
+            (3, 2, units, 0),
+            (4, 2, units, inputs),
+            (5, 3, units, 0),
+        ] {
+            wanted[index].unpack(&mut [(&mut parameters[parameter], columns)], first_row);
+        }
+        parameters
+    }
+}
+
+/// The two kernels: gates, candidate.
+fn kernels<'a, T>(weights: &GruWeights<'a, T>, units: usize) -> (Matrix<'a, T>, Matrix<'a, T>) {
+    let gates = Matrix {
+        numbers: weights.gates_kernel,
+        columns: 2 * units,
+    };
+    let candidate = Matrix {
+        numbers: weights.candidate_kernel,
+        columns: units,
+    };
+    (gates, candidate)
+}
+
+/// Where a forward pass keeps what outlives a product.
+#[derive(Clone, Copy)]
+struct Memory<T> {
+    /// `reset ⊙ h`: in training as in the tape, else one row per position.
+    kept: Shared<T>,
+    /// Gates and candidates, in training.
+    tape: Option<(Shared<T>, Shared<T>)>,
+}
+
+/// The rows at some positions, through all steps.
+struct ForwardPart<'a, T: Real> {
+    cell: &'a GruBefore<T>,
+    plan: &'a Plan,
+    inputs: &'a [T],
+    state: &'a [T],
+    outputs: Shared<T>,
+    memory: Memory<T>,
+    positions: Range<usize>,
+}
+
+impl<T: Real> Work for ForwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            plan,
+            inputs,
+            state,
+            outputs,
+            memory,
+            ref positions,
+        } = self;
+        let GruSpec {
+            inputs: features,
+            units,
+            activation,
+        } = cell.spec;
+        let lanes = Lanes::<S, T>::COUNT;
+        let padded = cell.padded();
+        let mut scratch = Sums::new();
+        let mut updates = Buffer::zeros(positions.len() * padded);
+        let updates = Shared::new(&mut updates);
+        for step in 0..plan.steps() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                break;
+            }
+            let input_rows = step_rows(plan, step, &running, (inputs, features));
+            let hidden = (state, units, 0);
+            let previous = previous_step_rows(plan, step, &running, (outputs, units), hidden);
+            let kept_rows: Vec<*mut T> = running
+                .clone()
+                .map(|position| match memory.tape {
+                    Some(_) => plan.pair(step, position) * padded,
+                    None => position * padded,
+                })
+                // SAFETY: within the kept rows.
+                .map(|offset| unsafe { memory.kept.at(offset) })
+                .collect();
+            // 1. Both gates, and what the reset gate keeps of the hidden state.
+            let columns = &cell.gates.columns;
+            let product = Product {
+                columns,
+                count: running.len(),
+                bias: &cell.gates.bias,
+                factors: &[
+                    Factor::dense(&input_rows, features, &cell.gates.input_weights),
+                    Factor::dense(&previous, units, &cell.gates.hidden_weights),
+                ],
+            };
+            for panel in 0..columns.count() {
+                let width = columns.width(panel);
+                let unit_vectors = columns.vectors(panel) / GATES;
+                let mut first = 0;
+                while first < running.len() {
+                    // SAFETY: the rows are good for as many reads as the factors say.
+                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    for row in 0..height {
+                        let sums = scratch.row(width, row);
+                        let position = running.start + first + row;
+                        for vector in 0..unit_vectors {
+                            let slot = columns.slots(panel)[vector];
+                            let unit = slot.column;
+                            let gate_offset =
+                                |gate: Gate| (gate as usize * unit_vectors + vector) * lanes;
+                            // SAFETY: each row and vector has places of its own in every buffer.
+                            unsafe {
+                                let sum =
+                                    |gate| Lanes::<S, T>::load(simd, sums.add(gate_offset(gate)));
+                                let reset = sigmoid(sum(Gate::Reset));
+                                let update = sigmoid(sum(Gate::Update));
+                                let before = previous[first + row].add(unit);
+                                let before = Lanes::load_first(simd, before, slot.valid);
+                                (reset * before).store(kept_rows[first + row].add(unit));
+                                let at = (position - positions.start) * padded + unit;
+                                update.store(updates.at(at));
+                                if let Some((gates, _)) = memory.tape {
+                                    let start = columns.offset(panel, plan.pairs())
+                                        + plan.pair(step, position) * width;
+                                    reset.store(gates.at(start + gate_offset(Gate::Reset)));
+                                    update.store(gates.at(start + gate_offset(Gate::Update)));
+                                }
+                            }
+                        }
+                    }
+                    first += height;
+                }
+            }
+            // 2. The candidate, and the new hidden state.
+            let kept: Vec<*const T> = kept_rows.iter().map(|row| row.cast_const()).collect();
+            let columns = &cell.candidate.columns;
+            let product = Product {
+                columns,
+                count: running.len(),
+                bias: &cell.candidate.bias,
+                factors: &[
+                    Factor::dense(&input_rows, features, &cell.candidate.input_weights),
+                    Factor::dense(&kept, units, &cell.candidate.hidden_weights),
+                ],
+            };
+            for panel in 0..columns.count() {
+                let width = columns.width(panel);
+                let mut first = 0;
+                while first < running.len() {
+                    // SAFETY: as above.
+                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    for row in 0..height {
+                        let sums = scratch.row(width, row);
+                        let position = running.start + first + row;
+                        for (vector, slot) in columns.slots(panel).iter().enumerate() {
+                            let unit = slot.column;
+                            // SAFETY: as above.
+                            unsafe {
+                                let sum = Lanes::<S, T>::load(simd, sums.add(vector * lanes));
+                                let candidate = activate(activation, sum);
+                                let at = (position - positions.start) * padded + unit;
+                                let update = Lanes::load(simd, updates.at(at));
+                                let before = previous[first + row].add(unit);
+                                let before = Lanes::load_first(simd, before, slot.valid);
+                                let one = update.constant(1.0);
+                                let after = update * before + (one - update) * candidate;
+                                if let Some((_, candidates)) = memory.tape {
+                                    let start = columns.offset(panel, plan.pairs())
+                                        + plan.pair(step, position) * width;
+                                    candidate.store(candidates.at(start + vector * lanes));
+                                }
+                                let offset = plan.offset(step, position, units) + unit;
+                                after.store_first(outputs.at(offset), slot.valid);
+                            }
+                        }
+                    }
+                    first += height;
+                }
+            }
+        }
+    }
+}
+
+/// Both kernels' rows, packed for products with gradients of the sums.
+struct Transposed<T: Real> {
+    gates: (Columns, Buffer<T>),
+    candidate: (Columns, Buffer<T>),
+}
+
+/// What the threads of a backward pass write.
+#[derive(Clone, Copy)]
+struct BackwardMemory<T> {
+    /// The tape's, turned in place into the gradients of their sums.
+    gates: Shared<T>,
+    /// As above.
+    candidates: Shared<T>,
+    d_inputs: Option<Shared<T>>,
+    d_state: Shared<T>,
+}
+
+/// The rows at some positions, through all steps backwards.
+struct BackwardPart<'a, T: Real> {
+    cell: &'a GruBefore<T>,
+    run: &'a Backward<'a, T>,
+    to_hidden: &'a Transposed<T>,
+    to_inputs: Option<&'a Transposed<T>>,
+    memory: BackwardMemory<T>,
+    positions: Range<usize>,
+}
+
+impl<T: Real> Work for BackwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            run,
+            to_hidden,
+            to_inputs,
+            memory,
+            ref positions,
+        } = self;
+        let GruSpec {
+            inputs: features,
+            units,
+            activation,
+        } = cell.spec;
+        let plan = run.plan;
+        let pairs = plan.pairs();
+        let lanes = Lanes::<S, T>::COUNT;
+        let padded = cell.padded();
+        let gates = &cell.gates.columns;
+        let candidates = &cell.candidate.columns;
+        let mut carry = Carry::new(plan, (run.d_final_state, units, 0), positions, units, lanes);
+        let mut d_kept = Buffer::zeros(positions.len() * padded);
+        let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
+        for step in (0..plan.steps()).rev() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                continue;
+            }
+            let before: Vec<*const T> = running
+                .clone()
+                .map(|position| match step.checked_sub(1) {
+                    None => run.state[plan.row(position) * units..].as_ptr(),
+                    Some(before) => run.outputs[plan.offset(before, position, units)..].as_ptr(),
+                })
+                .collect();
+            // 1. To the candidate's and the update gate's sums.
+            for (row, position) in running.clone().enumerate() {
+                let pair = plan.pair(step, position);
+                let offset = plan.offset(step, position, units);
+                for panel in 0..candidates.count() {
+                    let start = candidates.offset(panel, pairs) + pair * candidates.width(panel);
+                    for (vector, slot) in candidates.slots(panel).iter().enumerate() {
+                        let unit = slot.column;
+                        let (gate_panel, vectors) = place(gates, unit / lanes);
+                        let gate_start =
+                            gates.offset(gate_panel, pairs) + pair * gates.width(gate_panel);
+                        // SAFETY: within this row of each buffer.
+                        unsafe {
+                            let update = gate_start + vectors[Gate::Update as usize] * lanes;
+                            let update_place = memory.gates.at(update);
+                            let update = Lanes::<S, T>::load(simd, update_place);
+                            let candidate_place = memory.candidates.at(start + vector * lanes);
+                            let candidate = Lanes::load(simd, candidate_place);
+                            let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
+                            let carried = carry.row(row).add(unit);
+                            let outer = run.d_outputs[offset + unit..].as_ptr();
+                            let d_hidden = Lanes::load_first(simd, outer, slot.valid)
+                                + Lanes::load(simd, carried);
+                            let one = update.constant(1.0);
+                            (d_hidden * (one - update) * slope(activation, candidate))
+                                .store(candidate_place);
+                            (d_hidden * (before - candidate) * update * (one - update))
+                                .store(update_place);
+                            (d_hidden * update).store(carried);
+                        }
+                    }
+                }
+            }
+            // 2. Through the candidate's product to what the reset gate kept.
+            let candidate_rows =
+                GateRows::new(plan, step, &running, (candidates, memory.candidates, 0));
+            let (targets, packed) = &to_hidden.candidate;
+            let product = Product {
+                columns: targets,
+                count: running.len(),
+                bias: &zeros,
+                factors: &candidate_rows.factors(VECTORS, packed),
+            };
+            let rows: Vec<*mut T> = d_kept
+                .chunks_exact_mut(padded)
+                .take(running.len())
+                .map(<[T]>::as_mut_ptr)
+                .collect();
+            // SAFETY: the rows are laid out as the factors say; the targets are padded.
+            unsafe { store_product(simd, &product, Write::Padded, &rows) };
+            // 3. To the reset gate's sum, and to the hidden state that it kept.
+            for (row, position) in running.clone().enumerate() {
+                let pair = plan.pair(step, position);
+                for panel in 0..gates.count() {
+                    let start = gates.offset(panel, pairs) + pair * gates.width(panel);
+                    for vector in 0..gates.vectors(panel) / GATES {
+                        let slot = gates.slots(panel)[vector];
+                        let unit = slot.column;
+                        // SAFETY: within this row of each buffer.
+                        unsafe {
+                            let reset_place = memory.gates.at(start + vector * lanes);
+                            let reset = Lanes::<S, T>::load(simd, reset_place);
+                            let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
+                            let d_kept = Lanes::load(simd, rows[row].add(unit));
+                            let carried = carry.row(row).add(unit);
+                            let one = reset.constant(1.0);
+                            (d_kept * before * reset * (one - reset)).store(reset_place);
+                            (d_kept.mul_add(reset, Lanes::load(simd, carried))).store(carried);
+                        }
+                    }
+                }
+            }
+            // 4. Through the gates' product to the hidden state, and through both to the inputs.
+            let gate_rows = GateRows::new(plan, step, &running, (gates, memory.gates, 0));
+            let (targets, packed) = &to_hidden.gates;
+            let product = Product {
+                columns: targets,
+                count: running.len(),
+                bias: &zeros,
+                factors: &gate_rows.factors(VECTORS, packed),
+            };
+            // SAFETY: as above; carried rows are padded.
+            unsafe { store_product(simd, &product, Write::AddPadded, &carry.rows(running.len())) };
+            if let (Some(to_inputs), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
+                let (targets, gates_packed) = &to_inputs.gates;
+                let [whole, rest] = gate_rows.factors(VECTORS, gates_packed);
+                let [candidate_whole, candidate_rest] =
+                    candidate_rows.factors(VECTORS, &to_inputs.candidate.1);
+                let rows = step_rows_mut(plan, step, &running, (d_inputs, features));
+                let product = Product {
+                    columns: targets,
+                    count: running.len(),
+                    bias: &zeros,
+                    factors: &[whole, rest, candidate_whole, candidate_rest],
+                };
+                // SAFETY: as above; every row of the inputs is `F` long.
+                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+            }
+        }
+        carry.finish(plan, positions, (memory.d_state, units, 0));
+    }
+}

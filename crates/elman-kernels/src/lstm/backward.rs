@@ -1,0 +1,271 @@
+//! The LSTM's loop over time, backwards.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::{GATES, Gate, Lstm, LstmTape};
+use crate::buffer::{Buffer, Shared, Source};
+use crate::isa::Work;
+use crate::math::{activate, slope};
+use crate::panels::Columns;
+use crate::product::{Product, Write, store_product};
+use crate::real::{Lanes, Real};
+use crate::run::{Backward, Carry, GateRows, step_rows_mut};
+use crate::shape::Plan;
+use crate::tile::VECTORS;
+
+/// What the threads of a backward pass read and write.
+#[derive(Clone, Copy)]
+pub(super) struct BackwardMemory<T> {
+    /// The tape's gates, turned in place into the gradients of their sums.
+    pub(super) gates: Shared<T>,
+    /// The tape's cells.
+    pub(super) cells: Source<T>,
+    /// `[panel][pair][lane]`: the gradient of `m · projection`.
+    pub(super) d_projected: Option<Shared<T>>,
+    pub(super) d_inputs: Option<Shared<T>>,
+    pub(super) d_state: Shared<T>,
+}
+
+/// The rows at some positions, through all steps backwards.
+pub(super) struct BackwardPart<'a, T: Real> {
+    pub(super) cell: &'a Lstm<T>,
+    pub(super) run: &'a Backward<'a, T>,
+    pub(super) to_hidden: &'a (Columns, Buffer<T>),
+    pub(super) to_inputs: Option<&'a (Columns, Buffer<T>)>,
+    pub(super) from_projection: Option<&'a (Columns, Buffer<T>)>,
+    pub(super) projected: &'a Columns,
+    pub(super) memory: BackwardMemory<T>,
+    pub(super) positions: Range<usize>,
+}
+
+impl<T: Real> Work for BackwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            run,
+            to_hidden,
+            to_inputs,
+            from_projection,
+            projected,
+            memory,
+            ref positions,
+        } = self;
+        let spec = &cell.spec;
+        let plan = run.plan;
+        let pairs = plan.pairs();
+        let lanes = Lanes::<S, T>::COUNT;
+        let (units, padded, output_size) = (spec.units, cell.padded(), spec.outputs());
+        let zero = Lanes::<S, T>::splat(simd, T::default());
+        let cell_clip = spec.cell_clip.map(T::from_f64);
+        let proj_clip = spec.proj_clip.map(T::from_f64);
+        let width = spec.state();
+        let (d_cell, d_hidden) = (
+            (run.d_final_state, width, 0),
+            (run.d_final_state, width, units),
+        );
+        let mut d_cell = Carry::new(plan, d_cell, positions, units, lanes);
+        let mut d_hidden = Carry::new(plan, d_hidden, positions, output_size, lanes);
+        let mut d_memory = Buffer::zeros(positions.len() * padded);
+        let d_memory_rows = Shared::new(&mut d_memory);
+        let widest = [Some(to_hidden), to_inputs, from_projection];
+        let widest = widest
+            .iter()
+            .flatten()
+            .map(|(columns, _)| columns.total())
+            .max();
+        let zeros = Buffer::zeros(widest.unwrap_or(0));
+        for step in (0..plan.steps()).rev() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                continue;
+            }
+            // 1. The gradient of m, from the outputs and from the step after.
+            for (row, position) in running.clone().enumerate() {
+                let offset = plan.offset(step, position, output_size);
+                for unit in (0..output_size).step_by(lanes) {
+                    let valid = lanes.min(output_size - unit);
+                    // SAFETY: within this row of each buffer.
+                    unsafe {
+                        let carried = d_hidden.row(row).add(unit);
+                        let outer = run.d_outputs[offset + unit..].as_ptr();
+                        let mut sum =
+                            Lanes::load_first(simd, outer, valid) + Lanes::load(simd, carried);
+                        let Some(d_projected) = memory.d_projected else {
+                            sum.store(d_memory_rows.at(row * padded + unit));
+                            continue;
+                        };
+                        if let Some(clip) = proj_clip {
+                            let output = run.outputs[offset + unit..].as_ptr();
+                            let output = Lanes::load_first(simd, output, valid);
+                            sum = output.abs().if_less(output.fill(clip), sum, zero);
+                        }
+                        let vector = unit / lanes;
+                        let panel = vector / VECTORS;
+                        let start = projected.offset(panel, pairs)
+                            + plan.pair(step, position) * projected.width(panel)
+                            + vector % VECTORS * lanes;
+                        sum.store(d_projected.at(start));
+                    }
+                }
+            }
+            if let (Some((targets, weights)), Some(d_projected)) =
+                (from_projection, memory.d_projected)
+            {
+                let rows = GateRows::new(plan, step, &running, (projected, d_projected, 0));
+                let product = Product {
+                    columns: targets,
+                    count: running.len(),
+                    bias: &zeros,
+                    factors: &rows.factors(VECTORS, weights),
+                };
+                let targets: Vec<_> = (0..running.len())
+                    // SAFETY: one padded row per running row.
+                    .map(|row| unsafe { d_memory_rows.at(row * padded) })
+                    .collect();
+                // SAFETY: the rows are laid out as the factors say.
+                unsafe { store_product(simd, &product, Write::Padded, &targets) };
+            }
+            // 2. Through the cell: the gates' gradients take the place of the gates.
+            for panel in 0..cell.columns.count() {
+                let unit = panel * lanes;
+                let width = cell.columns.width(panel);
+                for (row, position) in running.clone().enumerate() {
+                    let pair = plan.pair(step, position);
+                    let start = cell.columns.offset(panel, pairs) + pair * width;
+                    // SAFETY: each row and panel has places of its own, all within their buffers.
+                    unsafe {
+                        let place = |gate: Gate| memory.gates.at(start + gate as usize * lanes);
+                        let input = Lanes::load(simd, place(Gate::Input));
+                        let candidate = Lanes::load(simd, place(Gate::Candidate));
+                        let forget = Lanes::load(simd, place(Gate::Forget));
+                        let output = Lanes::load(simd, place(Gate::Output));
+                        let before = match step.checked_sub(1) {
+                            None => position,
+                            Some(before) => plan.batch() + plan.pair(before, position),
+                        };
+                        let before = Lanes::load(simd, memory.cells.at(before * padded + unit));
+                        let after = (plan.batch() + pair) * padded + unit;
+                        let after = Lanes::load(simd, memory.cells.at(after));
+                        let d_memory = Lanes::load(simd, d_memory_rows.at(row * padded + unit));
+                        let d_cell = d_cell.row(row).add(unit);
+                        let one = after.constant(1.0);
+                        let shown = activate(spec.activation, after);
+                        let d_output = d_memory * shown * output * (one - output);
+                        let mut d_after = (d_memory * output)
+                            .mul_add(slope(spec.activation, shown), Lanes::load(simd, d_cell));
+                        if let Some(peepholes) = &cell.peepholes {
+                            let diagonal = peepholes[2 * padded + unit..].as_ptr();
+                            d_after = d_output.mul_add(Lanes::load(simd, diagonal), d_after);
+                        }
+                        if let Some(clip) = cell_clip {
+                            d_after = after.abs().if_less(after.fill(clip), d_after, zero);
+                        }
+                        let d_input = d_after * candidate * input * (one - input);
+                        let d_candidate = d_after * input * slope(spec.activation, candidate);
+                        let d_forget = d_after * before * forget * (one - forget);
+                        let mut d_before = d_after * forget;
+                        if let Some(peepholes) = &cell.peepholes {
+                            let diagonal = |which: usize| {
+                                Lanes::load(simd, peepholes[which * padded + unit..].as_ptr())
+                            };
+                            d_before = d_input.mul_add(diagonal(0), d_before);
+                            d_before = d_forget.mul_add(diagonal(1), d_before);
+                        }
+                        d_input.store(place(Gate::Input));
+                        d_candidate.store(place(Gate::Candidate));
+                        d_forget.store(place(Gate::Forget));
+                        d_output.store(place(Gate::Output));
+                        d_before.store(d_cell);
+                    }
+                }
+            }
+            // 3. Through the product with the kernel: to the step before, and to the inputs.
+            let gates = GateRows::new(plan, step, &running, (&cell.columns, memory.gates, 0));
+            let (targets, packed) = to_hidden;
+            let product = Product {
+                columns: targets,
+                count: running.len(),
+                bias: &zeros,
+                factors: &gates.factors(GATES, packed),
+            };
+            // SAFETY: the rows are laid out as the factors say.
+            unsafe { store_product(simd, &product, Write::Padded, &d_hidden.rows(running.len())) };
+            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
+                let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
+                let product = Product {
+                    columns: targets,
+                    count: running.len(),
+                    bias: &zeros,
+                    factors: &gates.factors(GATES, packed),
+                };
+                // SAFETY: as above; every row of the inputs is `F` long.
+                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+            }
+        }
+        d_cell.finish(plan, positions, (memory.d_state, width, 0));
+        d_hidden.finish(plan, positions, (memory.d_state, width, units));
+    }
+}
+
+/// The peepholes' gradients of some panels: sums over all pairs, in their order.
+pub(super) struct PeepholePart<'a, T: Real> {
+    pub(super) cell: &'a Lstm<T>,
+    pub(super) plan: &'a Plan,
+    pub(super) tape: &'a LstmTape<T>,
+    pub(super) sums: Shared<T>,
+    pub(super) panels: Range<usize>,
+}
+
+impl<T: Real> Work for PeepholePart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            plan,
+            tape,
+            sums,
+            panels,
+        } = self;
+        let lanes = Lanes::<S, T>::COUNT;
+        let padded = cell.padded();
+        for panel in panels {
+            let unit = panel * lanes;
+            let width = cell.columns.width(panel);
+            let start = cell.columns.offset(panel, plan.pairs());
+            let mut total = [Lanes::<S, T>::splat(simd, T::default()); 3];
+            for step in 0..plan.steps() {
+                for position in 0..plan.running(step) {
+                    let pair = plan.pair(step, position);
+                    let before = match step.checked_sub(1) {
+                        None => position,
+                        Some(before) => plan.batch() + plan.pair(before, position),
+                    };
+                    let gates = &tape.gates[start + pair * width..];
+                    let before = &tape.cells[before * padded + unit..];
+                    let after = &tape.cells[(plan.batch() + pair) * padded + unit..];
+                    // SAFETY: every row of the tape is padded to whole vectors.
+                    unsafe {
+                        let gate =
+                            |gate: Gate| Lanes::load(simd, gates[gate as usize * lanes..].as_ptr());
+                        let before = Lanes::load(simd, before.as_ptr());
+                        let after = Lanes::load(simd, after.as_ptr());
+                        total[0] = gate(Gate::Input).mul_add(before, total[0]);
+                        total[1] = gate(Gate::Forget).mul_add(before, total[1]);
+                        total[2] = gate(Gate::Output).mul_add(after, total[2]);
+                    }
+                }
+            }
+            for (which, total) in total.into_iter().enumerate() {
+                // SAFETY: every panel has places of its own.
+                unsafe { total.store(sums.at(which * padded + unit)) };
+            }
+        }
+    }
+}

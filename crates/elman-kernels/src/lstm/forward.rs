@@ -1,0 +1,243 @@
+//! The LSTM's loop over time.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::{Gate, Lstm};
+use crate::buffer::{Buffer, Shared};
+use crate::isa::Work;
+use crate::math::{activate, sigmoid};
+use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::real::{Lanes, Real};
+use crate::run::{previous_step_rows, step_rows, step_rows_mut};
+use crate::shape::Plan;
+
+/// Where a forward pass keeps what outlives a step.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<T> {
+    /// As in the tape; `None` in inference.
+    pub(super) gates: Option<Shared<T>>,
+    /// In training as in the tape, else one row per position.
+    pub(super) cells: Shared<T>,
+    /// In training as in the tape, else one row per position.
+    pub(super) hidden: Option<Shared<T>>,
+}
+
+/// The rows at some positions, through all steps.
+pub(super) struct ForwardPart<'a, T: Real> {
+    pub(super) cell: &'a Lstm<T>,
+    pub(super) plan: &'a Plan,
+    pub(super) inputs: &'a [T],
+    pub(super) state: &'a [T],
+    pub(super) outputs: Shared<T>,
+    pub(super) final_state: Shared<T>,
+    pub(super) memory: Memory<T>,
+    pub(super) positions: Range<usize>,
+}
+
+impl<T: Real> ForwardPart<'_, T> {
+    /// The row of `cells` that holds the cell of `position` before `step`.
+    #[inline(always)]
+    fn cell_before(&self, step: usize, position: usize) -> usize {
+        match (self.memory.gates, step.checked_sub(1)) {
+            (Some(_), Some(before)) => self.plan.batch() + self.plan.pair(before, position),
+            _ => position,
+        }
+    }
+
+    /// The row of `cells` for the cell of `position` after `step`.
+    #[inline(always)]
+    fn cell_after(&self, step: usize, position: usize) -> usize {
+        self.cell_before(step + 1, position)
+    }
+
+    /// The row of `hidden` for `m` of `position` in `step`.
+    #[inline(always)]
+    fn hidden_row(&self, step: usize, position: usize) -> usize {
+        match self.memory.gates {
+            Some(_) => self.plan.pair(step, position),
+            None => position,
+        }
+    }
+}
+
+impl<T: Real> Work for ForwardPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            cell,
+            plan,
+            inputs,
+            state,
+            outputs,
+            final_state,
+            memory,
+            ref positions,
+        } = self;
+        let spec = &cell.spec;
+        let lanes = Lanes::<S, T>::COUNT;
+        let (units, padded, output_size) = (spec.units, cell.padded(), spec.outputs());
+        let zero = Lanes::splat(simd, T::default());
+        for position in positions.clone() {
+            let from = &state[plan.row(position) * spec.state()..][..units];
+            for unit in (0..units).step_by(lanes) {
+                let valid = lanes.min(units - unit);
+                // SAFETY: within the row of the state and the padded row of the cells.
+                unsafe {
+                    let cells = memory
+                        .cells
+                        .at(self.cell_before(0, position) * padded + unit);
+                    zero.store(cells);
+                    Lanes::load_first(simd, from[unit..].as_ptr(), valid).store(cells);
+                }
+            }
+        }
+        let cell_clip = spec.cell_clip.map(T::from_f64);
+        let proj_clip = spec.proj_clip.map(T::from_f64);
+        let mut scratch = Sums::new();
+        let zeros = Buffer::zeros(cell.projection.as_ref().map_or(0, |(c, _)| c.total()));
+        for step in 0..plan.steps() {
+            let running = plan.running_in(step, positions);
+            if running.is_empty() {
+                break;
+            }
+            let input_rows = step_rows(plan, step, &running, (inputs, spec.inputs));
+            let hidden_state = (state, spec.state(), units);
+            let previous_rows =
+                previous_step_rows(plan, step, &running, (outputs, output_size), hidden_state);
+            let factors = [
+                Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
+                Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
+            ];
+            let product = Product {
+                columns: &cell.columns,
+                count: running.len(),
+                bias: &cell.bias,
+                factors: &factors,
+            };
+            for panel in 0..cell.columns.count() {
+                let unit = panel * lanes;
+                let valid = lanes.min(units - unit);
+                let mut first = 0;
+                while first < product.count {
+                    // SAFETY: the rows are good for as many reads as the factors say.
+                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    for row in 0..height {
+                        let sums = scratch.row(cell.columns.width(panel), row);
+                        let position = running.start + first + row;
+                        // SAFETY: each row and panel has places of its own, all within their buffers.
+                        unsafe {
+                            let gate =
+                                |gate: Gate| Lanes::load(simd, sums.add(gate as usize * lanes));
+                            let before = memory
+                                .cells
+                                .at(self.cell_before(step, position) * padded + unit);
+                            let before = Lanes::load(simd, before);
+                            let mut input = gate(Gate::Input);
+                            let mut forget = gate(Gate::Forget);
+                            let mut output = gate(Gate::Output);
+                            if let Some(peepholes) = &cell.peepholes {
+                                let diagonal = |which: usize| {
+                                    Lanes::load(simd, peepholes[which * padded + unit..].as_ptr())
+                                };
+                                input = before.mul_add(diagonal(0), input);
+                                forget = before.mul_add(diagonal(1), forget);
+                            }
+                            let input = sigmoid(input);
+                            let forget = sigmoid(forget);
+                            let candidate = activate(spec.activation, gate(Gate::Candidate));
+                            let mut after = before * forget + input * candidate;
+                            if let Some(clip) = cell_clip {
+                                after = after.clamp(clip);
+                            }
+                            if let Some(peepholes) = &cell.peepholes {
+                                let diagonal = peepholes[2 * padded + unit..].as_ptr();
+                                output = after.mul_add(Lanes::load(simd, diagonal), output);
+                            }
+                            let output = sigmoid(output);
+                            let hidden = output * activate(spec.activation, after);
+                            after.store(
+                                memory
+                                    .cells
+                                    .at(self.cell_after(step, position) * padded + unit),
+                            );
+                            if let Some(gates) = memory.gates {
+                                let width = cell.columns.width(panel);
+                                let start = cell.columns.offset(panel, plan.pairs())
+                                    + plan.pair(step, position) * width;
+                                input.store(gates.at(start + Gate::Input as usize * lanes));
+                                candidate.store(gates.at(start + Gate::Candidate as usize * lanes));
+                                forget.store(gates.at(start + Gate::Forget as usize * lanes));
+                                output.store(gates.at(start + Gate::Output as usize * lanes));
+                            }
+                            match memory.hidden {
+                                Some(rows) => {
+                                    hidden.store(
+                                        rows.at(self.hidden_row(step, position) * padded + unit),
+                                    );
+                                }
+                                None => {
+                                    let offset = plan.offset(step, position, output_size) + unit;
+                                    hidden.store_first(outputs.at(offset), valid);
+                                }
+                            }
+                        }
+                    }
+                    first += height;
+                }
+            }
+            if let (Some((columns, weights)), Some(hidden)) = (&cell.projection, memory.hidden) {
+                let hidden_rows: Vec<_> = running
+                    .clone()
+                    .map(|position| self.hidden_row(step, position) * padded)
+                    // SAFETY: within the hidden rows.
+                    .map(|offset| unsafe { hidden.at(offset) }.cast_const())
+                    .collect();
+                let factors = [Factor::dense(&hidden_rows, units, weights)];
+                let product = Product {
+                    columns,
+                    count: running.len(),
+                    bias: &zeros,
+                    factors: &factors,
+                };
+                let output_rows = step_rows_mut(plan, step, &running, (outputs, output_size));
+                // SAFETY: as above; every output row is `P` long.
+                unsafe { store_product(simd, &product, Write::Exact, &output_rows) };
+                if let Some(clip) = proj_clip {
+                    for &row in &output_rows {
+                        for unit in (0..output_size).step_by(lanes) {
+                            let valid = lanes.min(output_size - unit);
+                            // SAFETY: within the row.
+                            unsafe {
+                                Lanes::<S, T>::load_first(simd, row.add(unit), valid)
+                                    .clamp(clip)
+                                    .store_first(row.add(unit), valid);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for position in positions.clone() {
+            let length = plan.length(position);
+            let row = plan.row(position) * spec.state();
+            // SAFETY: every row of the final state belongs to one position.
+            unsafe {
+                let cells = memory.cells.at(self.cell_before(length, position) * padded);
+                final_state.at(row).copy_from_nonoverlapping(cells, units);
+                let hidden = match length.checked_sub(1) {
+                    None => state[row + units..].as_ptr(),
+                    Some(last) => outputs
+                        .at(plan.offset(last, position, output_size))
+                        .cast_const(),
+                };
+                final_state
+                    .at(row + units)
+                    .copy_from_nonoverlapping(hidden, output_size);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! How the columns of a weight matrix are dealt out to vectors, and weights packed that way.
+//!
+//! A panel is up to four vectors of columns that a tile computes together. For a gated cell the
+//! vectors of one panel are the gates of the same units, so that the cell update happens right
+//! after the sums.
+
+use crate::buffer::Buffer;
+use crate::real::Real;
+use crate::tile::VECTORS;
+
+/// One vector of columns: `valid` columns of matrix `source` from `column` on; the other lanes
+/// are zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) source: usize,
+    pub(crate) column: usize,
+    pub(crate) valid: usize,
+}
+
+/// The vectors of every panel.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    lanes: usize,
+    panels: Vec<Vec<Slot>>,
+    /// The number of vectors before each panel; one more entry at the end.
+    before: Vec<usize>,
+}
+
+/// A row-major matrix to pack from or to unpack to.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a, T> {
+    pub(crate) numbers: &'a [T],
+    pub(crate) columns: usize,
+}
+
+impl Columns {
+    fn new(lanes: usize, panels: Vec<Vec<Slot>>) -> Self {
+        let mut before = vec![0];
+        for panel in &panels {
+            debug_assert!((1..=VECTORS).contains(&panel.len()));
+            before.push(before.last().expect("it has a first entry") + panel.len());
+        }
+        Self {
+            lanes,
+            panels,
+            before,
+        }
+    }
+
+    /// Consecutive columns, four vectors a panel.
+    pub(crate) fn plain(lanes: usize, columns: usize) -> Self {
+        let slots: Vec<Slot> = (0..columns.div_ceil(lanes))
+            .map(|vector| Slot {
+                source: 0,
+                column: vector * lanes,
+                valid: lanes.min(columns - vector * lanes),
+            })
+            .collect();
+        Self::new(lanes, slots.chunks(VECTORS).map(<[_]>::to_vec).collect())
+    }
+
+    /// `units_vectors` vectors of units a panel, each with every gate of `gates` (source matrix
+    /// and first column of the gate).
+    pub(crate) fn gated(
+        lanes: usize,
+        units: usize,
+        units_vectors: usize,
+        gates: &[(usize, usize)],
+    ) -> Self {
+        let vectors = units.div_ceil(lanes);
+        let panels = (0..vectors).step_by(units_vectors).map(|first| {
+            let within = first..vectors.min(first + units_vectors);
+            let of_gate = |&(source, column): &(usize, usize)| {
+                within.clone().map(move |vector| Slot {
+                    source,
+                    column: column + vector * lanes,
+                    valid: lanes.min(units - vector * lanes),
+                })
+            };
+            gates.iter().flat_map(of_gate).collect()
+        });
+        Self::new(lanes, panels.collect())
+    }
+
+    /// How many panels there are.
+    pub(crate) fn count(&self) -> usize {
+        self.panels.len()
+    }
+
+    /// How many vectors panel `panel` has.
+    #[inline(always)]
+    pub(crate) fn vectors(&self, panel: usize) -> usize {
+        self.panels[panel].len()
+    }
+
+    /// The vectors of panel `panel`.
+    pub(crate) fn slots(&self, panel: usize) -> &[Slot] {
+        &self.panels[panel]
+    }
+
+    /// How many numbers a row of panel `panel` has.
+    #[inline(always)]
+    pub(crate) fn width(&self, panel: usize) -> usize {
+        self.vectors(panel) * self.lanes
+    }
+
+    /// Where panel `panel` of a packed matrix of `rows` rows starts.
+    #[inline(always)]
+    pub(crate) fn offset(&self, panel: usize, rows: usize) -> usize {
+        self.before[panel] * self.lanes * rows
+    }
+
+    /// How many numbers a packed row has over all panels.
+    pub(crate) fn total(&self) -> usize {
+        self.before[self.panels.len()] * self.lanes
+    }
+
+    /// Packs rows `rows` of the source matrices: `[panel][row][vector][lane]`.
+    pub(crate) fn pack<T: Real>(
+        &self,
+        sources: &[Matrix<'_, T>],
+        rows: std::ops::Range<usize>,
+    ) -> Buffer<T> {
+        let count = rows.len();
+        let mut packed = Buffer::zeros(self.total() * count);
+        for (panel, slots) in self.panels.iter().enumerate() {
+            let width = self.width(panel);
+            let start = self.offset(panel, count);
+            let target = &mut packed[start..start + width * count];
+            for (line, row) in target.chunks_exact_mut(width).zip(rows.clone()) {
+                for (lanes, slot) in line.chunks_exact_mut(self.lanes).zip(slots) {
+                    let source = sources[slot.source];
+                    let from = row * source.columns + slot.column;
+                    lanes[..slot.valid].copy_from_slice(&source.numbers[from..from + slot.valid]);
+                }
+            }
+        }
+        packed
+    }
+
+    /// Packs the transpose of rows `rows` of the source matrices, for a product whose left side
+    /// is laid out as these columns are: `[panel of rows][column as packed here][row]`.
+    ///
+    /// `slots_used` picks the vectors of each panel that take part (`0..n` for all).
+    pub(crate) fn pack_transposed<T: Real>(
+        &self,
+        sources: &[Matrix<'_, T>],
+        rows: std::ops::Range<usize>,
+        slots_used: std::ops::Range<usize>,
+    ) -> (Columns, Buffer<T>) {
+        let targets = Columns::plain(self.lanes, rows.len());
+        let used = |slots: &[Slot]| slots_used.start..slots_used.end.min(slots.len());
+        let depth: usize = self
+            .panels
+            .iter()
+            .map(|slots| used(slots).len() * self.lanes)
+            .sum();
+        let mut packed = Buffer::zeros(targets.total() * depth);
+        for panel in 0..targets.count() {
+            let width = targets.width(panel);
+            let start = targets.offset(panel, depth);
+            let target = &mut packed[start..start + width * depth];
+            let first = targets.slots(panel)[0].column;
+            let last: usize = targets.slots(panel).iter().map(|slot| slot.valid).sum();
+            for lane in 0..last {
+                let row = rows.start + first + lane;
+                let mut k = 0;
+                for slots in &self.panels {
+                    for slot in &slots[used(slots)] {
+                        let source = sources[slot.source];
+                        let from = row * source.columns + slot.column;
+                        let numbers = &source.numbers[from..from + slot.valid];
+                        for (offset, &number) in numbers.iter().enumerate() {
+                            target[(k + offset) * width + lane] = number;
+                        }
+                        k += self.lanes;
+                    }
+                }
+            }
+        }
+        (targets, packed)
+    }
+}

@@ -1,0 +1,232 @@
+//! Products of many rows with a packed matrix, tile by tile.
+
+use pulp::Simd;
+
+use crate::panels::Columns;
+use crate::real::{Lanes, Real};
+use crate::tile::{MAX_ROWS, Term, Tile, VECTORS, rows};
+
+/// The most numbers in a vector: f32 with AVX-512.
+const MAX_LANES: usize = 16;
+
+/// Room for the sums of one tile, of any instruction set and number type.
+#[repr(align(64))]
+pub(crate) struct Sums<T>([T; MAX_ROWS * VECTORS * MAX_LANES]);
+
+impl<T: Real> Sums<T> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([T::default(); MAX_ROWS * VECTORS * MAX_LANES])
+    }
+
+    /// Row `row` of the scratch, if rows are `width` numbers wide.
+    #[inline(always)]
+    pub(crate) fn row(&mut self, width: usize, row: usize) -> *mut T {
+        self.0[row * width..].as_mut_ptr()
+    }
+}
+
+/// The left side of a product: one pointer per row, each to `pieces` pieces of `length` numbers,
+/// `stride` apart; and the packed matrix on its right, `pieces · length` deep.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor<'a, T> {
+    pub(crate) rows: &'a [*const T],
+    pub(crate) pieces: usize,
+    pub(crate) length: usize,
+    pub(crate) stride: usize,
+    /// `[panel][depth][vector][lane]`, from which the first row that is multiplied is `skip`.
+    pub(crate) weights: &'a [T],
+    pub(crate) depth: usize,
+    pub(crate) skip: usize,
+}
+
+impl<'a, T> Factor<'a, T> {
+    /// Rows without gaps times the whole packed matrix.
+    pub(crate) fn dense(rows: &'a [*const T], length: usize, weights: &'a [T]) -> Self {
+        Self {
+            rows,
+            pieces: 1,
+            length,
+            stride: 0,
+            weights,
+            depth: length,
+            skip: 0,
+        }
+    }
+
+    /// Rows laid out as packed panels of gate gradients (`[panel][pair][width]`, each pointer at
+    /// its row in the first panel) times a transposed matrix. `slots` vectors of each panel take
+    /// part, the first of which the pointers point at.
+    ///
+    /// The last panel may be narrower than the others, so it is a factor of its own.
+    pub(crate) fn panels(
+        columns: &Columns,
+        pairs: usize,
+        slots: usize,
+        (rows, last_rows): (&'a [*const T], &'a [*const T]),
+        weights: &'a [T],
+    ) -> [Self; 2] {
+        let lanes = columns.width(0) / columns.vectors(0);
+        let last = columns.count() - 1;
+        let length = slots * lanes;
+        let last_length = slots.min(columns.vectors(last)) * lanes;
+        let depth = last * length + last_length;
+        let whole = Self {
+            rows,
+            pieces: last,
+            length,
+            stride: columns.width(0) * pairs,
+            weights,
+            depth,
+            skip: 0,
+        };
+        let rest = Self {
+            rows: last_rows,
+            pieces: 1,
+            length: last_length,
+            stride: 0,
+            weights,
+            depth,
+            skip: last * length,
+        };
+        [whole, rest]
+    }
+
+    fn term(&self, columns: &Columns, panel: usize, row: usize) -> Term<T> {
+        let width = columns.width(panel);
+        let weights = &self.weights[columns.offset(panel, self.depth) + self.skip * width..];
+        Term {
+            rows: self.rows[row..].as_ptr(),
+            pieces: if self.length == 0 { 0 } else { self.pieces },
+            length: self.length,
+            stride: self.stride,
+            weights: weights.as_ptr(),
+        }
+    }
+}
+
+/// `bias + Σ factors`, for `count` rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a, T> {
+    pub(crate) columns: &'a Columns,
+    pub(crate) count: usize,
+    /// What every row starts from, packed like one row of the matrix.
+    pub(crate) bias: &'a [T],
+    /// Added in this order.
+    pub(crate) factors: &'a [Factor<'a, T>],
+}
+
+impl<T: Real> Product<'_, T> {
+    /// Computes panel `panel` of the rows from `first` on, as many as fit in a tile, and says how
+    /// many that were. The sums of row `r` of the tile go to [`Sums::row`]`(width, r)`.
+    ///
+    /// # Safety
+    ///
+    /// Every factor has at least `count` row pointers, good for `pieces · length` reads as laid
+    /// out, and everything packed was packed by `columns`.
+    #[inline(always)]
+    pub(crate) unsafe fn tile<S: Simd>(
+        &self,
+        simd: S,
+        panel: usize,
+        first: usize,
+        sums: &mut Sums<T>,
+    ) -> usize {
+        let start = self.bias[self.columns.offset(panel, 1)..].as_ptr();
+        let target = (sums.0.as_mut_ptr(), self.columns.width(panel));
+        // SAFETY: the caller's promise; the scratch has room for the largest tile.
+        unsafe { self.tile_between(simd, (panel, first), (start, 0), target) }
+    }
+
+    /// As [`tile`](Self::tile), but from a start and to a target of the caller's: a pointer, and
+    /// how far apart rows stand.
+    ///
+    /// # Safety
+    ///
+    /// As [`tile`](Self::tile), and both pointers are good for a tile's rows.
+    #[inline(always)]
+    pub(crate) unsafe fn tile_between<S: Simd>(
+        &self,
+        simd: S,
+        (panel, first): (usize, usize),
+        mut start: (*const T, usize),
+        target: (*mut T, usize),
+    ) -> usize {
+        debug_assert!(Lanes::<S, T>::COUNT <= MAX_LANES);
+        let columns = self.columns;
+        let height = rows::<S>().min(self.count - first);
+        let mut rest = self.factors;
+        loop {
+            let mut terms = [Term::nothing(); 2];
+            let taken = rest.len().min(terms.len());
+            for (term, factor) in terms.iter_mut().zip(rest) {
+                *term = factor.term(columns, panel, first);
+            }
+            rest = &rest[taken..];
+            let tile = Tile {
+                rows: height,
+                vectors: columns.vectors(panel),
+                start,
+                terms,
+                sums: target,
+            };
+            // SAFETY: the caller's promise.
+            unsafe { tile.run(simd) };
+            if rest.is_empty() {
+                return height;
+            }
+            start = (target.0.cast_const(), target.1);
+        }
+    }
+}
+
+/// Writes a product into rows of numbers: row `r`, column `c` goes to `targets[r] + c`.
+///
+/// # Safety
+///
+/// As [`Product::tile`]; every target is good for as many writes as the matrix has columns
+/// (padded: as many as its vectors have lanes).
+#[inline(always)]
+pub(crate) unsafe fn store_product<S: Simd, T: Real>(
+    simd: S,
+    product: &Product<'_, T>,
+    write: Write,
+    targets: &[*mut T],
+) {
+    let lanes = Lanes::<S, T>::COUNT;
+    let mut sums = Sums::new();
+    for panel in 0..product.columns.count() {
+        let mut first = 0;
+        while first < product.count {
+            // SAFETY: the caller's promise.
+            let height = unsafe { product.tile(simd, panel, first, &mut sums) };
+            for row in 0..height {
+                let sums = sums.row(product.columns.width(panel), row);
+                for (vector, slot) in product.columns.slots(panel).iter().enumerate() {
+                    // SAFETY: within the sums, and the caller's promise for the target.
+                    unsafe {
+                        let sum = Lanes::<S, T>::load(simd, sums.add(vector * lanes));
+                        let target = targets[first + row].add(slot.column);
+                        match write {
+                            Write::Padded => sum.store(target),
+                            Write::AddPadded => (sum + Lanes::load(simd, target)).store(target),
+                            Write::Exact => sum.store_first(target, slot.valid),
+                        }
+                    }
+                }
+            }
+            first += height;
+        }
+    }
+}
+
+/// How a product is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Write {
+    /// Whole vectors: rows have room for them, and their last lanes become zero.
+    Padded,
+    /// Added to whole vectors.
+    AddPadded,
+    /// Exactly as many numbers as there are columns.
+    Exact,
+}

@@ -1,0 +1,300 @@
+//! What every fused cell is given and gives back, and what their loops over time share.
+
+use std::ops::Range;
+
+use crate::buffer::{Buffer, Shared, Source};
+use crate::panels::Columns;
+use crate::product::Factor;
+use crate::real::Real;
+use crate::shape::Plan;
+use crate::threads;
+
+/// The arguments of a forward pass.
+#[derive(Debug)]
+pub struct Forward<'a, T> {
+    /// Sizes, layout and real steps.
+    pub plan: &'a Plan,
+    /// `[B, T, F]` or `[T, B, F]`.
+    pub inputs: &'a [T],
+    /// `[B, S]`: the state's parts side by side.
+    pub state: &'a [T],
+    /// `[B, T, O]` or `[T, B, O]`, written whole: zero in the padding.
+    pub outputs: &'a mut [T],
+    /// `[B, S]`, written whole.
+    pub final_state: &'a mut [T],
+}
+
+/// The arguments of a backward pass.
+#[derive(Debug)]
+pub struct Backward<'a, T> {
+    /// As in the forward pass.
+    pub plan: &'a Plan,
+    /// As in the forward pass.
+    pub inputs: &'a [T],
+    /// As in the forward pass.
+    pub state: &'a [T],
+    /// What the forward pass wrote.
+    pub outputs: &'a [T],
+    /// The gradient of `outputs`; what stands in the padding is not read.
+    pub d_outputs: &'a [T],
+    /// The gradient of `final_state`.
+    pub d_final_state: &'a [T],
+    /// What to compute.
+    pub wanted: Wanted,
+}
+
+/// Which gradients are wanted, besides the initial state's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those of the parameters.
+    Parameters,
+    /// Those of the inputs.
+    Inputs,
+    /// Both.
+    Everything,
+}
+
+impl Wanted {
+    pub(crate) fn inputs(self) -> bool {
+        self != Self::Parameters
+    }
+
+    pub(crate) fn parameters(self) -> bool {
+        self != Self::Inputs
+    }
+}
+
+/// The result of a backward pass.
+#[derive(Clone, Debug)]
+pub struct Gradients<T> {
+    /// Laid out as the inputs are, zero in the padding; `None` if not wanted.
+    pub inputs: Option<Vec<T>>,
+    /// `[B, S]`.
+    pub state: Vec<T>,
+    /// One per parameter, in the cell's order; empty if not wanted.
+    pub parameters: Vec<Vec<T>>,
+}
+
+/// Pointers to the inputs of all real pairs, in the order of the pairs.
+pub(crate) fn input_rows<T: Real>(plan: &Plan, inputs: &[T], features: usize) -> Vec<Source<T>> {
+    let mut rows = Vec::with_capacity(plan.pairs());
+    for step in 0..plan.steps() {
+        for position in 0..plan.running(step) {
+            rows.push(Source::new(
+                &inputs[plan.offset(step, position, features)..],
+            ));
+        }
+    }
+    rows
+}
+
+/// Pointers to the output before each real pair: of the step before, or in the initial state.
+///
+/// A state row is `width` numbers, of which the output's part starts at `first`.
+pub(crate) fn previous_rows<T: Real>(
+    plan: &Plan,
+    outputs: &[T],
+    size: usize,
+    (state, width, first): (&[T], usize, usize),
+) -> Vec<Source<T>> {
+    let mut rows = Vec::with_capacity(plan.pairs());
+    for step in 0..plan.steps() {
+        for position in 0..plan.running(step) {
+            rows.push(match step.checked_sub(1) {
+                None => Source::new(&state[plan.row(position) * width + first..]),
+                Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
+            });
+        }
+    }
+    rows
+}
+
+/// Below this many multiply-adds, waking a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 18;
+
+/// In how many parts to split `pairs` pairs with `multiplications` each, over at most `limit`
+/// pieces.
+pub(crate) fn parts(pairs: usize, multiplications: usize, limit: usize) -> usize {
+    let worth = pairs * multiplications / WORTH_A_THREAD;
+    threads::get().get().min(limit).min(worth).max(1)
+}
+
+/// Pointers to the rows at `running` of one step of a sequence of `width` features.
+#[inline(always)]
+pub(crate) fn step_rows<T>(
+    plan: &Plan,
+    step: usize,
+    running: &Range<usize>,
+    (numbers, width): (&[T], usize),
+) -> Vec<*const T> {
+    let offset = |position| plan.offset(step, position, width);
+    running
+        .clone()
+        .map(|position| numbers[offset(position)..].as_ptr())
+        .collect()
+}
+
+/// As [`step_rows`], to be written.
+#[inline(always)]
+pub(crate) fn step_rows_mut<T>(
+    plan: &Plan,
+    step: usize,
+    running: &Range<usize>,
+    (numbers, width): (Shared<T>, usize),
+) -> Vec<*mut T> {
+    let offset = |position| plan.offset(step, position, width);
+    running
+        .clone()
+        // SAFETY: the plan's offsets are within the sequence.
+        .map(|position| unsafe { numbers.at(offset(position)) })
+        .collect()
+}
+
+/// Pointers to the outputs of the step before, or to their part of the initial state: a state
+/// row is `width` numbers, of which the part starts at `first`.
+#[inline(always)]
+pub(crate) fn previous_step_rows<T>(
+    plan: &Plan,
+    step: usize,
+    running: &Range<usize>,
+    (outputs, size): (Shared<T>, usize),
+    (state, width, first): (&[T], usize, usize),
+) -> Vec<*const T> {
+    match step.checked_sub(1) {
+        None => running
+            .clone()
+            .map(|position| state[plan.row(position) * width + first..].as_ptr())
+            .collect(),
+        Some(before) => step_rows_mut(plan, before, running, (outputs, size))
+            .into_iter()
+            .map(<*mut T>::cast_const)
+            .collect(),
+    }
+}
+
+/// Copies each row's last output to the final state of a cell that carries nothing else.
+pub(crate) fn finish_hidden<T: Real>(
+    plan: &Plan,
+    outputs: &[T],
+    state: &[T],
+    final_state: &mut [T],
+) {
+    let size = state.len() / plan.batch().max(1);
+    for position in 0..plan.batch() {
+        let row = plan.row(position) * size;
+        let last = match plan.length(position).checked_sub(1) {
+            None => &state[row..row + size],
+            Some(last) => &outputs[plan.offset(last, position, size)..][..size],
+        };
+        final_state[row..row + size].copy_from_slice(last);
+    }
+}
+
+/// The gradient of one part of the state, carried from step to step backwards: one padded row per
+/// position of a thread's part.
+pub(crate) struct Carry<T: Real> {
+    numbers: Buffer<T>,
+    size: usize,
+    padded: usize,
+}
+
+impl<T: Real> Carry<T> {
+    /// From the gradient of the final state: every row waits for the step in which it runs last.
+    pub(crate) fn new(
+        plan: &Plan,
+        (d_final_state, width, first): (&[T], usize, usize),
+        positions: &Range<usize>,
+        size: usize,
+        lanes: usize,
+    ) -> Self {
+        let padded = size.next_multiple_of(lanes);
+        let mut numbers = Buffer::zeros(positions.len() * padded);
+        for (row, position) in numbers.chunks_exact_mut(padded).zip(positions.clone()) {
+            let from = plan.row(position) * width + first;
+            row[..size].copy_from_slice(&d_final_state[from..from + size]);
+        }
+        Self {
+            numbers,
+            size,
+            padded,
+        }
+    }
+
+    /// The padded row `row`.
+    #[inline(always)]
+    pub(crate) fn row(&mut self, row: usize) -> *mut T {
+        self.numbers[row * self.padded..].as_mut_ptr()
+    }
+
+    /// The first `count` rows.
+    #[inline(always)]
+    pub(crate) fn rows(&mut self, count: usize) -> Vec<*mut T> {
+        let rows = self.numbers.chunks_exact_mut(self.padded);
+        rows.take(count).map(<[T]>::as_mut_ptr).collect()
+    }
+
+    /// Writes the gradient of the initial state.
+    pub(crate) fn finish(
+        &self,
+        plan: &Plan,
+        positions: &Range<usize>,
+        (d_state, width, first): (Shared<T>, usize, usize),
+    ) {
+        for (row, position) in self
+            .numbers
+            .chunks_exact(self.padded)
+            .zip(positions.clone())
+        {
+            // SAFETY: every row of the state belongs to one position.
+            unsafe {
+                d_state
+                    .at(plan.row(position) * width + first)
+                    .copy_from_nonoverlapping(row.as_ptr(), self.size);
+            }
+        }
+    }
+}
+
+/// The gate gradients of one step's running rows, as the left side of a product.
+pub(crate) struct GateRows<'a, T> {
+    columns: &'a Columns,
+    pairs: usize,
+    rows: Vec<*const T>,
+    last_rows: Vec<*const T>,
+}
+
+impl<'a, T: Real> GateRows<'a, T> {
+    /// Of gate gradients `[panel][pair][vector][lane]`, from vector `slot` of each panel on.
+    #[inline(always)]
+    pub(crate) fn new(
+        plan: &Plan,
+        step: usize,
+        running: &Range<usize>,
+        (columns, gates, slot): (&'a Columns, Shared<T>, usize),
+    ) -> Self {
+        let pairs = plan.pairs();
+        let lanes = columns.width(0) / columns.vectors(0);
+        let of_panel = |panel: usize| {
+            let start = columns.offset(panel, pairs) + slot * lanes;
+            let width = columns.width(panel);
+            running
+                .clone()
+                // SAFETY: within the gates, which have a row for every pair.
+                .map(|at| unsafe { gates.at(start + plan.pair(step, at) * width) }.cast_const())
+                .collect()
+        };
+        Self {
+            columns,
+            pairs,
+            rows: of_panel(0),
+            last_rows: of_panel(columns.count() - 1),
+        }
+    }
+
+    /// Times a matrix that was packed transposed with `slots` vectors of each panel.
+    #[inline(always)]
+    pub(crate) fn factors<'b>(&'b self, slots: usize, packed: &'b [T]) -> [Factor<'b, T>; 2] {
+        let rows = (&self.rows[..], &self.last_rows[..]);
+        Factor::panels(self.columns, self.pairs, slots, rows, packed)
+    }
+}

@@ -1,0 +1,243 @@
+//! The inner loops: small blocks of sums that live in registers.
+//!
+//! A tile is up to [`rows`] rows by four vectors. Every sum is one chain of multiply-adds in the
+//! order of its terms, whatever the size of the tile: so a row's result does not depend on which
+//! rows are computed with it.
+
+use pulp::{Simd, WithSimd};
+
+use crate::real::{Lanes, Real};
+
+/// The most vectors that a tile is wide.
+pub(crate) const VECTORS: usize = 4;
+/// The most rows that a tile has on any machine.
+pub(crate) const MAX_ROWS: usize = 6;
+
+/// The most rows that a tile has on this machine: as many as leave room for a row of weights.
+pub(crate) const fn rows<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { MAX_ROWS } else { 3 }
+}
+
+/// One product `a · weights` to be added to a tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Term<T> {
+    /// One pointer per row of the tile, to the row's first number.
+    pub(crate) rows: *const *const T,
+    /// A row is this many pieces …
+    pub(crate) pieces: usize,
+    /// … of this many numbers in a row …
+    pub(crate) length: usize,
+    /// … that start this far apart.
+    pub(crate) stride: usize,
+    /// A packed panel: `pieces · length` rows of as many vectors as the tile is wide.
+    pub(crate) weights: *const T,
+}
+
+impl<T> Term<T> {
+    /// Rows of `length` numbers without gaps.
+    pub(crate) fn dense(rows: *const *const T, length: usize, weights: *const T) -> Self {
+        Self {
+            rows,
+            pieces: 1,
+            length,
+            stride: 0,
+            weights,
+        }
+    }
+
+    /// A term that adds nothing.
+    pub(crate) fn nothing() -> Self {
+        Self::dense(std::ptr::null(), 0, std::ptr::null())
+    }
+}
+
+/// A block of sums: `sums = start + Σ terms`.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<T> {
+    /// 1 … [`rows`].
+    pub(crate) rows: usize,
+    /// 1 … [`VECTORS`].
+    pub(crate) vectors: usize,
+    /// What each row starts from, and how far apart rows stand (0: all start from the same).
+    pub(crate) start: (*const T, usize),
+    /// Added in this order.
+    pub(crate) terms: [Term<T>; 2],
+    /// Where the sums go, and how far apart rows stand.
+    pub(crate) sums: (*mut T, usize),
+}
+
+/// A block of sums of outer products: `sums[m][·] += Σ_k rows[k][first + m] · weights[k][·]`.
+#[derive(Clone, Copy)]
+pub(crate) struct OuterTile<T> {
+    /// 1 … [`rows`].
+    pub(crate) rows: usize,
+    /// 1 … [`VECTORS`].
+    pub(crate) vectors: usize,
+    /// How many outer products are added.
+    pub(crate) terms: usize,
+    /// One pointer per term.
+    pub(crate) factors: *const *const T,
+    /// Which number behind each pointer belongs to the first row of the tile.
+    pub(crate) first: usize,
+    /// The other factor, and how far apart terms stand.
+    pub(crate) weights: (*const T, usize),
+    /// Read and written, and how far apart rows stand.
+    pub(crate) sums: (*mut T, usize),
+}
+
+/// Calls `$body::<S, T, M, V>($simd, $tile)` for the tile's own number of rows and vectors.
+macro_rules! for_size {
+    ($body:ident, $simd:expr, $tile:expr; $($rows:literal)*) => {
+        match ($tile.rows, $tile.vectors) {
+            $(
+                ($rows, 1) => $body::<S, T, $rows, 1>($simd, $tile),
+                ($rows, 2) => $body::<S, T, $rows, 2>($simd, $tile),
+                ($rows, 3) => $body::<S, T, $rows, 3>($simd, $tile),
+                ($rows, 4) => $body::<S, T, $rows, 4>($simd, $tile),
+            )*
+            (rows, vectors) => unreachable!("no tile is {rows} by {vectors}"),
+        }
+    };
+}
+
+impl<T: Real> Tile<T> {
+    /// Computes the sums.
+    ///
+    /// # Safety
+    ///
+    /// All pointers are good for what the fields say is read and written.
+    #[inline(never)]
+    pub(crate) unsafe fn run<S: Simd>(&self, simd: S) {
+        struct Run<'a, T>(&'a Tile<T>);
+        impl<T: Real> WithSimd for Run<'_, T> {
+            type Output = ();
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                let tile = self.0;
+                // SAFETY: the promise of `Tile::run`'s caller.
+                unsafe {
+                    if const { rows::<S>() == MAX_ROWS } {
+                        for_size!(inner_sums, simd, tile; 1 2 3 4 5 6)
+                    } else {
+                        for_size!(inner_sums, simd, tile; 1 2 3)
+                    }
+                }
+            }
+        }
+        simd.vectorize(Run(self));
+    }
+}
+
+/// # Safety
+///
+/// As [`Tile::run`].
+#[inline(always)]
+unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(simd: S, tile: &Tile<T>) {
+    let width = Lanes::<S, T>::COUNT;
+    let mut sums = [[Lanes::splat(simd, T::default()); V]; M];
+    // SAFETY: the caller's promise for every pointer; offsets stay within what the fields say.
+    unsafe {
+        for (m, row) in sums.iter_mut().enumerate() {
+            let start = tile.start.0.add(m * tile.start.1);
+            for (v, sum) in row.iter_mut().enumerate() {
+                *sum = Lanes::load(simd, start.add(v * width));
+            }
+        }
+        for term in &tile.terms {
+            if term.length == 0 {
+                continue;
+            }
+            let mut rows: [*const T; M] = std::array::from_fn(|m| *term.rows.add(m));
+            let mut weights = term.weights;
+            for _ in 0..term.pieces {
+                for k in 0..term.length {
+                    // All factors and one vector of weights at a time: that is what fits beside
+                    // the sums in 16 registers (3 rows) and in 32 (6 rows).
+                    let factors: [Lanes<S, T>; M] =
+                        std::array::from_fn(|m| Lanes::splat(simd, *rows[m].add(k)));
+                    for v in 0..V {
+                        let weight = Lanes::load(simd, weights.add(v * width));
+                        for m in 0..M {
+                            sums[m][v] = factors[m].mul_add(weight, sums[m][v]);
+                        }
+                    }
+                    weights = weights.add(V * width);
+                }
+                for row in &mut rows {
+                    *row = row.wrapping_add(term.stride);
+                }
+            }
+        }
+        for (m, row) in sums.iter().enumerate() {
+            let end = tile.sums.0.add(m * tile.sums.1);
+            for (v, sum) in row.iter().enumerate() {
+                sum.store(end.add(v * width));
+            }
+        }
+    }
+}
+
+impl<T: Real> OuterTile<T> {
+    /// Adds the products.
+    ///
+    /// # Safety
+    ///
+    /// All pointers are good for what the fields say is read and written.
+    #[inline(never)]
+    pub(crate) unsafe fn run<S: Simd>(&self, simd: S) {
+        struct Run<'a, T>(&'a OuterTile<T>);
+        impl<T: Real> WithSimd for Run<'_, T> {
+            type Output = ();
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                let tile = self.0;
+                // SAFETY: the promise of `OuterTile::run`'s caller.
+                unsafe {
+                    if const { rows::<S>() == MAX_ROWS } {
+                        for_size!(outer_sums, simd, tile; 1 2 3 4 5 6)
+                    } else {
+                        for_size!(outer_sums, simd, tile; 1 2 3)
+                    }
+                }
+            }
+        }
+        simd.vectorize(Run(self));
+    }
+}
+
+/// # Safety
+///
+/// As [`OuterTile::run`].
+#[inline(always)]
+unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
+    simd: S,
+    tile: &OuterTile<T>,
+) {
+    let width = Lanes::<S, T>::COUNT;
+    // SAFETY: the caller's promise for every pointer; offsets stay within what the fields say.
+    unsafe {
+        let mut sums: [[Lanes<S, T>; V]; M] = std::array::from_fn(|m| {
+            let row = tile.sums.0.add(m * tile.sums.1);
+            std::array::from_fn(|v| Lanes::load(simd, row.add(v * width)))
+        });
+        let mut weights = tile.weights.0;
+        for k in 0..tile.terms {
+            let row = (*tile.factors.add(k)).add(tile.first);
+            let factors: [Lanes<S, T>; M] =
+                std::array::from_fn(|m| Lanes::splat(simd, *row.add(m)));
+            for v in 0..V {
+                let weight = Lanes::load(simd, weights.add(v * width));
+                for m in 0..M {
+                    sums[m][v] = factors[m].mul_add(weight, sums[m][v]);
+                }
+            }
+            weights = weights.wrapping_add(tile.weights.1);
+        }
+        for (m, row) in sums.iter().enumerate() {
+            let end = tile.sums.0.add(m * tile.sums.1);
+            for (v, sum) in row.iter().enumerate() {
+                sum.store(end.add(v * width));
+            }
+        }
+    }
+}
