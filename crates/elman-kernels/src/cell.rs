@@ -1,0 +1,194 @@
+//! Any of the fused cells, behind one face.
+
+use crate::basic::{Basic, BasicSpec, BasicTape, BasicWeights};
+use crate::gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
+use crate::isa::Isa;
+use crate::lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
+use crate::real::Real;
+use crate::run::{Backward, Forward, Gradients};
+
+/// What a fused cell computes.
+///
+/// Parameters are a list of slices in the order of the cell's weights struct: for a basic cell
+/// kernel and bias; for an LSTM kernel, bias, the three peepholes if it has them, the projection
+/// if the specification has one; for a GRU both of the gates, then both of the candidate, then the
+/// recurrent bias if the reset gate acts after the product.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spec {
+    /// The basic cell.
+    Basic(BasicSpec),
+    /// The LSTM.
+    Lstm(LstmSpec),
+    /// The GRU with the reset gate before the product.
+    GruBefore(GruSpec),
+    /// The GRU with the reset gate after the product.
+    GruAfter(GruSpec),
+}
+
+impl Spec {
+    /// `F`.
+    pub fn inputs(&self) -> usize {
+        match self {
+            Self::Basic(spec) => spec.inputs,
+            Self::Lstm(spec) => spec.inputs,
+            Self::GruBefore(spec) | Self::GruAfter(spec) => spec.inputs,
+        }
+    }
+
+    /// `O`.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Basic(spec) => spec.units,
+            Self::Lstm(spec) => spec.outputs(),
+            Self::GruBefore(spec) | Self::GruAfter(spec) => spec.units,
+        }
+    }
+
+    /// `S`, the width of the state's parts side by side.
+    pub fn state(&self) -> usize {
+        match self {
+            Self::Lstm(spec) => spec.state(),
+            other => other.outputs(),
+        }
+    }
+
+    /// Packs the cell for this machine.
+    ///
+    /// # Panics
+    ///
+    /// When the parameters are not as many and as long as the specification asks for.
+    pub fn pack<T: Real>(&self, parameters: &[&[T]], isa: Isa) -> Packed<T> {
+        match *self {
+            Self::Basic(spec) => Packed::Basic(Basic::pack(spec, &basic(parameters), isa)),
+            Self::Lstm(spec) => Packed::Lstm(Lstm::pack(spec, &lstm(&spec, parameters), isa)),
+            Self::GruBefore(spec) => {
+                Packed::GruBefore(GruBefore::pack(spec, &gru(parameters), isa))
+            }
+            Self::GruAfter(spec) => Packed::GruAfter(GruAfter::pack(spec, &gru(parameters), isa)),
+        }
+    }
+}
+
+fn basic<'a, T>(parameters: &[&'a [T]]) -> BasicWeights<'a, T> {
+    let [kernel, bias] = *parameters else {
+        panic!("a basic cell has 2 parameters, not {}", parameters.len());
+    };
+    BasicWeights { kernel, bias }
+}
+
+fn lstm<'a, T>(spec: &LstmSpec, parameters: &[&'a [T]]) -> LstmWeights<'a, T> {
+    let (plain, projection) = match spec.projection {
+        None => (parameters, None),
+        Some(_) => {
+            let (projection, plain) = parameters.split_last().expect("an LSTM has parameters");
+            (plain, Some(*projection))
+        }
+    };
+    let (kernel, bias, peepholes) = match *plain {
+        [kernel, bias] => (kernel, bias, None),
+        [kernel, bias, input, forget, output] => (kernel, bias, Some([input, forget, output])),
+        _ => panic!("an LSTM has 2 or 5 parameters, not {}", plain.len()),
+    };
+    LstmWeights {
+        kernel,
+        bias,
+        peepholes,
+        projection,
+    }
+}
+
+fn gru<'a, T>(parameters: &[&'a [T]]) -> GruWeights<'a, T> {
+    let [
+        gates_kernel,
+        gates_bias,
+        candidate_kernel,
+        candidate_bias,
+        ref rest @ ..,
+    ] = *parameters
+    else {
+        panic!("a GRU has 4 or 5 parameters, not {}", parameters.len());
+    };
+    GruWeights {
+        gates_kernel,
+        gates_bias,
+        candidate_kernel,
+        candidate_bias,
+        recurrent_bias: rest.first().copied(),
+    }
+}
+
+/// A cell whose weights are packed for this machine.
+#[derive(Debug)]
+pub enum Packed<T: Real> {
+    /// The basic cell.
+    Basic(Basic<T>),
+    /// The LSTM.
+    Lstm(Lstm<T>),
+    /// The GRU with the reset gate before the product.
+    GruBefore(GruBefore<T>),
+    /// The GRU with the reset gate after the product.
+    GruAfter(GruAfter<T>),
+}
+
+/// What a forward pass leaves for its backward pass: the packed cell and its notes.
+#[derive(Debug)]
+pub enum Tape<T: Real> {
+    /// Of a basic cell.
+    Basic(Basic<T>, BasicTape<T>),
+    /// Of an LSTM.
+    Lstm(Lstm<T>, LstmTape<T>),
+    /// Of a GRU with the reset gate before the product.
+    GruBefore(GruBefore<T>, GruBeforeTape<T>),
+    /// Of a GRU with the reset gate after the product.
+    GruAfter(GruAfter<T>, GruAfterTape<T>),
+}
+
+impl<T: Real> Packed<T> {
+    /// The forward pass of inference.
+    pub fn forward(&self, run: Forward<'_, T>) {
+        match self {
+            Self::Basic(cell) => cell.forward(run),
+            Self::Lstm(cell) => cell.forward(run),
+            Self::GruBefore(cell) => cell.forward(run),
+            Self::GruAfter(cell) => cell.forward(run),
+        }
+    }
+
+    /// The forward pass of training.
+    pub fn forward_training(self, run: Forward<'_, T>) -> Tape<T> {
+        match self {
+            Self::Basic(cell) => {
+                let tape = cell.forward_training(run);
+                Tape::Basic(cell, tape)
+            }
+            Self::Lstm(cell) => {
+                let tape = cell.forward_training(run);
+                Tape::Lstm(cell, tape)
+            }
+            Self::GruBefore(cell) => {
+                let tape = cell.forward_training(run);
+                Tape::GruBefore(cell, tape)
+            }
+            Self::GruAfter(cell) => {
+                let tape = cell.forward_training(run);
+                Tape::GruAfter(cell, tape)
+            }
+        }
+    }
+}
+
+impl<T: Real> Tape<T> {
+    /// The backward pass. `parameters` are those that the cell was packed from; their gradients
+    /// come in the same order.
+    pub fn backward(self, run: &Backward<'_, T>, parameters: &[&[T]]) -> Gradients<T> {
+        match self {
+            Self::Basic(cell, tape) => cell.backward(run, &basic(parameters), tape),
+            Self::Lstm(cell, tape) => {
+                let weights = lstm(cell.spec(), parameters);
+                cell.backward(run, &weights, tape)
+            }
+            Self::GruBefore(cell, tape) => cell.backward(run, &gru(parameters), tape),
+            Self::GruAfter(cell, tape) => cell.backward(run, &gru(parameters), tape),
+        }
+    }
+}
