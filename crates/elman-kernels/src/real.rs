@@ -225,7 +225,7 @@ implement_real!(
     Format {
         round_and_bias: 12_582_912.0 + 127.0,
         log2_e: std::f32::consts::LOG2_E,
-        ln_2_high: 0.693_359_375,
+        ln_2_high: 0.693_359_4,
         ln_2_low: -2.121_944_4e-4,
         taylor: &[
             1.0 / 5040.0,

@@ -132,6 +132,10 @@ impl<T: Real> Tile<T> {
 ///
 /// As [`Tile::run`].
 #[inline(always)]
+#[allow(
+    clippy::needless_range_loop,
+    reason = "counted loops over registers read like the sums they are"
+)]
 unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(simd: S, tile: &Tile<T>) {
     let width = Lanes::<S, T>::COUNT;
     let mut sums = [[Lanes::splat(simd, T::default()); V]; M];
@@ -209,6 +213,10 @@ impl<T: Real> OuterTile<T> {
 ///
 /// As [`OuterTile::run`].
 #[inline(always)]
+#[allow(
+    clippy::needless_range_loop,
+    reason = "counted loops over registers read like the sums they are"
+)]
 unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
     simd: S,
     tile: &OuterTile<T>,

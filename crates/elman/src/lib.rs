@@ -9,6 +9,7 @@ mod error;
 mod fused;
 pub mod initializer;
 pub mod random;
+pub use elman_kernels::threads;
 pub mod unroll;
 
 pub use error::{Error, Result};

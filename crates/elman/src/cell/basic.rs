@@ -134,6 +134,6 @@ impl Cell for BasicRnnCell {
                 self.composed_step(input, state)
             });
         }
-        fused::basic(self, sequence, state)
+        fused::sequence(self, sequence, state)
     }
 }

@@ -218,6 +218,6 @@ impl Cell for GruCell {
                 self.composed_step(input, state)
             });
         }
-        fused::gru(self, sequence, state)
+        fused::sequence(self, sequence, state)
     }
 }

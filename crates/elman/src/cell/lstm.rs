@@ -333,6 +333,6 @@ impl Cell for LstmCell {
                 self.composed_step(input, state)
             });
         }
-        fused::lstm(self, sequence, state)
+        fused::sequence(self, sequence, state)
     }
 }

@@ -1,17 +1,26 @@
-//! The Burn operation behind the fused cells.
+//! The fused cells as Burn operations.
 //!
-//! A whole sequence through a cell is one operation with a hand-written backward.
+//! A whole sequence through a cell is one operation with a hand-written backward. An operation has
+//! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
-use burn::tensor::Tensor;
+mod operation;
+
+use burn::tensor::{DType, Device, Tensor};
+use elman_kernels::{BasicSpec, GruSpec, LstmSpec, Spec};
 
 use crate::cell::{
-    BasicRnnCell, Cell, GruCell, HiddenState, LstmCell, LstmState, Sequence, Step, Unrolled,
+    BasicRnnCell, Cell, GruCell, Layout, LstmCell, Path, ResetGate, Sequence, State, Step, Unrolled,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// Does a fused kernel serve this sequence's device and number type?
-pub(crate) fn serves(_sequence: &Sequence) -> bool {
-    false
+use operation::Call;
+
+/// Does a fused kernel serve this sequence? On the CPU, in f32 and f64, unless the composed path
+/// was asked for.
+pub(crate) fn serves(sequence: &Sequence) -> bool {
+    sequence.path() == Path::Auto
+        && sequence.inputs().device() == Device::flex()
+        && matches!(sequence.inputs().dtype(), DType::F32 | DType::F64)
 }
 
 /// One step as a sequence of length 1, so that a step and a sequence give the same bits.
@@ -23,16 +32,151 @@ pub(crate) fn step<C: Cell>(cell: &C, input: Tensor<2>, state: C::State) -> Resu
     })
 }
 
-pub(crate) fn basic(
-    _: &BasicRnnCell,
-    _: Sequence,
-    _: HiddenState,
-) -> Result<Unrolled<HiddenState>> {
-    unreachable!("serves() is false")
+/// What of a cell a kernel needs.
+pub(crate) trait Fused: Cell {
+    /// What is computed.
+    fn spec(&self) -> Spec;
+
+    /// The parameters, in the order of [`Spec`]; vectors as matrices of one row.
+    fn parameters(&self) -> Vec<Tensor<2>>;
 }
-pub(crate) fn lstm(_: &LstmCell, _: Sequence, _: LstmState) -> Result<Unrolled<LstmState>> {
-    unreachable!("serves() is false")
+
+impl Fused for BasicRnnCell {
+    fn spec(&self) -> Spec {
+        Spec::Basic(BasicSpec {
+            inputs: self.input_size(),
+            units: self.output_size(),
+            activation: self.activation,
+        })
+    }
+
+    fn parameters(&self) -> Vec<Tensor<2>> {
+        vec![self.kernel.val(), self.bias.val().unsqueeze()]
+    }
 }
-pub(crate) fn gru(_: &GruCell, _: Sequence, _: HiddenState) -> Result<Unrolled<HiddenState>> {
-    unreachable!("serves() is false")
+
+impl Fused for LstmCell {
+    fn spec(&self) -> Spec {
+        Spec::Lstm(LstmSpec {
+            inputs: self.input_size(),
+            units: self.units(),
+            projection: self
+                .projection
+                .as_ref()
+                .map(|projection| projection.dims()[1]),
+            activation: self.settings.activation,
+            forget_bias: self.settings.forget_bias,
+            cell_clip: self.settings.cell_clip,
+            proj_clip: self.settings.proj_clip,
+        })
+    }
+
+    fn parameters(&self) -> Vec<Tensor<2>> {
+        let mut parameters = vec![self.kernel.val(), self.bias.val().unsqueeze()];
+        if let Some(peepholes) = &self.peepholes {
+            let diagonals = [&peepholes.input, &peepholes.forget, &peepholes.output];
+            parameters.extend(diagonals.map(|diagonal| diagonal.val().unsqueeze()));
+        }
+        parameters.extend(self.projection.as_ref().map(|projection| projection.val()));
+        parameters
+    }
+}
+
+impl Fused for GruCell {
+    fn spec(&self) -> Spec {
+        let spec = GruSpec {
+            inputs: self.input_size(),
+            units: self.output_size(),
+            activation: self.activation,
+        };
+        match self.reset_gate() {
+            ResetGate::BeforeProduct => Spec::GruBefore(spec),
+            ResetGate::AfterProduct => Spec::GruAfter(spec),
+        }
+    }
+
+    fn parameters(&self) -> Vec<Tensor<2>> {
+        let mut parameters = vec![
+            self.gates_kernel.val(),
+            self.gates_bias.val().unsqueeze(),
+            self.candidate_kernel.val(),
+            self.candidate_bias.val().unsqueeze(),
+        ];
+        parameters.extend(
+            self.recurrent_bias
+                .as_ref()
+                .map(|bias| bias.val().unsqueeze()),
+        );
+        parameters
+    }
+}
+
+/// Runs the kernel of `cell` over `sequence`.
+///
+/// # Errors
+///
+/// When the state has another batch size than the inputs, or number types differ.
+pub(crate) fn sequence<C: Fused>(
+    cell: &C,
+    sequence: Sequence,
+    state: C::State,
+) -> Result<Unrolled<C::State>> {
+    let (batch, time) = (sequence.batch(), sequence.time());
+    let spec = cell.spec();
+    let parameters = cell.parameters();
+    let dtype = sequence.inputs().dtype();
+    let parts = state.into_parts();
+    for (name, tensor) in parts
+        .iter()
+        .map(|part| ("state", part))
+        .chain(parameters.iter().map(|parameter| ("the cell", parameter)))
+    {
+        if tensor.dtype() != dtype {
+            return Err(Error::argument(
+                name,
+                format!(
+                    "is in {:?}, but the inputs are in {dtype:?}",
+                    tensor.dtype()
+                ),
+                "build the cell with the number type of the inputs (with_dtype)",
+            ));
+        }
+    }
+    let widths: Vec<usize> = parts.iter().map(|part| part.dims()[1]).collect();
+    for part in &parts {
+        Error::ensure_axis("state", 'B', part.dims()[0], batch)?;
+    }
+    let call = Call {
+        spec,
+        layout: match sequence.layout() {
+            Layout::BatchMajor => elman_kernels::Layout::BatchMajor,
+            Layout::TimeMajor => elman_kernels::Layout::TimeMajor,
+        },
+        batch,
+        time,
+        lengths: sequence
+            .lengths()
+            .map(|lengths| lengths.as_slice().to_vec()),
+        parameters: parameters.len(),
+    };
+    let flat = operation::run(
+        sequence.inputs().clone(),
+        Tensor::cat(parts, 1),
+        parameters,
+        call,
+    );
+    let size = spec.outputs();
+    let outputs = batch * time * size;
+    let shape = match sequence.layout() {
+        Layout::BatchMajor => [batch, time, size],
+        Layout::TimeMajor => [time, batch, size],
+    };
+    let state = flat
+        .clone()
+        .narrow(0, outputs, batch * spec.state())
+        .reshape([batch, spec.state()]);
+    Ok(Unrolled {
+        outputs: flat.narrow(0, 0, outputs).reshape(shape),
+        state: C::State::from_parts(state.split_with_sizes(widths, 1)),
+    })
 }

@@ -1,0 +1,364 @@
+//! One operation for every fused cell, its forward on the CPU and its backward.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
+use elman_kernels::{Isa, Plan, Real, Spec, Tape, Wanted};
+
+/// The most parameters that a fused cell has: an LSTM's kernel, bias, three peepholes, projection.
+const PARAMETERS: usize = 6;
+/// Inputs, state, parameters.
+const TENSORS: usize = 2 + PARAMETERS;
+
+/// What of an operation is not a tensor.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) spec: Spec,
+    pub(super) layout: elman_kernels::Layout,
+    pub(super) batch: usize,
+    pub(super) time: usize,
+    pub(super) lengths: Option<Vec<usize>>,
+    /// How many of the parameter tensors the cell has; the others are placeholders.
+    pub(super) parameters: usize,
+}
+
+impl Call {
+    fn plan(&self) -> Plan {
+        match &self.lengths {
+            None => Plan::full(self.layout, self.batch, self.time),
+            Some(lengths) => Plan::ragged(self.layout, self.time, lengths),
+        }
+    }
+
+    /// How many numbers of the flat result are outputs; the final state comes after them.
+    fn outputs(&self) -> usize {
+        self.batch * self.time * self.spec.outputs()
+    }
+
+    /// How many numbers the flat result has.
+    fn total(&self) -> usize {
+        self.outputs() + self.batch * self.spec.state()
+    }
+}
+
+/// Runs the operation: inputs as the call lays them out, the state `[B, S]`, the parameters in the
+/// order of [`Spec`]. The result is flat: outputs, then the final state.
+pub(super) fn run(
+    inputs: Tensor<3>,
+    state: Tensor<2>,
+    parameters: Vec<Tensor<2>>,
+    call: Call,
+) -> Tensor<1> {
+    let placeholder = Tensor::<2>::zeros([1, 1], (&inputs.device(), inputs.dtype()));
+    let mut parameters = parameters.into_iter();
+    let mut next = || {
+        let parameter = parameters.next();
+        parameter
+            .unwrap_or_else(|| placeholder.clone())
+            .into_dispatch()
+    };
+    Tensor::from_dispatch(<Dispatch as RecurrentBackend>::recurrent_sequence(
+        inputs.into_dispatch(),
+        state.into_dispatch(),
+        next(),
+        next(),
+        next(),
+        next(),
+        next(),
+        next(),
+        call,
+    ))
+}
+
+/// Backends that run a whole sequence through a cell as one operation.
+#[backend_extension(Flex, Autodiff)]
+pub(super) trait RecurrentBackend: Backend {
+    /// See [`run`].
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an extension takes its tensors one by one; `run` is the face"
+    )]
+    fn recurrent_sequence(
+        inputs: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        parameter_0: FloatTensor<Self>,
+        parameter_1: FloatTensor<Self>,
+        parameter_2: FloatTensor<Self>,
+        parameter_3: FloatTensor<Self>,
+        parameter_4: FloatTensor<Self>,
+        parameter_5: FloatTensor<Self>,
+        call: Call,
+    ) -> FloatTensor<Self>;
+}
+
+impl RecurrentBackend for Flex {
+    fn recurrent_sequence(
+        inputs: FlexTensor,
+        state: FlexTensor,
+        parameter_0: FlexTensor,
+        parameter_1: FlexTensor,
+        parameter_2: FlexTensor,
+        parameter_3: FlexTensor,
+        parameter_4: FlexTensor,
+        parameter_5: FlexTensor,
+        call: Call,
+    ) -> FlexTensor {
+        let operands = Operands::new([
+            inputs,
+            state,
+            parameter_0,
+            parameter_1,
+            parameter_2,
+            parameter_3,
+            parameter_4,
+            parameter_5,
+        ]);
+        match operands.dtype() {
+            DType::F64 => operands.infer::<f64>(&call),
+            _ => operands.infer::<f32>(&call),
+        }
+    }
+}
+
+impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
+    fn recurrent_sequence(
+        inputs: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        parameter_0: FloatTensor<Self>,
+        parameter_1: FloatTensor<Self>,
+        parameter_2: FloatTensor<Self>,
+        parameter_3: FloatTensor<Self>,
+        parameter_4: FloatTensor<Self>,
+        parameter_5: FloatTensor<Self>,
+        call: Call,
+    ) -> FloatTensor<Self> {
+        let tensors = [
+            inputs,
+            state,
+            parameter_0,
+            parameter_1,
+            parameter_2,
+            parameter_3,
+            parameter_4,
+            parameter_5,
+        ];
+        let mut nodes = Vec::with_capacity(TENSORS);
+        let primitives = tensors.map(|tensor| {
+            let (primitive, node) = tensor.into_parts();
+            nodes.push(node);
+            primitive
+        });
+        let Ok(nodes) = <[_; TENSORS]>::try_from(nodes) else {
+            unreachable!("every tensor has a node");
+        };
+        let operands = Operands::new(primitives);
+        match RecurrentSequence
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(preparation) => {
+                let (result, tape) = operands.train(&call);
+                let saved = Saved {
+                    operands,
+                    call,
+                    result: result.clone(),
+                    tape: Arc::new(Mutex::new(Some(tape))),
+                };
+                preparation.finish(saved, result)
+            }
+            OpsKind::UnTracked(preparation) => preparation.finish(match operands.dtype() {
+                DType::F64 => operands.infer::<f64>(&call),
+                _ => operands.infer::<f32>(&call),
+            }),
+        }
+    }
+}
+
+/// The tensors of an operation, contiguous.
+#[derive(Clone, Debug)]
+struct Operands([FlexTensor; TENSORS]);
+
+impl Operands {
+    fn new(tensors: [FlexTensor; TENSORS]) -> Self {
+        Self(tensors.map(|tensor| tensor.to_contiguous()))
+    }
+
+    fn dtype(&self) -> DType {
+        self.0[0].dtype()
+    }
+
+    fn inputs<T: Number>(&self) -> &[T] {
+        numbers(&self.0[0])
+    }
+
+    fn state<T: Number>(&self) -> &[T] {
+        numbers(&self.0[1])
+    }
+
+    fn parameters<T: Number>(&self, call: &Call) -> Vec<&[T]> {
+        self.0[2..2 + call.parameters].iter().map(numbers).collect()
+    }
+
+    fn infer<T: Number>(&self, call: &Call) -> FlexTensor {
+        let plan = call.plan();
+        let mut result = vec![T::default(); call.total()];
+        let (outputs, final_state) = result.split_at_mut(call.outputs());
+        let cell = call.spec.pack(&self.parameters::<T>(call), Isa::detect());
+        cell.forward(elman_kernels::Forward {
+            plan: &plan,
+            inputs: self.inputs(),
+            state: self.state(),
+            outputs,
+            final_state,
+        });
+        flat(result)
+    }
+
+    fn train(&self, call: &Call) -> (FlexTensor, AnyTape) {
+        fn run<T: Number>(operands: &Operands, call: &Call) -> (FlexTensor, Tape<T>) {
+            let plan = call.plan();
+            let mut result = vec![T::default(); call.total()];
+            let (outputs, final_state) = result.split_at_mut(call.outputs());
+            let cell = call
+                .spec
+                .pack(&operands.parameters::<T>(call), Isa::detect());
+            let tape = cell.forward_training(elman_kernels::Forward {
+                plan: &plan,
+                inputs: operands.inputs(),
+                state: operands.state(),
+                outputs,
+                final_state,
+            });
+            (flat(result), tape)
+        }
+        match self.dtype() {
+            DType::F64 => {
+                let (result, tape) = run(self, call);
+                (result, AnyTape::F64(tape))
+            }
+            _ => {
+                let (result, tape) = run(self, call);
+                (result, AnyTape::F32(tape))
+            }
+        }
+    }
+}
+
+/// A number type of both Burn and the kernels.
+trait Number: Real + Element {}
+impl Number for f32 {}
+impl Number for f64 {}
+
+/// The numbers of a contiguous tensor.
+fn numbers<T: Number>(tensor: &FlexTensor) -> &[T] {
+    tensor
+        .as_slice()
+        .expect("the tensor is contiguous and of the operation's number type")
+}
+
+fn flat<T: Number>(numbers: Vec<T>) -> FlexTensor {
+    let count = numbers.len();
+    shaped(numbers, Shape::new([count]))
+}
+
+fn shaped<T: Number>(numbers: Vec<T>, shape: Shape) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(numbers, shape))
+}
+
+/// A tape in either number type.
+#[derive(Debug)]
+enum AnyTape {
+    F32(Tape<f32>),
+    F64(Tape<f64>),
+}
+
+/// What forward leaves for backward.
+#[derive(Clone, Debug)]
+struct Saved {
+    operands: Operands,
+    call: Call,
+    result: FlexTensor,
+    /// Taken by the first backward; a second one runs forward again.
+    tape: Arc<Mutex<Option<AnyTape>>>,
+}
+
+impl Saved {
+    fn gradients<T: Number>(
+        &self,
+        tape: Tape<T>,
+        gradient: &FlexTensor,
+        wanted: Wanted,
+    ) -> [Option<FlexTensor>; TENSORS] {
+        let plan = self.call.plan();
+        let gradient = gradient.to_contiguous();
+        let (d_outputs, d_final_state) = numbers::<T>(&gradient).split_at(self.call.outputs());
+        let run = elman_kernels::Backward {
+            plan: &plan,
+            inputs: self.operands.inputs(),
+            state: self.operands.state(),
+            outputs: &numbers::<T>(&self.result)[..self.call.outputs()],
+            d_outputs,
+            d_final_state,
+            wanted,
+        };
+        let parameters = self.operands.parameters::<T>(&self.call);
+        let gradients = tape.backward(&run, &parameters);
+        let all = [gradients.inputs, Some(gradients.state)]
+            .into_iter()
+            .chain(gradients.parameters.into_iter().map(Some));
+        let mut shaped_gradients: [Option<FlexTensor>; TENSORS] = Default::default();
+        for ((place, numbers), tensor) in shaped_gradients.iter_mut().zip(all).zip(&self.operands.0)
+        {
+            *place = numbers.map(|numbers| shaped(numbers, tensor.shape()));
+        }
+        shaped_gradients
+    }
+}
+
+/// The backward of the operation.
+#[derive(Debug)]
+struct RecurrentSequence;
+
+impl Backward<Flex, TENSORS> for RecurrentSequence {
+    type State = Saved;
+
+    fn backward(
+        self,
+        ops: Ops<Saved, TENSORS>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let gradient = grads.consume::<Flex>(&ops.node);
+        let saved = &ops.state;
+        let inputs = ops.parents[0].is_some();
+        let parameters = ops.parents[2..].iter().any(Option::is_some);
+        let wanted = match (inputs, parameters) {
+            (true, true) => Wanted::Everything,
+            (true, false) => Wanted::Inputs,
+            (false, _) => Wanted::Parameters,
+        };
+        let taken = saved
+            .tape
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let tape = taken.unwrap_or_else(|| saved.operands.train(&saved.call).1);
+        let gradients = match tape {
+            AnyTape::F32(tape) => saved.gradients(tape, &gradient, wanted),
+            AnyTape::F64(tape) => saved.gradients(tape, &gradient, wanted),
+        };
+        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                grads.register::<Flex>(parent.id, gradient);
+            }
+        }
+    }
+}
