@@ -5,10 +5,12 @@
 
 pub mod activation;
 pub mod cell;
+pub mod data;
 mod error;
 mod fused;
 pub mod initializer;
 pub mod random;
+pub mod recipe;
 pub use elman_kernels::threads;
 pub mod unroll;
 

@@ -1,0 +1,173 @@
+//! A TOML document whose values remember where they stand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Override;
+
+/// Where a value was given.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Place {
+    /// In the file, with the line (from 1).
+    Line(usize),
+    /// Beside the file.
+    Override,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, " (line {line})"),
+            Self::Override => f.write_str(" (--set)"),
+        }
+    }
+}
+
+/// A value and where it was given.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    pub(super) place: Place,
+}
+
+/// A value of a recipe.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    String(String),
+    Integer(i128),
+    Float(f64),
+    Boolean(bool),
+    Table(BTreeMap<String, Node>),
+    /// What no recipe uses, as found.
+    Other(&'static str),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String(text) => write!(f, "the string {text:?}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Float(number) => write!(f, "{number:?}"),
+            Self::Boolean(truth) => write!(f, "{truth}"),
+            Self::Table(_) => f.write_str("a table"),
+            Self::Other(kind) => f.write_str(kind),
+        }
+    }
+}
+
+/// A whole recipe.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) root: BTreeMap<String, Node>,
+}
+
+/// Parses a document, or says everything that is wrong with its syntax.
+pub(super) fn parse(text: &str) -> Result<Document, Vec<String>> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let lines = Lines::of(text);
+    if !errors.is_empty() {
+        return Err(errors
+            .iter()
+            .map(|error| {
+                let line = error.span().map_or(1, |span| lines.of_byte(span.start));
+                let message = error.message().lines().collect::<Vec<_>>().join(", ");
+                format!("line {line}: {message}")
+            })
+            .collect());
+    }
+    Ok(Document {
+        root: table(root.get_ref(), &|at| Place::Line(lines.of_byte(at))),
+    })
+}
+
+/// Where lines begin.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let starts = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self(std::iter::once(0).chain(starts).collect())
+    }
+
+    /// The line (from 1) of a byte.
+    fn of_byte(&self, at: usize) -> usize {
+        self.0.partition_point(|&start| start <= at)
+    }
+}
+
+fn table(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> BTreeMap<String, Node> {
+    table
+        .iter()
+        .map(|(key, value)| {
+            let at = place(key.span().start);
+            let node = Node {
+                value: convert(value.get_ref(), place),
+                place: at,
+            };
+            (key.get_ref().to_string(), node)
+        })
+        .collect()
+}
+
+fn convert(value: &DeValue<'_>, place: &dyn Fn(usize) -> Place) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Other("a number beyond 128 bits"), Value::Integer),
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .map_or(Value::Other("a number that cannot be read"), Value::Float),
+        DeValue::Boolean(truth) => Value::Boolean(*truth),
+        DeValue::Datetime(_) => Value::Other("a date"),
+        DeValue::Array(_) => Value::Other("a list"),
+        DeValue::Table(inner) => Value::Table(table(inner, place)),
+    }
+}
+
+impl Node {
+    pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, place: &Place) -> Self {
+        Self {
+            value: convert(value.get_ref(), &|_| place.clone()),
+            place: place.clone(),
+        }
+    }
+}
+
+impl Document {
+    /// Puts `overrides` in, the last one last; says which cannot be.
+    pub(super) fn apply(&mut self, overrides: &[Override]) -> Vec<String> {
+        overrides
+            .iter()
+            .filter_map(|given| self.put(given).err())
+            .collect()
+    }
+
+    fn put(&mut self, given: &Override) -> Result<(), String> {
+        let Some((last, tables)) = given.keys.split_last() else {
+            return Ok(());
+        };
+        let mut inner = &mut self.root;
+        for (depth, key) in tables.iter().enumerate() {
+            let node = inner.entry(key.clone()).or_insert_with(|| Node {
+                value: Value::Table(BTreeMap::new()),
+                place: Place::Override,
+            });
+            match &mut node.value {
+                Value::Table(next) => inner = next,
+                other => {
+                    return Err(format!(
+                        "{} (--set): `{}` is {other}, not a table",
+                        given.keys.join("."),
+                        tables[..=depth].join(".")
+                    ));
+                }
+            }
+        }
+        inner.insert(last.clone(), given.node.clone());
+        Ok(())
+    }
+}

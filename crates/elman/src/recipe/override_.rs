@@ -1,0 +1,82 @@
+//! Settings given beside a recipe: `--set key=value`.
+
+use std::str::FromStr;
+
+use toml::de::DeValue;
+
+use super::document::{Node, Place, Value};
+use crate::error::{Error, Result};
+
+/// One setting that replaces a recipe's own: `train.epochs=20`.
+///
+/// The value is read as TOML, or, where it is none, as a bare string, so that
+/// `model.cell=lstm` and `model.cell="lstm"` mean the same.
+#[derive(Clone, Debug)]
+pub struct Override {
+    pub(super) keys: Vec<String>,
+    pub(super) node: Node,
+}
+
+impl Override {
+    /// Replaces the setting `key` (`"data.folder"`) by a string.
+    ///
+    /// # Errors
+    ///
+    /// When `key` is no dotted key.
+    pub fn string(key: &str, value: impl Into<String>) -> Result<Self> {
+        Self::new(key, Value::String(value.into()))
+    }
+
+    /// Replaces the setting `key` (`"seed"`) by a whole number.
+    ///
+    /// # Errors
+    ///
+    /// When `key` is no dotted key.
+    pub fn integer(key: &str, value: u64) -> Result<Self> {
+        Self::new(key, Value::Integer(value.into()))
+    }
+
+    fn new(key: &str, value: Value) -> Result<Self> {
+        let keys: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
+        let is_bare = |part: &String| {
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
+        };
+        if !keys.iter().all(is_bare) {
+            return Err(Error::argument(
+                format!("--set {key}"),
+                "this is no dotted key",
+                "write a key such as `train.epochs`",
+            ));
+        }
+        Ok(Self {
+            keys,
+            node: Node {
+                value,
+                place: Place::Override,
+            },
+        })
+    }
+}
+
+impl FromStr for Override {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Error::argument(
+                format!("--set {text}"),
+                "there is no `=`",
+                "write key=value, such as `train.epochs=20`",
+            ));
+        };
+        let value = value.trim();
+        let value = match DeValue::parse(value) {
+            Ok(parsed) => Node::from_toml(&parsed, &Place::Override).value,
+            Err(_) => Value::String(value.to_owned()),
+        };
+        Self::new(key, value)
+    }
+}

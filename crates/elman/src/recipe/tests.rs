@@ -1,0 +1,410 @@
+//! Recipes come back as they went, and everything wrong is said at once.
+
+use std::str::FromStr;
+
+use proptest::prelude::*;
+
+use super::vocabulary::{ACTIVATIONS, MONITORS, RESET_GATES};
+use super::*;
+use crate::cell::ResetGate;
+use crate::random::Seed;
+
+const SOUND: &str = r#"title = "a title"
+task = "classifier"
+
+[data]
+folder = "somewhere"
+
+[model]
+cell = "basic"
+units = 3
+
+[train]
+epochs = 2
+batch = 4
+"#;
+
+fn overrides(texts: &[&str]) -> Vec<Override> {
+    texts
+        .iter()
+        .map(|text| Override::from_str(text).expect("an override"))
+        .collect()
+}
+
+fn with(texts: &[&str]) -> Recipe {
+    Recipe::from_toml("sound", SOUND, &overrides(texts)).expect("a sound recipe")
+}
+
+fn message(text: &str, texts: &[&str]) -> String {
+    let error = Recipe::from_toml("r.toml", text, &overrides(texts)).expect_err("unsound");
+    assert!(error.is_recipe(), "{error:?}");
+    error.to_string()
+}
+
+/// The one problem of a sound recipe with `texts` set.
+fn problem(texts: &[&str]) -> String {
+    let message = message(SOUND, texts);
+    let (first, problem) = message.split_once("\n  - ").expect("a problem");
+    assert_eq!(first, "r.toml: 1 problem", "{message}");
+    problem.to_owned()
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let recipe = with(&[]);
+    assert_eq!(recipe.seed, Seed::new(42));
+    assert_eq!((recipe.data.classes, recipe.data.hold_out), (10, 0));
+    let adam = AdamSettings {
+        learning_rate: 0.001,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+    };
+    assert_eq!(recipe.train.optimiser, OptimiserSettings::Adam(adam));
+    assert_eq!(recipe.train.schedule, Schedule::Constant);
+    assert_eq!(recipe.train.early_stopping, None);
+    assert_eq!(recipe.model.cell, CellSettings::Basic);
+    assert_eq!(
+        with(&["model.cell=gru"]).model.cell,
+        CellSettings::Gru {
+            reset_gate: ResetGate::BeforeProduct
+        }
+    );
+    assert_eq!(
+        with(&["model.cell=lstm"]).model.cell,
+        CellSettings::Lstm {
+            forget_bias: 1.0,
+            peepholes: false,
+            cell_clip: None,
+            num_proj: None,
+            proj_clip: None
+        }
+    );
+}
+
+#[test]
+fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
+    assert_eq!(Recipe::shipped().len(), 3);
+    for shipped in Recipe::shipped() {
+        let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
+        assert_eq!(recipe.title, shipped.title);
+        let again = Recipe::from_toml("again", &recipe.to_toml(), &[]).expect(shipped.name);
+        assert_eq!(again, recipe);
+    }
+}
+
+#[test]
+fn the_mnist_recipe_is_the_books() {
+    let text = Recipe::load("mnist", &[]).expect("shipped").to_toml();
+    insta::assert_snapshot!(text, @r#"
+    title = "MNIST rows, basic RNN"
+    task = "classifier"
+    seed = 42
+
+    [data]
+    format = "idx"
+    folder = "data/mnist10k"
+    classes = 10
+    hold_out = 0
+
+    [model]
+    cell = "basic"
+    units = 150
+    activation = "tanh"
+
+    [train]
+    epochs = 100
+    batch = 150
+
+    [train.optimiser]
+    name = "adam"
+    learning_rate = 0.001
+    beta1 = 0.9
+    beta2 = 0.999
+    epsilon = 1e-8
+
+    [train.schedule]
+    kind = "constant"
+    "#);
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text = r#"title = ""
+task = "clasifier"
+seed = -1
+extra = 1
+
+[data]
+folder = 7
+classes = 1
+hold_out = "some"
+
+[model]
+cell = "lstm"
+units = 0
+activation = "tahn"
+peepholes = "yes"
+cell_clip = 0
+proj_clip = 1.0
+reset_gate = "after_product"
+
+[train]
+epocs = 20
+batch = 2.5
+
+[train.optimiser]
+name = "adamw"
+learning_rate = inf
+beta1 = 1.0
+epsilon = 0.0
+
+[train.schedule]
+kind = "step"
+every = 0
+rate = 0.9
+
+[train.early_stopping]
+monitor = "valid_los"
+minimum_change = -0.5
+"#;
+    insta::assert_snapshot!(message(text, &["train.early_stopping.patience=0"]), @"");
+}
+
+#[test]
+fn syntax_errors_have_their_line() {
+    insta::assert_snapshot!(message("title = \"a\"\nseed = = 3\n[data\n", &[]), @"");
+    insta::assert_snapshot!(message("seed = 1\nseed = 2\n", &[]), @"");
+}
+
+#[test]
+fn missing_tables_are_named() {
+    insta::assert_snapshot!(message("data = 3\n", &[]), @"");
+}
+
+#[test]
+fn an_option_of_another_cell_is_refused() {
+    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"");
+    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"");
+    insta::assert_snapshot!(problem(&["model.cell=lstm", "model.proj_clip=5"]), @"");
+}
+
+#[test]
+fn watching_images_that_are_not_held_out_is_refused() {
+    let watch = [
+        "train.early_stopping.monitor=valid_loss",
+        "train.early_stopping.patience=3",
+    ];
+    insta::assert_snapshot!(problem(&watch), @"");
+    let sound = with(&[watch[0], watch[1], "data.hold_out=5"]);
+    assert_eq!(
+        sound.train.early_stopping,
+        Some(EarlyStopping {
+            monitor: Monitor::ValidLoss,
+            patience: 3,
+            minimum_change: 0.0
+        })
+    );
+}
+
+#[test]
+fn impossible_values_are_refused() {
+    for (setting, expected) in [
+        (
+            "seed=18446744073709551616",
+            "a whole number from 0 to 18446744073709551615",
+        ),
+        ("data.classes=257", "a whole number from 2 to 256"),
+        ("model.units=0", "a whole number from 1 to 16384"),
+        ("model.units=100000000", "a whole number from 1 to 16384"),
+        ("train.epochs=0", "a whole number from 1 to 1000000"),
+        ("train.batch=0", "a whole number from 1 to 1000000"),
+        ("train.epochs=1.0", "a whole number from 1 to 1000000"),
+    ] {
+        let problem = problem(&[setting]);
+        let (key, value) = setting.split_once('=').expect("key=value");
+        assert_eq!(
+            problem,
+            format!("{key} (--set): expected {expected}, found {value}")
+        );
+    }
+    for setting in [
+        "learning_rate=0",
+        "learning_rate=nan",
+        "beta2=1",
+        "beta1=-0.1",
+        "epsilon=0",
+    ] {
+        let setting = format!("train.optimiser.{setting}");
+        let problem = problem(&["train.optimiser.name=adam", &setting]);
+        assert!(problem.contains("(--set): expected a"), "{problem}");
+    }
+}
+
+#[test]
+fn overrides_are_toml_or_bare_strings() {
+    assert_eq!(with(&["data.folder=a b/c"]).data.folder, "a b/c");
+    assert_eq!(with(&["data.folder=\"quoted\""]).data.folder, "quoted");
+    assert_eq!(with(&["seed=0x10"]).seed, Seed::new(16));
+    assert_eq!(with(&["seed=1", "seed = 2"]).seed, Seed::new(2));
+    assert_eq!(
+        with(&["seed=18446744073709551615"]).seed,
+        Seed::new(u64::MAX)
+    );
+    let set = Override::integer("train.epochs", 9).expect("a key");
+    let recipe = Recipe::from_toml("sound", SOUND, &[set]).expect("sound");
+    assert_eq!(recipe.train.epochs, 9);
+}
+
+#[test]
+fn overrides_that_are_none_are_refused() {
+    let message = |text| {
+        Override::from_str(text)
+            .expect_err("no override")
+            .to_string()
+    };
+    insta::assert_snapshot!(message("train.epochs"), @"");
+    insta::assert_snapshot!(message("train..epochs=3"), @"");
+    insta::assert_snapshot!(problem(&["title.length=3"]), @"");
+    insta::assert_snapshot!(problem(&["trian.epochs=3"]), @"");
+    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"");
+}
+
+#[test]
+fn names_and_paths_that_lead_nowhere() {
+    let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
+    insta::assert_snapshot!(message("mnits"), @"");
+    insta::assert_snapshot!(message("translate"), @"");
+    insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"");
+    assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("r.toml");
+    let path = path.to_str().expect("UTF-8");
+    fs::create_dir(path).expect("created");
+    assert!(message(path).contains("expected a recipe file, found a folder"));
+    fs::remove_dir(path).expect("removed");
+    fs::write(path, b"title = \"\xff\"").expect("written");
+    assert!(message(path).contains("byte 9 is not UTF-8"));
+    fs::write(path, SOUND).expect("written");
+    assert_eq!(Recipe::load(path, &[]).expect("sound"), with(&[]));
+}
+
+#[test]
+fn schedules() {
+    let exponential = Schedule::Exponential {
+        rate: 0.5,
+        start_epoch: 2,
+    };
+    let rates =
+        |schedule: Schedule| [0, 1, 2, 3, 5].map(|epoch| schedule.learning_rate(8.0, epoch));
+    assert_eq!(rates(Schedule::Constant), [8.0; 5]);
+    assert_eq!(rates(exponential), [8.0, 8.0, 8.0, 4.0, 1.0]);
+    let step = Schedule::Step {
+        every: 2,
+        factor: 0.25,
+    };
+    assert_eq!(rates(step), [8.0, 8.0, 2.0, 2.0, 0.5]);
+}
+
+fn any_cell() -> impl Strategy<Value = CellSettings> {
+    let clip = || prop::option::of(1e-3..1e3_f64);
+    let lstm = (
+        -3.0..3.0_f64,
+        any::<bool>(),
+        clip(),
+        prop::option::of(1_usize..500),
+        clip(),
+    );
+    prop_oneof![
+        Just(CellSettings::Basic),
+        lstm.prop_map(|(forget_bias, peepholes, cell_clip, num_proj, proj_clip)| {
+            CellSettings::Lstm {
+                forget_bias,
+                peepholes,
+                cell_clip,
+                num_proj,
+                proj_clip: num_proj.and(proj_clip),
+            }
+        }),
+        prop::sample::select(RESET_GATES)
+            .prop_map(|(_, reset_gate)| CellSettings::Gru { reset_gate }),
+    ]
+}
+
+fn any_schedule() -> impl Strategy<Value = Schedule> {
+    prop_oneof![
+        Just(Schedule::Constant),
+        (1e-9..=1.0_f64, 0_usize..50)
+            .prop_map(|(rate, start_epoch)| Schedule::Exponential { rate, start_epoch }),
+        (1_usize..50, 1e-9..=1.0_f64).prop_map(|(every, factor)| Schedule::Step { every, factor }),
+    ]
+}
+
+fn any_train() -> impl Strategy<Value = TrainSettings> {
+    let adam = (1e-12..10.0_f64, 0.0..1.0_f64, 0.0..1.0_f64, 1e-12..1.0_f64).prop_map(
+        |(learning_rate, beta1, beta2, epsilon)| {
+            OptimiserSettings::Adam(AdamSettings {
+                learning_rate,
+                beta1,
+                beta2,
+                epsilon,
+            })
+        },
+    );
+    let stopping = (prop::sample::select(MONITORS), 1_usize..100, 0.0..1.0_f64).prop_map(
+        |((_, monitor), patience, minimum_change)| EarlyStopping {
+            monitor,
+            patience,
+            minimum_change,
+        },
+    );
+    (
+        1_usize..1000,
+        1_usize..1000,
+        adam,
+        any_schedule(),
+        prop::option::of(stopping),
+    )
+        .prop_map(
+            |(epochs, batch, optimiser, schedule, early_stopping)| TrainSettings {
+                epochs,
+                batch,
+                optimiser,
+                schedule,
+                early_stopping,
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_recipe_comes_back_as_it_went(
+        title in "[^ \t\r\n]\\PC*",
+        seed in any::<u64>(),
+        folder in "[^ \t\r\n]\\PC*",
+        sizes in (2_usize..=256, 1_usize..10_000, 1_usize..=16_384),
+        activation in prop::sample::select(ACTIVATIONS),
+        cell in any_cell(),
+        train in any_train(),
+    ) {
+        let (classes, hold_out, units) = sizes;
+        prop_assume!(!title.trim().is_empty() && !folder.trim().is_empty());
+        let recipe = Recipe {
+            title,
+            task: Task::Classifier,
+            seed: Seed::new(seed),
+            data: DataSettings { format: DataFormat::Idx, folder, classes, hold_out },
+            model: ModelSettings { cell, units, activation: activation.1 },
+            train,
+        };
+        let again = Recipe::from_toml("again", &recipe.to_toml(), &[]);
+        prop_assert_eq!(again.expect("sound"), recipe);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(\\PC|\n|[=\\[\\]\".]){0,80}") {
+        let _ = Recipe::from_toml("any", &text, &[]);
+    }
+}

@@ -1,0 +1,285 @@
+//! From a document to a recipe, collecting every problem on the way.
+
+mod reader;
+
+use std::cell::RefCell;
+
+use self::reader::{Section, choice, number, size, text, truth, whole};
+use super::document::Document;
+use super::vocabulary::{
+    ACTIVATIONS, CELLS, CellKind, FORMATS, MONITORS, OPTIMISERS, RESET_GATES, SCHEDULES,
+    ScheduleKind, TASKS, word,
+};
+use super::{
+    AdamSettings, CellSettings, DataFormat, DataSettings, EarlyStopping, ModelSettings,
+    OptimiserSettings, Recipe, Schedule, TrainSettings,
+};
+use crate::activation::Activation;
+use crate::cell::ResetGate;
+use crate::error::{Error, Result};
+use crate::random::Seed;
+
+const MOST_UNITS: u64 = 16_384;
+const MOST_EPOCHS: u64 = 1_000_000;
+const MOST_IN_A_BATCH: u64 = 1_000_000;
+const DEFAULT_SEED: u64 = 42;
+const DEFAULT_CLASSES: usize = 10;
+const DEFAULT_FORGET_BIAS: f64 = 1.0;
+
+const ABOVE_ZERO: &str = "a finite number above 0";
+const ABOVE_ZERO_TO_ONE: &str = "a number above 0 and at most 1";
+const ZERO_TO_BELOW_ONE: &str = "a number from 0 to below 1";
+
+/// The recipe in `document`, or all of its problems and those `problems` found before.
+pub(super) fn recipe(origin: &str, document: Document, problems: Vec<String>) -> Result<Recipe> {
+    let problems = RefCell::new(problems);
+    let found = root(Section::root(document.root, &problems));
+    let problems = problems.into_inner();
+    match found {
+        Some(recipe) if problems.is_empty() => Ok(recipe),
+        _ => Err(Error::recipe(origin, problems)),
+    }
+}
+
+/// `None` only when a problem was noted; so for every function below.
+fn root(mut root: Section<'_>) -> Option<Recipe> {
+    let title = root.required("title", text);
+    let task = root.required("task", choice(TASKS));
+    let seed = root.or("seed", whole(0..=u64::MAX), DEFAULT_SEED);
+    let data = root.required_section("data").and_then(data);
+    let model = root.required_section("model").and_then(model);
+    let holds_out = data.as_ref().is_none_or(|data| data.hold_out > 0);
+    let train = root
+        .required_section("train")
+        .and_then(|section| train(section, holds_out));
+    root.finish();
+    Some(Recipe {
+        title: title?,
+        task: task?,
+        seed: Seed::new(seed?),
+        data: data?,
+        model: model?,
+        train: train?,
+    })
+}
+
+fn data(mut section: Section<'_>) -> Option<DataSettings> {
+    let format = section.or("format", choice(FORMATS), DataFormat::Idx);
+    let folder = section.required("folder", text);
+    let classes = section.or("classes", size(2..=256), DEFAULT_CLASSES);
+    let hold_out = section.or("hold_out", size(0..=u64::from(u32::MAX)), 0);
+    section.finish();
+    Some(DataSettings {
+        format: format?,
+        folder: folder?,
+        classes: classes?,
+        hold_out: hold_out?,
+    })
+}
+
+fn model(mut section: Section<'_>) -> Option<ModelSettings> {
+    let kind = section.required("cell", choice(CELLS));
+    let units = section.required("units", size(1..=MOST_UNITS));
+    let activation = section.or("activation", choice(ACTIVATIONS), Activation::Tanh);
+    let cell = cell(&mut section, kind);
+    section.finish();
+    Some(ModelSettings {
+        cell: cell?,
+        units: units?,
+        activation: activation?,
+    })
+}
+
+/// What only an LSTM has, and what it is called in a sentence.
+const OF_LSTM: [(&str, &str); 5] = [
+    ("forget_bias", "a forget bias"),
+    ("peepholes", "peepholes"),
+    ("cell_clip", "a cell to clip"),
+    ("num_proj", "a projection"),
+    ("proj_clip", "a projection"),
+];
+/// What only a GRU has.
+const OF_GRU: [(&str, &str); 1] = [("reset_gate", "a reset gate")];
+
+fn cell(section: &mut Section<'_>, kind: Option<CellKind>) -> Option<CellSettings> {
+    let Some(kind) = kind else {
+        section.leave_unjudged(&OF_LSTM.map(|(key, _)| key));
+        section.leave_unjudged(&OF_GRU.map(|(key, _)| key));
+        return None;
+    };
+    let refuse = |section: &mut Section<'_>, options: &[(&'static str, &str)], owner: CellKind| {
+        for (key, what) in options {
+            let why = format!(
+                "the cell is `{}`, only `{}` has {what}; remove this key or change `model.cell`",
+                word(CELLS, kind),
+                word(CELLS, owner)
+            );
+            section.inapplicable(key, &why);
+        }
+    };
+    let settings = match kind {
+        CellKind::Basic => Some(CellSettings::Basic),
+        CellKind::Lstm => lstm(section),
+        CellKind::Gru => section
+            .or("reset_gate", choice(RESET_GATES), ResetGate::BeforeProduct)
+            .map(|reset_gate| CellSettings::Gru { reset_gate }),
+    };
+    if kind != CellKind::Lstm {
+        refuse(section, &OF_LSTM, CellKind::Lstm);
+    }
+    if kind != CellKind::Gru {
+        refuse(section, &OF_GRU, CellKind::Gru);
+    }
+    settings
+}
+
+fn lstm(section: &mut Section<'_>) -> Option<CellSettings> {
+    let any = number("a finite number", |_| true);
+    let clip = || number(ABOVE_ZERO, |limit| limit > 0.0);
+    let forget_bias = section.or("forget_bias", any, DEFAULT_FORGET_BIAS);
+    let peepholes = section.or("peepholes", truth, false);
+    let cell_clip = section.optional("cell_clip", clip());
+    let num_proj = section.optional("num_proj", size(1..=MOST_UNITS));
+    let proj_clip = if num_proj == Some(None) {
+        section.inapplicable(
+            "proj_clip",
+            "there is no projection to clip; set `model.num_proj` or remove this key",
+        );
+        Some(None)
+    } else {
+        section.optional("proj_clip", clip())
+    };
+    Some(CellSettings::Lstm {
+        forget_bias: forget_bias?,
+        peepholes: peepholes?,
+        cell_clip: cell_clip?,
+        num_proj: num_proj?,
+        proj_clip: proj_clip?,
+    })
+}
+
+fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSettings> {
+    let epochs = section.required("epochs", size(1..=MOST_EPOCHS));
+    let batch = section.required("batch", size(1..=MOST_IN_A_BATCH));
+    let optimiser = table_or(
+        &mut section,
+        "optimiser",
+        OptimiserSettings::Adam(AdamSettings::default()),
+        optimiser,
+    );
+    let schedule = table_or(&mut section, "schedule", Schedule::Constant, schedule);
+    let early_stopping = table_or(&mut section, "early_stopping", None, |section| {
+        early_stopping(section, holds_out).map(Some)
+    });
+    section.finish();
+    Some(TrainSettings {
+        epochs: epochs?,
+        batch: batch?,
+        optimiser: optimiser?,
+        schedule: schedule?,
+        early_stopping: early_stopping?,
+    })
+}
+
+/// The table `key` as `read` reads it, or `default` where there is none.
+fn table_or<'p, T>(
+    section: &mut Section<'p>,
+    key: &'static str,
+    default: T,
+    read: impl FnOnce(Section<'p>) -> Option<T>,
+) -> Option<T> {
+    if section.has(key) {
+        section.section(key).and_then(read)
+    } else {
+        section.leave_unjudged(&[key]);
+        Some(default)
+    }
+}
+
+fn optimiser(mut section: Section<'_>) -> Option<OptimiserSettings> {
+    let default = AdamSettings::default();
+    let name = section.required("name", choice(OPTIMISERS));
+    let above_zero = || number(ABOVE_ZERO, |value| value > 0.0);
+    let decay = || number(ZERO_TO_BELOW_ONE, |value| (0.0..1.0).contains(&value));
+    let learning_rate = section.or("learning_rate", above_zero(), default.learning_rate);
+    let beta1 = section.or("beta1", decay(), default.beta1);
+    let beta2 = section.or("beta2", decay(), default.beta2);
+    let epsilon = section.or("epsilon", above_zero(), default.epsilon);
+    section.finish();
+    name?;
+    Some(OptimiserSettings::Adam(AdamSettings {
+        learning_rate: learning_rate?,
+        beta1: beta1?,
+        beta2: beta2?,
+        epsilon: epsilon?,
+    }))
+}
+
+/// What only one kind of schedule has.
+const OF_EXPONENTIAL: [&str; 2] = ["rate", "start_epoch"];
+const OF_STEP: [&str; 2] = ["every", "factor"];
+
+fn schedule(mut section: Section<'_>) -> Option<Schedule> {
+    let factor = || number(ABOVE_ZERO_TO_ONE, |factor| factor > 0.0 && factor <= 1.0);
+    let kind = section.required("kind", choice(SCHEDULES));
+    let schedule = match kind {
+        None => {
+            section.leave_unjudged(&OF_EXPONENTIAL);
+            section.leave_unjudged(&OF_STEP);
+            None
+        }
+        Some(ScheduleKind::Constant) => Some(Schedule::Constant),
+        Some(ScheduleKind::Exponential) => {
+            let rate = section.required("rate", factor());
+            let start_epoch = section.or("start_epoch", size(0..=MOST_EPOCHS), 0);
+            rate.zip(start_epoch)
+                .map(|(rate, start_epoch)| Schedule::Exponential { rate, start_epoch })
+        }
+        Some(ScheduleKind::Step) => {
+            let every = section.required("every", size(1..=MOST_EPOCHS));
+            let factor = section.required("factor", factor());
+            every
+                .zip(factor)
+                .map(|(every, factor)| Schedule::Step { every, factor })
+        }
+    };
+    for (owner, keys) in [
+        (ScheduleKind::Exponential, OF_EXPONENTIAL),
+        (ScheduleKind::Step, OF_STEP),
+    ] {
+        if let Some(kind) = kind.filter(|kind| *kind != owner) {
+            for key in keys {
+                let why = format!(
+                    "the schedule is `{}`, only `{}` has this key; \
+                     remove it or change `train.schedule.kind`",
+                    word(SCHEDULES, kind),
+                    word(SCHEDULES, owner)
+                );
+                section.inapplicable(key, &why);
+            }
+        }
+    }
+    section.finish();
+    schedule
+}
+
+fn early_stopping(mut section: Section<'_>, holds_out: bool) -> Option<EarlyStopping> {
+    let monitor = section.required("monitor", choice(MONITORS));
+    let patience = section.required("patience", size(1..=MOST_EPOCHS));
+    let change = number("a finite number of at least 0", |change| change >= 0.0);
+    let minimum_change = section.or("minimum_change", change, 0.0);
+    if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !holds_out) {
+        section.problem(format!(
+            "{}: `{}` needs held-out images and `data.hold_out` is 0; \
+             hold some out or watch `train_loss`",
+            section.name("monitor"),
+            word(MONITORS, monitor)
+        ));
+    }
+    section.finish();
+    Some(EarlyStopping {
+        monitor: monitor?,
+        patience: patience?,
+        minimum_change: minimum_change?,
+    })
+}

@@ -1,0 +1,245 @@
+//! Takes settings out of a table, by rules, and notes what does not fit.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::recipe::document::{Node, Value};
+use crate::recipe::vocabulary::{Choices, alternatives, nearest};
+
+/// Why a value does not fit.
+pub(super) struct Mismatch {
+    expected: String,
+    advice: Option<String>,
+}
+
+impl Mismatch {
+    fn new(expected: impl Into<String>) -> Self {
+        Self {
+            expected: expected.into(),
+            advice: None,
+        }
+    }
+}
+
+/// What a setting must be.
+pub(super) trait Rule<T>: Fn(&Value) -> Result<T, Mismatch> {}
+impl<T, R: Fn(&Value) -> Result<T, Mismatch>> Rule<T> for R {}
+
+/// Some text.
+pub(super) fn text(value: &Value) -> Result<String, Mismatch> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
+        _ => Err(Mismatch::new("a string that is not empty")),
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn truth(value: &Value) -> Result<bool, Mismatch> {
+    match value {
+        Value::Boolean(truth) => Ok(*truth),
+        _ => Err(Mismatch::new("`true` or `false`")),
+    }
+}
+
+/// A whole number within `range`.
+pub(super) fn whole(range: RangeInclusive<u64>) -> impl Rule<u64> {
+    move |value| {
+        let fits = match value {
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            _ => None,
+        };
+        fits.filter(|number| range.contains(number)).ok_or_else(|| {
+            Mismatch::new(format!(
+                "a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ))
+        })
+    }
+}
+
+/// A whole number within `range`, as a size.
+pub(super) fn size(range: RangeInclusive<u64>) -> impl Rule<usize> {
+    let rule = whole(range);
+    move |value| {
+        let number = rule(value)?;
+        usize::try_from(number).map_err(|_| Mismatch::new("a size that this machine can address"))
+    }
+}
+
+/// A finite number that `fits`; `expected` says so in words.
+pub(super) fn number(expected: &'static str, fits: fn(f64) -> bool) -> impl Rule<f64> {
+    move |value| {
+        let found = match value {
+            Value::Integer(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            _ => None,
+        };
+        found
+            .filter(|number| number.is_finite() && fits(*number))
+            .ok_or_else(|| Mismatch::new(expected))
+    }
+}
+
+/// One of the words of `choices`.
+pub(super) fn choice<T: Copy>(choices: Choices<T>) -> impl Rule<T> {
+    move |value| {
+        let words = choices.iter().map(|(word, _)| *word);
+        let Value::String(found) = value else {
+            return Err(Mismatch::new(alternatives(words)));
+        };
+        choices
+            .iter()
+            .find(|(word, _)| word == found)
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| Mismatch {
+                expected: alternatives(words.clone()),
+                advice: nearest(found, words).map(|near| format!("did you mean `{near}`?")),
+            })
+    }
+}
+
+/// A table whose settings are being taken out.
+pub(super) struct Section<'p> {
+    path: String,
+    nodes: BTreeMap<String, Node>,
+    known: Vec<&'static str>,
+    problems: &'p RefCell<Vec<String>>,
+}
+
+impl<'p> Section<'p> {
+    /// The whole document.
+    pub(super) fn root(nodes: BTreeMap<String, Node>, problems: &'p RefCell<Vec<String>>) -> Self {
+        Self {
+            path: String::new(),
+            nodes,
+            known: Vec::new(),
+            problems,
+        }
+    }
+
+    /// The full name of a key of this table.
+    pub(super) fn name(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// Notes a problem.
+    pub(super) fn problem(&self, text: String) {
+        self.problems.borrow_mut().push(text);
+    }
+
+    /// Is the key there?
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.nodes.contains_key(key)
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Node> {
+        self.known.push(key);
+        self.nodes.remove(key)
+    }
+
+    /// A setting that may be absent; `None` when it is there and does not fit.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        rule: impl Rule<T>,
+    ) -> Option<Option<T>> {
+        let Some(node) = self.take(key) else {
+            return Some(None);
+        };
+        match rule(&node.value) {
+            Ok(value) => Some(Some(value)),
+            Err(Mismatch { expected, advice }) => {
+                let name = self.name(key);
+                let advice = advice.map_or(String::new(), |advice| format!("; {advice}"));
+                self.problem(format!(
+                    "{name}{}: expected {expected}, found {}{advice}",
+                    node.place, node.value
+                ));
+                None
+            }
+        }
+    }
+
+    /// A setting with a default; `None` when it is there and does not fit.
+    pub(super) fn or<T>(&mut self, key: &'static str, rule: impl Rule<T>, default: T) -> Option<T> {
+        self.optional(key, rule)
+            .map(|value| value.unwrap_or(default))
+    }
+
+    /// A setting that must be there; `None` when it is not or does not fit.
+    pub(super) fn required<T>(&mut self, key: &'static str, rule: impl Rule<T>) -> Option<T> {
+        let expected = rule(&Value::Other("nothing")).err()?.expected;
+        let value = self.optional(key, rule)?;
+        if value.is_none() {
+            self.problem(format!(
+                "{}: this key is missing; set it to {expected}",
+                self.name(key)
+            ));
+        }
+        value
+    }
+
+    /// A setting that has no meaning here: `why`, if it is there all the same.
+    pub(super) fn inapplicable(&mut self, key: &'static str, why: &str) {
+        if let Some(node) = self.take(key) {
+            let name = self.name(key);
+            self.problem(format!("{name}{}: {why}", node.place));
+        }
+    }
+
+    /// Settings that cannot be judged, because what they depend on is wrong.
+    pub(super) fn leave_unjudged(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            self.take(key);
+        }
+    }
+
+    /// A table within this one, if it is there.
+    pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'p>> {
+        let node = self.take(key)?;
+        match node.value {
+            Value::Table(nodes) => Some(Section {
+                path: self.name(key),
+                nodes,
+                known: Vec::new(),
+                problems: self.problems,
+            }),
+            other => {
+                let name = self.name(key);
+                self.problem(format!(
+                    "{name}{}: expected the table `[{name}]`, found {other}",
+                    node.place
+                ));
+                None
+            }
+        }
+    }
+
+    /// A table within this one that must be there.
+    pub(super) fn required_section(&mut self, key: &'static str) -> Option<Section<'p>> {
+        if !self.has(key) {
+            self.known.push(key);
+            self.problem(format!("the table `[{}]` is missing", self.name(key)));
+            return None;
+        }
+        self.section(key)
+    }
+
+    /// Every key that nobody took is unknown.
+    pub(super) fn finish(self) {
+        for (key, node) in &self.nodes {
+            let advice = match nearest(key, self.known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", alternatives(self.known.iter().copied())),
+            };
+            let name = self.name(key);
+            self.problem(format!("unknown key `{name}`{}; {advice}", node.place));
+        }
+    }
+}

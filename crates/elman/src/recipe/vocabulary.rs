@@ -1,0 +1,102 @@
+//! The words of a recipe and what they mean: the one place where they are spelt.
+
+use strsim::damerau_levenshtein;
+
+use super::{DataFormat, Monitor, Task};
+use crate::activation::Activation;
+use crate::cell::ResetGate;
+
+/// The words that a setting may be, with their meanings.
+pub(super) type Choices<T> = &'static [(&'static str, T)];
+
+pub(super) const TASKS: Choices<Task> = &[("classifier", Task::Classifier)];
+pub(super) const FORMATS: Choices<DataFormat> = &[("idx", DataFormat::Idx)];
+
+pub(super) const ACTIVATIONS: Choices<Activation> = &[
+    ("identity", Activation::Identity),
+    ("tanh", Activation::Tanh),
+    ("sigmoid", Activation::Sigmoid),
+    ("relu", Activation::Relu),
+    ("relu6", Activation::Relu6),
+    ("leaky_relu", Activation::LeakyRelu),
+    ("elu", Activation::Elu),
+    ("selu", Activation::Selu),
+    ("softplus", Activation::Softplus),
+    ("softsign", Activation::Softsign),
+];
+
+pub(super) const RESET_GATES: Choices<ResetGate> = &[
+    ("before_product", ResetGate::BeforeProduct),
+    ("after_product", ResetGate::AfterProduct),
+];
+
+pub(super) const MONITORS: Choices<Monitor> = &[
+    ("valid_loss", Monitor::ValidLoss),
+    ("valid_accuracy", Monitor::ValidAccuracy),
+    ("train_loss", Monitor::TrainLoss),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CellKind {
+    Basic,
+    Lstm,
+    Gru,
+}
+
+pub(super) const CELLS: Choices<CellKind> = &[
+    ("basic", CellKind::Basic),
+    ("lstm", CellKind::Lstm),
+    ("gru", CellKind::Gru),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ScheduleKind {
+    Constant,
+    Exponential,
+    Step,
+}
+
+pub(super) const SCHEDULES: Choices<ScheduleKind> = &[
+    ("constant", ScheduleKind::Constant),
+    ("exponential", ScheduleKind::Exponential),
+    ("step", ScheduleKind::Step),
+];
+
+pub(super) const OPTIMISERS: Choices<()> = &[("adam", ())];
+
+/// How `meaning` is spelt.
+pub(super) fn word<T: PartialEq>(choices: Choices<T>, meaning: T) -> &'static str {
+    choices
+        .iter()
+        .find(|(_, candidate)| *candidate == meaning)
+        .map(|(word, _)| *word)
+        .expect("every meaning has a word")
+}
+
+/// The candidate that `found` was most likely meant to be, if one is near.
+pub(super) fn nearest<'a>(
+    found: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let found = found.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (damerau_levenshtein(&found, candidate), candidate))
+        .filter(|&(distance, candidate)| {
+            let longer = found.chars().count().max(candidate.chars().count());
+            distance * 5 <= longer * 2
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// "`a`, `b` or `c`".
+pub(super) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
