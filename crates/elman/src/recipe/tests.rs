@@ -168,25 +168,68 @@ rate = 0.9
 monitor = "valid_los"
 minimum_change = -0.5
 "#;
-    insta::assert_snapshot!(message(text, &["train.early_stopping.patience=0"]), @"");
+    insta::assert_snapshot!(message(text, &["train.early_stopping.patience=0"]), @r#"
+    r.toml: 26 problems
+      - title (line 1): expected a string that is not empty, found the string ""
+      - task (line 2): expected `classifier`, found the string "clasifier"; did you mean `classifier`?
+      - seed (line 3): expected a whole number from 0 to 18446744073709551615, found -1
+      - data.folder (line 7): expected a string that is not empty, found 7
+      - data.classes (line 8): expected a whole number from 2 to 256, found 1
+      - data.hold_out (line 9): expected a whole number from 0 to 4294967295, found the string "some"
+      - model.units (line 13): expected a whole number from 1 to 16384, found 0
+      - model.activation (line 14): expected `identity`, `tanh`, `sigmoid`, `relu`, `relu6`, `leaky_relu`, `elu`, `selu`, `softplus` or `softsign`, found the string "tahn"; did you mean `tanh`?
+      - model.peepholes (line 15): expected `true` or `false`, found the string "yes"
+      - model.cell_clip (line 16): expected a finite number above 0, found 0
+      - model.proj_clip (line 17): there is no projection to clip; set `model.num_proj` or remove this key
+      - model.reset_gate (line 18): the cell is `lstm`, only `gru` has a reset gate; remove this key or change `model.cell`
+      - train.epochs: this key is missing; set it to a whole number from 1 to 1000000
+      - train.batch (line 22): expected a whole number from 1 to 1000000, found 2.5
+      - train.optimiser.name (line 25): expected `adam`, found the string "adamw"; did you mean `adam`?
+      - train.optimiser.learning_rate (line 26): expected a finite number above 0, found inf
+      - train.optimiser.beta1 (line 27): expected a number from 0 to below 1, found 1.0
+      - train.optimiser.epsilon (line 28): expected a finite number above 0, found 0.0
+      - train.schedule.every (line 32): expected a whole number from 1 to 1000000, found 0
+      - train.schedule.factor: this key is missing; set it to a number above 0 and at most 1
+      - train.schedule.rate (line 33): the schedule is `step`, only `exponential` has this key; remove it or change `train.schedule.kind`
+      - train.early_stopping.monitor (line 36): expected `valid_loss`, `valid_accuracy` or `train_loss`, found the string "valid_los"; did you mean `valid_loss`?
+      - train.early_stopping.patience (--set): expected a whole number from 1 to 1000000, found 0
+      - train.early_stopping.minimum_change (line 37): expected a finite number of at least 0, found -0.5
+      - unknown key `train.epocs` (line 21); did you mean `epochs`?
+      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model` or `train`
+    "#);
 }
 
 #[test]
 fn syntax_errors_have_their_line() {
-    insta::assert_snapshot!(message("title = \"a\"\nseed = = 3\n[data\n", &[]), @"");
-    insta::assert_snapshot!(message("seed = 1\nseed = 2\n", &[]), @"");
+    insta::assert_snapshot!(message("title = \"a\"\nseed = = 3\n[data\n", &[]), @r"
+    r.toml: 3 problems
+      - line 2: extra `=`, expected nothing
+      - line 2: unexpected key or value, expected newline, `#`
+      - line 3: unclosed table, expected `]`
+    ");
+    insta::assert_snapshot!(message("seed = 1\nseed = 2\n", &[]), @r"
+    r.toml: 1 problem
+      - line 2: duplicate key
+    ");
 }
 
 #[test]
 fn missing_tables_are_named() {
-    insta::assert_snapshot!(message("data = 3\n", &[]), @"");
+    insta::assert_snapshot!(message("data = 3\n", &[]), @r"
+    r.toml: 5 problems
+      - title: this key is missing; set it to a string that is not empty
+      - task: this key is missing; set it to `classifier`
+      - data (line 1): expected the table `[data]`, found 3
+      - the table `[model]` is missing
+      - the table `[train]` is missing
+    ");
 }
 
 #[test]
 fn an_option_of_another_cell_is_refused() {
-    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"");
-    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"");
-    insta::assert_snapshot!(problem(&["model.cell=lstm", "model.proj_clip=5"]), @"");
+    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"model.forget_bias (--set): the cell is `basic`, only `lstm` has a forget bias; remove this key or change `model.cell`");
+    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"model.num_proj (--set): the cell is `gru`, only `lstm` has a projection; remove this key or change `model.cell`");
+    insta::assert_snapshot!(problem(&["model.cell=lstm", "model.proj_clip=5"]), @"model.proj_clip (--set): there is no projection to clip; set `model.num_proj` or remove this key");
 }
 
 #[test]
@@ -195,7 +238,7 @@ fn watching_images_that_are_not_held_out_is_refused() {
         "train.early_stopping.monitor=valid_loss",
         "train.early_stopping.patience=3",
     ];
-    insta::assert_snapshot!(problem(&watch), @"");
+    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out images and `data.hold_out` is 0; hold some out or watch `train_loss`");
     let sound = with(&[watch[0], watch[1], "data.hold_out=5"]);
     assert_eq!(
         sound.train.early_stopping,
@@ -263,19 +306,21 @@ fn overrides_that_are_none_are_refused() {
             .expect_err("no override")
             .to_string()
     };
-    insta::assert_snapshot!(message("train.epochs"), @"");
-    insta::assert_snapshot!(message("train..epochs=3"), @"");
-    insta::assert_snapshot!(problem(&["title.length=3"]), @"");
-    insta::assert_snapshot!(problem(&["trian.epochs=3"]), @"");
-    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"");
+    insta::assert_snapshot!(message("train.epochs"), @"--set train.epochs: there is no `=`; write key=value, such as `train.epochs=20`");
+    insta::assert_snapshot!(message("train..epochs=3"), @"--set train..epochs: this is no dotted key; write a key such as `train.epochs`");
+    insta::assert_snapshot!(problem(&["title.length=3"]), @r#"
+    title.length (--set): `title` is the string "a title", not a table
+    "#);
+    insta::assert_snapshot!(problem(&["trian.epochs=3"]), @"unknown key `trian` (--set); did you mean `train`?");
+    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"unknown key `train.zzz` (--set); known here: `epochs`, `batch`, `optimiser`, `schedule` or `early_stopping`");
 }
 
 #[test]
 fn names_and_paths_that_lead_nowhere() {
     let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
-    insta::assert_snapshot!(message("mnits"), @"");
-    insta::assert_snapshot!(message("translate"), @"");
-    insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"");
+    insta::assert_snapshot!(message("mnits"), @"recipe `mnits`: no recipe of this name is shipped; did you mean `mnist`? (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm` or `mnist-gru` (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"cannot open /nowhere/mnist.toml: No such file or directory (os error 2)");
     assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     let path = folder.path().join("r.toml");

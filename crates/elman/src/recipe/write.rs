@@ -23,7 +23,7 @@ impl Writer {
     }
 
     fn number(&mut self, key: &str, value: f64) {
-        self.line(format_args!("{key} = {}", Value::from(value)));
+        self.line(format_args!("{key} = {value:?}"));
     }
 
     fn set(&mut self, key: &str, value: impl std::fmt::Display) {
