@@ -42,6 +42,10 @@ enum Kind {
         origin: String,
         problems: Vec<String>,
     },
+    Weights {
+        origin: String,
+        problems: Vec<String>,
+    },
     NotFinite {
         what: String,
         step: u64,
@@ -121,6 +125,14 @@ impl Error {
         })
     }
 
+    /// Everything that is wrong with one set of named weights, at once.
+    pub fn weights(origin: impl Into<String>, problems: Vec<String>) -> Self {
+        Self::new(Kind::Weights {
+            origin: origin.into(),
+            problems,
+        })
+    }
+
     /// A number that must be finite is not.
     pub fn not_finite(what: impl Into<String>, step: u64, remedy: impl Into<String>) -> Self {
         Self::new(Kind::NotFinite {
@@ -161,6 +173,11 @@ impl Error {
     /// Is it about a recipe?
     pub fn is_recipe(&self) -> bool {
         matches!(*self.kind, Kind::Recipe { .. })
+    }
+
+    /// Is it about weights by name that do not fit?
+    pub fn is_weights(&self) -> bool {
+        matches!(*self.kind, Kind::Weights { .. })
     }
 
     /// Did a number become infinite or NaN?
@@ -225,7 +242,7 @@ impl fmt::Display for Error {
                 path,
                 source,
             } => write!(f, "cannot {action} {}: {source}", path.display()),
-            Kind::Recipe { origin, problems } => {
+            Kind::Recipe { origin, problems } | Kind::Weights { origin, problems } => {
                 let count = problems.len();
                 let noun = if count == 1 { "problem" } else { "problems" };
                 write!(f, "{origin}: {count} {noun}")?;

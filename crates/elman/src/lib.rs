@@ -7,6 +7,7 @@ pub mod activation;
 pub mod cell;
 pub mod data;
 mod error;
+pub mod exchange;
 mod fused;
 pub mod initializer;
 pub mod random;
