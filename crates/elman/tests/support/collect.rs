@@ -8,7 +8,7 @@ use burn::tensor::{Gradients, Tensor};
 /// # Panics
 ///
 /// When a parameter has no gradient: a leaf that was forgotten must not pass unseen.
-pub fn gradient_module<M: Module>(module: M, gradients: &Gradients) -> M {
+pub(crate) fn gradient_module<M: Module>(module: M, gradients: &Gradients) -> M {
     module.map(&mut TakeGradients {
         gradients,
         path: Vec::new(),

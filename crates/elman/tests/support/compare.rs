@@ -12,7 +12,10 @@ use burn::tensor::TensorData;
 /// # Errors
 ///
 /// When the shapes differ.
-pub fn relative_difference(found: &TensorData, expected: &TensorData) -> Result<f64, String> {
+pub(crate) fn relative_difference(
+    found: &TensorData,
+    expected: &TensorData,
+) -> Result<f64, String> {
     if found.shape() != expected.shape() {
         return Err(format!(
             "has shape {:?}, expected {:?}",
