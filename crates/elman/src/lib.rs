@@ -4,6 +4,7 @@
 //! `P` projection, `V` vocabulary, `G` gates.
 
 pub mod activation;
+pub mod book;
 pub mod cell;
 pub mod data;
 mod error;

@@ -1,8 +1,12 @@
 //! Randomness: counter-based, keyed by (seed, purpose), never global.
 //!
 //! The same seed gives the same numbers on any machine and for any number of threads.
+//! [`tensorflow`] and [`numpy`] draw what those programs draw, so that the book's numbers can be
+//! computed again; nothing else in this crate takes its randomness from them.
 
+pub mod numpy;
 mod philox;
+pub mod tensorflow;
 
 pub use philox::Philox;
 

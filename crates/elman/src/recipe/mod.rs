@@ -44,6 +44,7 @@ pub use settings::{
     OptimiserSettings, Recipe, Schedule, Task, TrainSettings,
 };
 pub use shipped::Shipped;
+pub(crate) use vocabulary::{alternatives, nearest};
 
 use crate::error::{Error, Result};
 

@@ -76,7 +76,7 @@ pub(super) fn word<T: PartialEq>(choices: Choices<T>, meaning: T) -> &'static st
 }
 
 /// The candidate that `found` was most likely meant to be, if one is near.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -93,7 +93,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// "`a`, `b` or `c`".
-pub(super) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::cell::{Cell, State, Step};
+use crate::cell::{Cell, Path, Sequence, State, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::unroll::UnrollOptions;
 
@@ -80,7 +80,7 @@ pub fn static_rnn<C: Cell>(
         let Step {
             output,
             state: next,
-        } = cell.step(input, state.clone())?;
+        } = step(cell, input, state.clone(), options.path)?;
         let (output, next) = match &lengths {
             None => (output, next),
             Some(lengths) => {
@@ -93,4 +93,88 @@ pub fn static_rnn<C: Cell>(
         state = next;
     }
     Ok(StaticUnrolled { outputs, state })
+}
+
+/// One step of `cell` on `path`.
+fn step<C: Cell>(
+    cell: &C,
+    input: Tensor<2>,
+    state: C::State,
+    path: Path,
+) -> Result<Step<C::State>> {
+    match path {
+        Path::Auto => cell.step(input, state),
+        Path::Composed => {
+            let sequence = Sequence::batch_major(input.unsqueeze_dim(1)).with_path(path);
+            let Unrolled { outputs, state } = cell.sequence(sequence, state)?;
+            Ok(Step {
+                output: outputs.squeeze_dim(1),
+                state,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use burn::tensor::{Device, Tensor};
+
+    use super::static_rnn;
+    use crate::cell::{Cell, HiddenState, Path, Sequence, Step, Unrolled};
+    use crate::error::Result;
+    use crate::unroll::{UnrollOptions, composed};
+
+    /// Gives back its input and remembers how it was called.
+    #[derive(Default)]
+    struct Echo {
+        calls: RefCell<Vec<Option<Path>>>,
+    }
+
+    impl Cell for Echo {
+        type State = HiddenState;
+
+        fn input_size(&self) -> usize {
+            1
+        }
+
+        fn output_size(&self) -> usize {
+            1
+        }
+
+        fn zero_state(&self, batch: usize) -> HiddenState {
+            HiddenState {
+                hidden: Tensor::zeros([batch, 1], &Device::flex()),
+            }
+        }
+
+        fn step(&self, input: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {
+            self.calls.borrow_mut().push(None);
+            Ok(Step {
+                output: input,
+                state,
+            })
+        }
+
+        fn sequence(&self, inputs: Sequence, state: HiddenState) -> Result<Unrolled<HiddenState>> {
+            self.calls.borrow_mut().push(Some(inputs.path()));
+            composed(1, inputs, state, |output, state| Ok(Step { output, state }))
+        }
+    }
+
+    #[test]
+    fn the_path_of_the_options_is_taken() {
+        for (path, call) in [(Path::Auto, None), (Path::Composed, Some(Path::Composed))] {
+            let cell = Echo::default();
+            let inputs = vec![Tensor::ones([3, 1], &Device::flex()); 2];
+            let run = static_rnn(&cell, inputs, UnrollOptions::default().with_path(path));
+            let outputs = run.expect("the shapes fit").outputs;
+            assert_eq!(
+                outputs.iter().map(Tensor::dims).collect::<Vec<_>>(),
+                [[3, 1]; 2]
+            );
+            assert_eq!(cell.calls.into_inner(), [call; 2]);
+        }
+    }
 }
