@@ -11,9 +11,10 @@ mod error;
 pub mod exchange;
 mod fused;
 pub mod initializer;
+pub mod metric;
 pub mod random;
 pub mod recipe;
-pub use elman_kernels::threads;
 pub mod unroll;
 
+pub use elman_kernels::threads;
 pub use error::{Error, Result};
