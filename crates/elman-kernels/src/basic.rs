@@ -6,8 +6,6 @@
 //!
 //! Elman (1990), "Finding Structure in Time"; `tf.nn.rnn_cell.BasicRNNCell`.
 
-use std::ops::Range;
-
 use pulp::Simd;
 
 use crate::activation::Activation;
@@ -19,11 +17,10 @@ use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, finish_hidden, input_rows, parts, previous_rows,
-    previous_step_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
+    over_time, parts, previous_rows, previous_step_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
-use crate::threads;
 use crate::tile::VECTORS;
 
 /// What a basic cell computes.
@@ -115,15 +112,14 @@ impl<T: Real> Basic<T> {
         assert_eq!(final_state.len(), state.len());
         plan.clear_padding(outputs, spec.units);
         let shared = Shared::new(outputs);
-        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
-        threads::each(parts, |part| {
+        over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
                 inputs,
                 state,
                 outputs: shared,
-                positions: plan.positions(parts, part),
+                share,
             });
         });
         finish_hidden(plan, outputs, state, final_state);
@@ -160,9 +156,9 @@ impl<T: Real> Basic<T> {
         let mut d_state = vec![T::default(); run.state.len()];
         let d_sums = Shared::new(&mut tape.d_sums);
         let d_inputs_shared = d_inputs.as_mut().map(|numbers| Shared::new(numbers));
-        let d_state_shared = Shared::new(&mut d_state);
-        let parts_ = parts(plan.pairs(), 2 * self.spec.multiplications(), plan.batch());
-        threads::each(parts_, |part| {
+        let mut carry = Carry::new(run, 0, units, self.isa.lanes::<T>());
+        let carried = carry.rows();
+        over_time(plan, 2 * self.spec.multiplications(), |share| {
             self.isa.run(BackwardPart {
                 cell: self,
                 run,
@@ -170,10 +166,11 @@ impl<T: Real> Basic<T> {
                 to_inputs: to_inputs.as_ref(),
                 d_sums,
                 d_inputs: d_inputs_shared,
-                d_state: d_state_shared,
-                positions: plan.positions(parts_, part),
+                carried,
+                share,
             });
         });
+        carry.finish(plan, &mut d_state);
         let mut parameters = Vec::new();
         if run.wanted.parameters() {
             let one = [T::from_f64(1.0)];
@@ -213,7 +210,7 @@ struct ForwardPart<'a, T: Real> {
     inputs: &'a [T],
     state: &'a [T],
     outputs: Shared<T>,
-    positions: Range<usize>,
+    share: Share<'a>,
 }
 
 impl<T: Real> Work for ForwardPart<'_, T> {
@@ -227,13 +224,13 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             inputs,
             state,
             outputs,
-            ref positions,
+            share,
         } = self;
         let spec = &cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let mut scratch = Sums::new();
         for step in 0..plan.steps() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
@@ -250,7 +247,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 bias: &cell.bias,
                 factors: &factors,
             };
-            for panel in 0..cell.columns.count() {
+            for panel in share.panels(cell.columns.count()) {
                 let mut first = 0;
                 while first < product.count {
                     // SAFETY: the rows are good for as many reads as the factors say.
@@ -270,6 +267,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     first += height;
                 }
             }
+            share.wait();
         }
     }
 }
@@ -283,8 +281,8 @@ struct BackwardPart<'a, T: Real> {
     /// `[panel][pair][lane]`, written here.
     d_sums: Shared<T>,
     d_inputs: Option<Shared<T>>,
-    d_state: Shared<T>,
-    positions: Range<usize>,
+    carried: Rows<T>,
+    share: Share<'a>,
 }
 
 impl<T: Real> Work for BackwardPart<'_, T> {
@@ -299,30 +297,23 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             to_inputs,
             d_sums,
             d_inputs,
-            d_state,
-            ref positions,
+            carried,
+            share,
         } = self;
         let spec = &cell.spec;
         let plan = run.plan;
         let lanes = Lanes::<S, T>::COUNT;
-        let mut carry = Carry::new(
-            plan,
-            (run.d_final_state, spec.units, 0),
-            positions,
-            spec.units,
-            lanes,
-        );
         let zeros = Buffer::zeros(spec.units.max(spec.inputs).next_multiple_of(lanes));
         for step in (0..plan.steps()).rev() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 continue;
             }
-            for (row, position) in running.clone().enumerate() {
+            for position in running.clone() {
                 let pair = plan.pair(step, position);
                 let offset = plan.offset(step, position, spec.units);
-                let carried = carry.row(row);
-                for panel in 0..cell.columns.count() {
+                let carried = carried.row(position);
+                for panel in share.panels(cell.columns.count()) {
                     let width = cell.columns.width(panel);
                     let start = cell.columns.offset(panel, plan.pairs()) + pair * width;
                     for (vector, slot) in cell.columns.slots(panel).iter().enumerate() {
@@ -340,6 +331,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     }
                 }
             }
+            share.wait();
             let gates = GateRows::new(plan, step, &running, (&cell.columns, d_sums, 0));
             let (targets, packed) = to_hidden;
             let product = Product {
@@ -348,8 +340,17 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 bias: &zeros,
                 factors: &gates.factors(VECTORS, packed),
             };
+            let panels = share.panels(targets.count());
             // SAFETY: the rows are laid out as the factors say; carried rows are padded.
-            unsafe { store_product(simd, &product, Write::Padded, &carry.rows(running.len())) };
+            unsafe {
+                store_product(
+                    simd,
+                    &product,
+                    panels,
+                    Write::Padded,
+                    &carried.rows(&running),
+                )
+            };
             if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
                 let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
                 let product = Product {
@@ -358,10 +359,11 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     bias: &zeros,
                     factors: &gates.factors(VECTORS, packed),
                 };
+                let panels = share.panels(targets.count());
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
             }
+            share.wait();
         }
-        carry.finish(plan, positions, (d_state, spec.units, 0));
     }
 }

@@ -134,3 +134,153 @@ pub(crate) fn slope<S: Simd, T: Real>(activation: Activation, y: Lanes<S, T>) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::{Isa, Work};
+
+    const ALL: [Activation; 10] = [
+        Activation::Identity,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Selu,
+        Activation::Softplus,
+        Activation::Softsign,
+    ];
+
+    /// The plain twin of [`activate`], by the standard library.
+    fn plain(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::Identity => x,
+            Activation::Tanh => x.tanh(),
+            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Activation::Relu => x.max(0.0),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+            Activation::LeakyRelu => x.max(LEAKY_SLOPE * x),
+            Activation::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
+            Activation::Selu => SELU_SCALE * (x.max(0.0) + SELU_ALPHA * x.min(0.0).exp_m1()),
+            Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Activation::Softsign => x / (1.0 + x.abs()),
+        }
+    }
+
+    /// Applies `activate` (or `slope`) to every number.
+    struct Apply<'a, T> {
+        activation: Activation,
+        numbers: &'a mut [T],
+        derive: bool,
+    }
+
+    impl<T: Real> Work for Apply<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            for chunk in self.numbers.chunks_mut(Lanes::<S, T>::COUNT) {
+                // SAFETY: as many as the chunk has.
+                unsafe {
+                    let x = Lanes::load_first(simd, chunk.as_ptr(), chunk.len());
+                    let y = if self.derive {
+                        slope(self.activation, x)
+                    } else {
+                        activate(self.activation, x)
+                    };
+                    y.store_first(chunk.as_mut_ptr(), chunk.len());
+                }
+            }
+        }
+    }
+
+    fn apply<T: Real>(isa: Isa, activation: Activation, numbers: &[T]) -> Vec<T> {
+        let mut numbers = numbers.to_vec();
+        isa.run(Apply {
+            activation,
+            numbers: &mut numbers,
+            derive: false,
+        });
+        numbers
+    }
+
+    /// Both signs of magnitudes from 1e-6 to 80, and the points where formulas change.
+    fn points() -> Vec<f64> {
+        let magnitudes = (0..4001).map(|index| 1e-6 * (8e7_f64).powf(f64::from(index) / 4000.0));
+        let edges = [0.0, 6.0, 9.0, 9.1, 19.5, 44.0, 86.9, 87.0];
+        magnitudes
+            .chain(edges)
+            .flat_map(|magnitude| [magnitude, -magnitude])
+            .collect()
+    }
+
+    /// How far `activate` may be off, in units in the last place of the result: a handful of
+    /// roundings, each at most half a unit, and one division.
+    const ULPS: f64 = 4.0;
+
+    fn check<T: Real>(epsilon: f64, smallest: f64) {
+        let points: Vec<T> = points().into_iter().map(T::from_f64).collect();
+        for isa in Isa::available() {
+            for activation in ALL {
+                let found = apply(isa, activation, &points);
+                for (&x, &y) in points.iter().zip(&found) {
+                    let expected = plain(activation, x.to_f64());
+                    let bound = (ULPS * epsilon * expected.abs()).max(smallest);
+                    let error = (y.to_f64() - expected).abs();
+                    assert!(
+                        error <= bound,
+                        "{isa:?} {activation:?}({x:?}) = {y:?}, not {expected:e}: off by {error:e}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn activations_are_right_to_the_last_places_in_f32() {
+        check::<f32>(f64::from(f32::EPSILON), 1e-37);
+    }
+
+    #[test]
+    fn activations_are_right_to_the_last_places_in_f64() {
+        check::<f64>(f64::EPSILON, 1e-300);
+    }
+
+    #[test]
+    fn a_nan_stays_a_nan() {
+        for isa in Isa::available() {
+            for activation in ALL {
+                assert!(
+                    apply(isa, activation, &[f32::NAN])[0].is_nan(),
+                    "{activation:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_are_the_activations_derivatives() {
+        // Central differences in f64: the step's square and rounding over the step are below 1e-9.
+        let step = 1e-5;
+        let points: Vec<f64> = (-60..60)
+            .map(|index| f64::from(index) * 0.1 + 0.033)
+            .collect();
+        for activation in ALL {
+            let mut slopes = apply(Isa::detect(), activation, &points);
+            Isa::detect().run(Apply {
+                activation,
+                numbers: &mut slopes,
+                derive: true,
+            });
+            for (&x, &found) in points.iter().zip(&slopes) {
+                let rise = plain(activation, x + step) - plain(activation, x - step);
+                let expected = rise / (2.0 * step);
+                assert!(
+                    (found - expected).abs() < 1e-8,
+                    "{activation:?} at {x}: {found}, not {expected}"
+                );
+            }
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Products of many rows with a packed matrix, tile by tile.
 
+use std::ops::Range;
+
 use pulp::Simd;
 
 use crate::panels::Columns;
@@ -180,7 +182,7 @@ impl<T: Real> Product<'_, T> {
     }
 }
 
-/// Writes a product into rows of numbers: row `r`, column `c` goes to `targets[r] + c`.
+/// Writes some panels of a product into rows of numbers: row `r`, column `c` goes to `targets[r] + c`.
 ///
 /// # Safety
 ///
@@ -190,12 +192,13 @@ impl<T: Real> Product<'_, T> {
 pub(crate) unsafe fn store_product<S: Simd, T: Real>(
     simd: S,
     product: &Product<'_, T>,
+    panels: Range<usize>,
     write: Write,
     targets: &[*mut T],
 ) {
     let lanes = Lanes::<S, T>::COUNT;
     let mut sums = Sums::new();
-    for panel in 0..product.columns.count() {
+    for panel in panels {
         let mut first = 0;
         while first < product.count {
             // SAFETY: the caller's promise.

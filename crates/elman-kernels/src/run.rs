@@ -7,7 +7,7 @@ use crate::panels::Columns;
 use crate::product::Factor;
 use crate::real::Real;
 use crate::shape::Plan;
-use crate::threads;
+use crate::threads::{self, Barrier};
 
 /// The arguments of a forward pass.
 #[derive(Debug)]
@@ -190,70 +190,138 @@ pub(crate) fn finish_hidden<T: Real>(
     }
 }
 
-/// The gradient of one part of the state, carried from step to step backwards: one padded row per
-/// position of a thread's part.
+/// One padded row of numbers per position, for all threads.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<T> {
+    numbers: Shared<T>,
+    padded: usize,
+}
+
+impl<T: Real> Rows<T> {
+    pub(crate) fn new(numbers: &mut [T], padded: usize) -> Self {
+        Self {
+            numbers: Shared::new(numbers),
+            padded,
+        }
+    }
+
+    /// The row at `position`.
+    #[inline(always)]
+    pub(crate) fn row(&self, position: usize) -> *mut T {
+        // SAFETY: there is a row for every position.
+        unsafe { self.numbers.at(position * self.padded) }
+    }
+
+    /// The rows at `running`.
+    #[inline(always)]
+    pub(crate) fn rows(&self, running: &Range<usize>) -> Vec<*mut T> {
+        running.clone().map(|position| self.row(position)).collect()
+    }
+}
+
+/// The gradient of one part of the state, carried from step to step backwards.
 pub(crate) struct Carry<T: Real> {
     numbers: Buffer<T>,
     size: usize,
     padded: usize,
+    first: usize,
 }
 
 impl<T: Real> Carry<T> {
-    /// From the gradient of the final state: every row waits for the step in which it runs last.
-    pub(crate) fn new(
-        plan: &Plan,
-        (d_final_state, width, first): (&[T], usize, usize),
-        positions: &Range<usize>,
-        size: usize,
-        lanes: usize,
-    ) -> Self {
+    /// From the gradient of the final state, of whose rows this part starts at `first`: every row
+    /// waits for the step in which it runs last.
+    pub(crate) fn new(run: &Backward<'_, T>, first: usize, size: usize, lanes: usize) -> Self {
         let padded = size.next_multiple_of(lanes);
-        let mut numbers = Buffer::zeros(positions.len() * padded);
-        for (row, position) in numbers.chunks_exact_mut(padded).zip(positions.clone()) {
-            let from = plan.row(position) * width + first;
-            row[..size].copy_from_slice(&d_final_state[from..from + size]);
+        let width = run.d_final_state.len() / run.plan.batch().max(1);
+        let mut numbers = Buffer::zeros(run.plan.batch() * padded);
+        for (position, row) in numbers.chunks_exact_mut(padded).enumerate() {
+            let from = run.plan.row(position) * width + first;
+            row[..size].copy_from_slice(&run.d_final_state[from..from + size]);
         }
         Self {
             numbers,
             size,
             padded,
+            first,
         }
     }
 
-    /// The padded row `row`.
-    #[inline(always)]
-    pub(crate) fn row(&mut self, row: usize) -> *mut T {
-        self.numbers[row * self.padded..].as_mut_ptr()
-    }
-
-    /// The first `count` rows.
-    #[inline(always)]
-    pub(crate) fn rows(&mut self, count: usize) -> Vec<*mut T> {
-        let rows = self.numbers.chunks_exact_mut(self.padded);
-        rows.take(count).map(<[T]>::as_mut_ptr).collect()
+    pub(crate) fn rows(&mut self) -> Rows<T> {
+        Rows::new(&mut self.numbers, self.padded)
     }
 
     /// Writes the gradient of the initial state.
-    pub(crate) fn finish(
-        &self,
-        plan: &Plan,
-        positions: &Range<usize>,
-        (d_state, width, first): (Shared<T>, usize, usize),
-    ) {
-        for (row, position) in self
-            .numbers
-            .chunks_exact(self.padded)
-            .zip(positions.clone())
-        {
-            // SAFETY: every row of the state belongs to one position.
-            unsafe {
-                d_state
-                    .at(plan.row(position) * width + first)
-                    .copy_from_nonoverlapping(row.as_ptr(), self.size);
-            }
+    pub(crate) fn finish(&self, plan: &Plan, d_state: &mut [T]) {
+        let width = d_state.len() / plan.batch().max(1);
+        for (position, row) in self.numbers.chunks_exact(self.padded).enumerate() {
+            let start = plan.row(position) * width + self.first;
+            d_state[start..start + self.size].copy_from_slice(&row[..self.size]);
         }
     }
 }
+
+/// What one thread does of a pass over time: some rows whole, or its panels of every row.
+pub(crate) struct Share<'a> {
+    /// The positions whose rows this thread computes.
+    pub(crate) positions: Range<usize>,
+    /// Which panels of them it computes: this part of so many.
+    part: usize,
+    parts: usize,
+    barrier: Option<&'a Barrier>,
+}
+
+impl Share<'_> {
+    /// This thread's panels of `count`.
+    #[inline(always)]
+    pub(crate) fn panels(&self, count: usize) -> Range<usize> {
+        threads::range(count, self.parts, self.part)
+    }
+
+    /// Returns when the other panels of the same rows are done too.
+    #[inline(always)]
+    pub(crate) fn wait(&self) {
+        if let Some(barrier) = self.barrier {
+            barrier.wait();
+        }
+    }
+
+    /// Is this the thread that does what is done once for these rows?
+    #[inline(always)]
+    pub(crate) fn leads(&self) -> bool {
+        self.part == 0
+    }
+}
+
+/// Splits a pass over time among the threads: the rows, which then never meet; or the panels, which
+/// meet in every step, where there are fewer rows than a tile for each thread and enough to do.
+pub(crate) fn over_time(plan: &Plan, multiplications: usize, work: impl Fn(Share<'_>) + Sync) {
+    let few_rows = plan.batch() < threads::get().get() * MIN_TILE_ROWS;
+    if few_rows && plan.batch() * multiplications >= WORTH_A_BARRIER {
+        threads::together(threads::get().get(), |part, barrier| {
+            work(Share {
+                positions: 0..plan.batch(),
+                part,
+                parts: barrier.parts(),
+                barrier: Some(barrier),
+            });
+        });
+        return;
+    }
+    let parts = parts(plan.pairs(), multiplications, plan.batch());
+    threads::each(parts, |part| {
+        work(Share {
+            positions: plan.positions(parts, part),
+            part: 0,
+            parts: 1,
+            barrier: None,
+        });
+    });
+}
+
+/// A thread with fewer rows than this reads weights faster than it uses them.
+const MIN_TILE_ROWS: usize = 3;
+/// Below this many multiply-adds a step, meeting in every step costs more than it saves.
+const WORTH_A_BARRIER: usize = 1 << 16;
 
 /// The gate gradients of one step's running rows, as the left side of a product.
 pub(crate) struct GateRows<'a, T> {

@@ -23,11 +23,10 @@ use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, finish_hidden, input_rows, parts, previous_rows,
-    previous_step_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
+    over_time, parts, previous_rows, previous_step_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
-use crate::threads;
 
 /// The sums of one unit in a panel. The inputs feed the first three, the hidden state the last
 /// three: so either's share of a panel is without a gap.
@@ -148,8 +147,7 @@ impl<T: Real> GruAfter<T> {
         assert_eq!(final_state.len(), state.len());
         plan.clear_padding(outputs, spec.units);
         let shared = Shared::new(outputs);
-        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
-        threads::each(parts, |part| {
+        over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
@@ -157,7 +155,7 @@ impl<T: Real> GruAfter<T> {
                 state,
                 outputs: shared,
                 slots,
-                positions: plan.positions(parts, part),
+                share,
             });
         });
         finish_hidden(plan, outputs, state, final_state);
@@ -189,9 +187,9 @@ impl<T: Real> GruAfter<T> {
         let mut d_state = vec![T::default(); run.state.len()];
         let slots = Shared::new(&mut tape.slots);
         let d_inputs_shared = d_inputs.as_mut().map(|numbers| Shared::new(numbers));
-        let d_state_shared = Shared::new(&mut d_state);
-        let row_parts = parts(plan.pairs(), 2 * self.spec.multiplications(), plan.batch());
-        threads::each(row_parts, |part| {
+        let mut carry = Carry::new(run, 0, units, self.isa.lanes::<T>());
+        let carried = carry.rows();
+        over_time(plan, 2 * self.spec.multiplications(), |share| {
             self.isa.run(BackwardPart {
                 cell: self,
                 run,
@@ -199,10 +197,11 @@ impl<T: Real> GruAfter<T> {
                 to_inputs: to_inputs.as_ref(),
                 slots,
                 d_inputs: d_inputs_shared,
-                d_state: d_state_shared,
-                positions: plan.positions(row_parts, part),
+                carried,
+                share,
             });
         });
+        carry.finish(plan, &mut d_state);
         let parameters = if run.wanted.parameters() {
             self.parameter_gradients(run, &tape)
         } else {
@@ -296,7 +295,7 @@ struct ForwardPart<'a, T: Real> {
     outputs: Shared<T>,
     /// The tape's; `None` in inference.
     slots: Option<Shared<T>>,
-    positions: Range<usize>,
+    share: Share<'a>,
 }
 
 impl<T: Real> Work for ForwardPart<'_, T> {
@@ -311,7 +310,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             state,
             outputs,
             slots,
-            ref positions,
+            share,
         } = self;
         let GruSpec {
             inputs: features,
@@ -321,7 +320,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         let lanes = Lanes::<S, T>::COUNT;
         let mut scratch = Sums::new();
         for step in 0..plan.steps() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
@@ -340,7 +339,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 bias: &[],
                 factors: &[Factor::dense(&previous, units, &cell.hidden_weights)],
             };
-            for panel in 0..cell.columns.count() {
+            for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
                 let width = cell.columns.width(panel);
@@ -404,6 +403,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     first += height;
                 }
             }
+            share.wait();
         }
     }
 }
@@ -417,8 +417,8 @@ struct BackwardPart<'a, T: Real> {
     /// The tape's, turned in place into the gradients of the sums.
     slots: Shared<T>,
     d_inputs: Option<Shared<T>>,
-    d_state: Shared<T>,
-    positions: Range<usize>,
+    carried: Rows<T>,
+    share: Share<'a>,
 }
 
 impl<T: Real> Work for BackwardPart<'_, T> {
@@ -433,8 +433,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             to_inputs,
             slots,
             d_inputs,
-            d_state,
-            ref positions,
+            carried,
+            share,
         } = self;
         let GruSpec {
             inputs: features,
@@ -443,21 +443,20 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         } = cell.spec;
         let plan = run.plan;
         let lanes = Lanes::<S, T>::COUNT;
-        let mut carry = Carry::new(plan, (run.d_final_state, units, 0), positions, units, lanes);
         let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
         for step in (0..plan.steps()).rev() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 continue;
             }
-            for (row, position) in running.clone().enumerate() {
+            for position in running.clone() {
                 let pair = plan.pair(step, position);
                 let offset = plan.offset(step, position, units);
                 let before = match step.checked_sub(1) {
                     None => run.state[plan.row(position) * units..].as_ptr(),
                     Some(before) => run.outputs[plan.offset(before, position, units)..].as_ptr(),
                 };
-                for panel in 0..cell.columns.count() {
+                for panel in share.panels(cell.columns.count()) {
                     let unit = panel * lanes;
                     let valid = lanes.min(units - unit);
                     let width = cell.columns.width(panel);
@@ -470,7 +469,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                         let update = Lanes::load(simd, place(Slot::Update));
                         let shown = Lanes::load(simd, place(Slot::Shown));
                         let before = Lanes::load_first(simd, before.add(unit), valid);
-                        let carried = carry.row(row).add(unit);
+                        let carried = carried.row(position).add(unit);
                         let outer = run.d_outputs[offset + unit..].as_ptr();
                         let d_hidden =
                             Lanes::load_first(simd, outer, valid) + Lanes::load(simd, carried);
@@ -486,6 +485,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     }
                 }
             }
+            share.wait();
             let first = FROM_HIDDEN.start;
             let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
             let (targets, packed) = to_hidden;
@@ -495,8 +495,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 bias: &zeros,
                 factors: &gates.factors(FROM_HIDDEN.len(), packed),
             };
+            let panels = share.panels(targets.count());
+            let rows = carried.rows(&running);
             // SAFETY: the rows are laid out as the factors say; carried rows are padded.
-            unsafe { store_product(simd, &product, Write::AddPadded, &carry.rows(running.len())) };
+            unsafe { store_product(simd, &product, panels, Write::AddPadded, &rows) };
             if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
                 let first = FROM_INPUT.start;
                 let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
@@ -507,10 +509,11 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     bias: &zeros,
                     factors: &gates.factors(FROM_INPUT.len(), packed),
                 };
+                let panels = share.panels(targets.count());
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
             }
+            share.wait();
         }
-        carry.finish(plan, positions, (d_state, units, 0));
     }
 }

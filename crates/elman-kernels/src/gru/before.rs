@@ -21,11 +21,10 @@ use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, finish_hidden, input_rows, parts, previous_rows,
-    previous_step_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
+    over_time, parts, previous_rows, previous_step_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
-use crate::threads;
 use crate::tile::VECTORS;
 
 /// The gates of a unit, in the order in which TF 1 stores them.
@@ -165,8 +164,9 @@ impl<T: Real> GruBefore<T> {
         assert_eq!(final_state.len(), state.len());
         plan.clear_padding(outputs, spec.units);
         let shared = Shared::new(outputs);
-        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
-        threads::each(parts, |part| {
+        let mut updates = Buffer::zeros(plan.batch() * self.padded());
+        let updates = Rows::new(&mut updates, self.padded());
+        over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
@@ -174,7 +174,8 @@ impl<T: Real> GruBefore<T> {
                 state,
                 outputs: shared,
                 memory,
-                positions: plan.positions(parts, part),
+                updates,
+                share,
             });
         });
         finish_hidden(plan, outputs, state, final_state);
@@ -208,23 +209,26 @@ impl<T: Real> GruBefore<T> {
             .inputs()
             .then(|| vec![T::default(); run.inputs.len()]);
         let mut d_state = vec![T::default(); run.state.len()];
+        let mut carry = Carry::new(run, 0, units, self.lanes);
+        let mut d_kept = Buffer::zeros(plan.batch() * self.padded());
         let memory = BackwardMemory {
             gates: Shared::new(&mut tape.gates),
             candidates: Shared::new(&mut tape.candidates),
             d_inputs: d_inputs.as_mut().map(|numbers| Shared::new(numbers)),
-            d_state: Shared::new(&mut d_state),
+            carried: carry.rows(),
+            d_kept: Rows::new(&mut d_kept, self.padded()),
         };
-        let row_parts = parts(plan.pairs(), 2 * self.spec.multiplications(), plan.batch());
-        threads::each(row_parts, |part| {
+        over_time(plan, 2 * self.spec.multiplications(), |share| {
             self.isa.run(BackwardPart {
                 cell: self,
                 run,
                 to_hidden: &to_hidden,
                 to_inputs: to_inputs.as_ref(),
                 memory,
-                positions: plan.positions(row_parts, part),
+                share,
             });
         });
+        carry.finish(plan, &mut d_state);
         let parameters = if run.wanted.parameters() {
             self.parameter_gradients(run, &tape)
         } else {
@@ -325,7 +329,9 @@ struct ForwardPart<'a, T: Real> {
     state: &'a [T],
     outputs: Shared<T>,
     memory: Memory<T>,
-    positions: Range<usize>,
+    /// The update gate, from its product to the candidate's.
+    updates: Rows<T>,
+    share: Share<'a>,
 }
 
 impl<T: Real> Work for ForwardPart<'_, T> {
@@ -340,7 +346,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             state,
             outputs,
             memory,
-            ref positions,
+            updates,
+            share,
         } = self;
         let GruSpec {
             inputs: features,
@@ -350,10 +357,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         let lanes = Lanes::<S, T>::COUNT;
         let padded = cell.padded();
         let mut scratch = Sums::new();
-        let mut updates = Buffer::zeros(positions.len() * padded);
-        let updates = Shared::new(&mut updates);
         for step in 0..plan.steps() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
@@ -380,7 +385,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     Factor::dense(&previous, units, &cell.gates.hidden_weights),
                 ],
             };
-            for panel in 0..columns.count() {
+            for panel in share.panels(columns.count()) {
                 let width = columns.width(panel);
                 let unit_vectors = columns.vectors(panel) / GATES;
                 let mut first = 0;
@@ -404,8 +409,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                 let before = previous[first + row].add(unit);
                                 let before = Lanes::load_first(simd, before, slot.valid);
                                 (reset * before).store(kept_rows[first + row].add(unit));
-                                let at = (position - positions.start) * padded + unit;
-                                update.store(updates.at(at));
+                                update.store(updates.row(position).add(unit));
                                 if let Some((gates, _)) = memory.tape {
                                     let start = columns.offset(panel, plan.pairs())
                                         + plan.pair(step, position) * width;
@@ -418,6 +422,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     first += height;
                 }
             }
+            share.wait();
             // 2. The candidate, and the new hidden state.
             let kept: Vec<*const T> = kept_rows.iter().map(|row| row.cast_const()).collect();
             let columns = &cell.candidate.columns;
@@ -430,7 +435,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     Factor::dense(&kept, units, &cell.candidate.hidden_weights),
                 ],
             };
-            for panel in 0..columns.count() {
+            for panel in share.panels(columns.count()) {
                 let width = columns.width(panel);
                 let mut first = 0;
                 while first < running.len() {
@@ -445,8 +450,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             unsafe {
                                 let sum = Lanes::<S, T>::load(simd, sums.add(vector * lanes));
                                 let candidate = activate(activation, sum);
-                                let at = (position - positions.start) * padded + unit;
-                                let update = Lanes::load(simd, updates.at(at));
+                                let update = Lanes::load(simd, updates.row(position).add(unit));
                                 let before = previous[first + row].add(unit);
                                 let before = Lanes::load_first(simd, before, slot.valid);
                                 let one = update.constant(1.0);
@@ -464,6 +468,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     first += height;
                 }
             }
+            share.wait();
         }
     }
 }
@@ -482,7 +487,10 @@ struct BackwardMemory<T> {
     /// As above.
     candidates: Shared<T>,
     d_inputs: Option<Shared<T>>,
-    d_state: Shared<T>,
+    /// The gradient of the hidden state after the step at hand.
+    carried: Rows<T>,
+    /// The gradient of `reset ⊙ h`.
+    d_kept: Rows<T>,
 }
 
 /// The rows at some positions, through all steps backwards.
@@ -492,7 +500,7 @@ struct BackwardPart<'a, T: Real> {
     to_hidden: &'a Transposed<T>,
     to_inputs: Option<&'a Transposed<T>>,
     memory: BackwardMemory<T>,
-    positions: Range<usize>,
+    share: Share<'a>,
 }
 
 impl<T: Real> Work for BackwardPart<'_, T> {
@@ -506,7 +514,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             to_hidden,
             to_inputs,
             memory,
-            ref positions,
+            share,
         } = self;
         let GruSpec {
             inputs: features,
@@ -516,14 +524,11 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         let plan = run.plan;
         let pairs = plan.pairs();
         let lanes = Lanes::<S, T>::COUNT;
-        let padded = cell.padded();
         let gates = &cell.gates.columns;
         let candidates = &cell.candidate.columns;
-        let mut carry = Carry::new(plan, (run.d_final_state, units, 0), positions, units, lanes);
-        let mut d_kept = Buffer::zeros(positions.len() * padded);
         let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
         for step in (0..plan.steps()).rev() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 continue;
             }
@@ -538,7 +543,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             for (row, position) in running.clone().enumerate() {
                 let pair = plan.pair(step, position);
                 let offset = plan.offset(step, position, units);
-                for panel in 0..candidates.count() {
+                for panel in share.panels(candidates.count()) {
                     let start = candidates.offset(panel, pairs) + pair * candidates.width(panel);
                     for (vector, slot) in candidates.slots(panel).iter().enumerate() {
                         let unit = slot.column;
@@ -553,7 +558,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                             let candidate_place = memory.candidates.at(start + vector * lanes);
                             let candidate = Lanes::load(simd, candidate_place);
                             let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
-                            let carried = carry.row(row).add(unit);
+                            let carried = memory.carried.row(position).add(unit);
                             let outer = run.d_outputs[offset + unit..].as_ptr();
                             let d_hidden = Lanes::load_first(simd, outer, slot.valid)
                                 + Lanes::load(simd, carried);
@@ -567,6 +572,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     }
                 }
             }
+            share.wait();
             // 2. Through the candidate's product to what the reset gate kept.
             let candidate_rows =
                 GateRows::new(plan, step, &running, (candidates, memory.candidates, 0));
@@ -577,17 +583,15 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 bias: &zeros,
                 factors: &candidate_rows.factors(VECTORS, packed),
             };
-            let rows: Vec<*mut T> = d_kept
-                .chunks_exact_mut(padded)
-                .take(running.len())
-                .map(<[T]>::as_mut_ptr)
-                .collect();
+            let panels = share.panels(targets.count());
+            let rows = memory.d_kept.rows(&running);
             // SAFETY: the rows are laid out as the factors say; the targets are padded.
-            unsafe { store_product(simd, &product, Write::Padded, &rows) };
+            unsafe { store_product(simd, &product, panels, Write::Padded, &rows) };
+            share.wait();
             // 3. To the reset gate's sum, and to the hidden state that it kept.
             for (row, position) in running.clone().enumerate() {
                 let pair = plan.pair(step, position);
-                for panel in 0..gates.count() {
+                for panel in share.panels(gates.count()) {
                     let start = gates.offset(panel, pairs) + pair * gates.width(panel);
                     for vector in 0..gates.vectors(panel) / GATES {
                         let slot = gates.slots(panel)[vector];
@@ -598,7 +602,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                             let reset = Lanes::<S, T>::load(simd, reset_place);
                             let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
                             let d_kept = Lanes::load(simd, rows[row].add(unit));
-                            let carried = carry.row(row).add(unit);
+                            let carried = memory.carried.row(position).add(unit);
                             let one = reset.constant(1.0);
                             (d_kept * before * reset * (one - reset)).store(reset_place);
                             (d_kept.mul_add(reset, Lanes::load(simd, carried))).store(carried);
@@ -606,6 +610,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     }
                 }
             }
+            share.wait();
             // 4. Through the gates' product to the hidden state, and through both to the inputs.
             let gate_rows = GateRows::new(plan, step, &running, (gates, memory.gates, 0));
             let (targets, packed) = &to_hidden.gates;
@@ -615,8 +620,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 bias: &zeros,
                 factors: &gate_rows.factors(VECTORS, packed),
             };
+            let panels = share.panels(targets.count());
+            let rows = memory.carried.rows(&running);
             // SAFETY: as above; carried rows are padded.
-            unsafe { store_product(simd, &product, Write::AddPadded, &carry.rows(running.len())) };
+            unsafe { store_product(simd, &product, panels, Write::AddPadded, &rows) };
             if let (Some(to_inputs), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
                 let (targets, gates_packed) = &to_inputs.gates;
                 let [whole, rest] = gate_rows.factors(VECTORS, gates_packed);
@@ -629,10 +636,11 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     bias: &zeros,
                     factors: &[whole, rest, candidate_whole, candidate_rest],
                 };
+                let panels = share.panels(targets.count());
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
             }
+            share.wait();
         }
-        carry.finish(plan, positions, (memory.d_state, units, 0));
     }
 }

@@ -11,7 +11,7 @@ use crate::math::{activate, slope};
 use crate::panels::Columns;
 use crate::product::{Product, Write, store_product};
 use crate::real::{Lanes, Real};
-use crate::run::{Backward, Carry, GateRows, step_rows_mut};
+use crate::run::{Backward, GateRows, Rows, Share, step_rows_mut};
 use crate::shape::Plan;
 use crate::tile::VECTORS;
 
@@ -25,7 +25,11 @@ pub(super) struct BackwardMemory<T> {
     /// `[panel][pair][lane]`: the gradient of `m · projection`.
     pub(super) d_projected: Option<Shared<T>>,
     pub(super) d_inputs: Option<Shared<T>>,
-    pub(super) d_state: Shared<T>,
+    /// The gradients of the state after the step at hand.
+    pub(super) d_cell: Rows<T>,
+    pub(super) d_hidden: Rows<T>,
+    /// The gradient of `m`.
+    pub(super) d_memory: Rows<T>,
 }
 
 /// The rows at some positions, through all steps backwards.
@@ -37,7 +41,7 @@ pub(super) struct BackwardPart<'a, T: Real> {
     pub(super) from_projection: Option<&'a (Columns, Buffer<T>)>,
     pub(super) projected: &'a Columns,
     pub(super) memory: BackwardMemory<T>,
-    pub(super) positions: Range<usize>,
+    pub(super) share: Share<'a>,
 }
 
 impl<T: Real> Work for BackwardPart<'_, T> {
@@ -53,25 +57,16 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             from_projection,
             projected,
             memory,
-            ref positions,
+            share,
         } = self;
         let spec = &cell.spec;
         let plan = run.plan;
         let pairs = plan.pairs();
         let lanes = Lanes::<S, T>::COUNT;
-        let (units, padded, output_size) = (spec.units, cell.padded(), spec.outputs());
+        let (padded, output_size) = (cell.padded(), spec.outputs());
         let zero = Lanes::<S, T>::splat(simd, T::default());
         let cell_clip = spec.cell_clip.map(T::from_f64);
         let proj_clip = spec.proj_clip.map(T::from_f64);
-        let width = spec.state();
-        let (d_cell, d_hidden) = (
-            (run.d_final_state, width, 0),
-            (run.d_final_state, width, units),
-        );
-        let mut d_cell = Carry::new(plan, d_cell, positions, units, lanes);
-        let mut d_hidden = Carry::new(plan, d_hidden, positions, output_size, lanes);
-        let mut d_memory = Buffer::zeros(positions.len() * padded);
-        let d_memory_rows = Shared::new(&mut d_memory);
         let widest = [Some(to_hidden), to_inputs, from_projection];
         let widest = widest
             .iter()
@@ -80,23 +75,25 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             .max();
         let zeros = Buffer::zeros(widest.unwrap_or(0));
         for step in (0..plan.steps()).rev() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 continue;
             }
             // 1. The gradient of m, from the outputs and from the step after.
-            for (row, position) in running.clone().enumerate() {
+            let vectors = output_size.div_ceil(lanes);
+            for position in running.clone() {
                 let offset = plan.offset(step, position, output_size);
-                for unit in (0..output_size).step_by(lanes) {
+                for vector in share.panels(vectors) {
+                    let unit = vector * lanes;
                     let valid = lanes.min(output_size - unit);
                     // SAFETY: within this row of each buffer.
                     unsafe {
-                        let carried = d_hidden.row(row).add(unit);
+                        let carried = memory.d_hidden.row(position).add(unit);
                         let outer = run.d_outputs[offset + unit..].as_ptr();
                         let mut sum =
                             Lanes::load_first(simd, outer, valid) + Lanes::load(simd, carried);
                         let Some(d_projected) = memory.d_projected else {
-                            sum.store(d_memory_rows.at(row * padded + unit));
+                            sum.store(memory.d_memory.row(position).add(unit));
                             continue;
                         };
                         if let Some(clip) = proj_clip {
@@ -104,7 +101,6 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                             let output = Lanes::load_first(simd, output, valid);
                             sum = output.abs().if_less(output.fill(clip), sum, zero);
                         }
-                        let vector = unit / lanes;
                         let panel = vector / VECTORS;
                         let start = projected.offset(panel, pairs)
                             + plan.pair(step, position) * projected.width(panel)
@@ -116,6 +112,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             if let (Some((targets, weights)), Some(d_projected)) =
                 (from_projection, memory.d_projected)
             {
+                share.wait();
                 let rows = GateRows::new(plan, step, &running, (projected, d_projected, 0));
                 let product = Product {
                     columns: targets,
@@ -123,18 +120,17 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     bias: &zeros,
                     factors: &rows.factors(VECTORS, weights),
                 };
-                let targets: Vec<_> = (0..running.len())
-                    // SAFETY: one padded row per running row.
-                    .map(|row| unsafe { d_memory_rows.at(row * padded) })
-                    .collect();
+                let panels = share.panels(targets.count());
+                let rows = memory.d_memory.rows(&running);
                 // SAFETY: the rows are laid out as the factors say.
-                unsafe { store_product(simd, &product, Write::Padded, &targets) };
+                unsafe { store_product(simd, &product, panels, Write::Padded, &rows) };
             }
+            share.wait();
             // 2. Through the cell: the gates' gradients take the place of the gates.
-            for panel in 0..cell.columns.count() {
+            for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let width = cell.columns.width(panel);
-                for (row, position) in running.clone().enumerate() {
+                for position in running.clone() {
                     let pair = plan.pair(step, position);
                     let start = cell.columns.offset(panel, pairs) + pair * width;
                     // SAFETY: each row and panel has places of its own, all within their buffers.
@@ -151,8 +147,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                         let before = Lanes::load(simd, memory.cells.at(before * padded + unit));
                         let after = (plan.batch() + pair) * padded + unit;
                         let after = Lanes::load(simd, memory.cells.at(after));
-                        let d_memory = Lanes::load(simd, d_memory_rows.at(row * padded + unit));
-                        let d_cell = d_cell.row(row).add(unit);
+                        let d_memory = Lanes::load(simd, memory.d_memory.row(position).add(unit));
+                        let d_cell = memory.d_cell.row(position).add(unit);
                         let one = after.constant(1.0);
                         let shown = activate(spec.activation, after);
                         let d_output = d_memory * shown * output * (one - output);
@@ -185,6 +181,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 }
             }
             // 3. Through the product with the kernel: to the step before, and to the inputs.
+            share.wait();
             let gates = GateRows::new(plan, step, &running, (&cell.columns, memory.gates, 0));
             let (targets, packed) = to_hidden;
             let product = Product {
@@ -193,8 +190,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 bias: &zeros,
                 factors: &gates.factors(GATES, packed),
             };
+            let panels = share.panels(targets.count());
+            let rows = memory.d_hidden.rows(&running);
             // SAFETY: the rows are laid out as the factors say.
-            unsafe { store_product(simd, &product, Write::Padded, &d_hidden.rows(running.len())) };
+            unsafe { store_product(simd, &product, panels, Write::Padded, &rows) };
             if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
                 let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
                 let product = Product {
@@ -203,12 +202,12 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     bias: &zeros,
                     factors: &gates.factors(GATES, packed),
                 };
+                let panels = share.panels(targets.count());
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, Write::Exact, &rows) };
+                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
             }
+            share.wait();
         }
-        d_cell.finish(plan, positions, (memory.d_state, width, 0));
-        d_hidden.finish(plan, positions, (memory.d_state, width, units));
     }
 }
 

@@ -1,7 +1,5 @@
 //! The LSTM's loop over time.
 
-use std::ops::Range;
-
 use pulp::Simd;
 
 use super::{Gate, Lstm};
@@ -10,7 +8,7 @@ use crate::isa::Work;
 use crate::math::{activate, sigmoid};
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
-use crate::run::{previous_step_rows, step_rows, step_rows_mut};
+use crate::run::{Share, previous_step_rows, step_rows, step_rows_mut};
 use crate::shape::Plan;
 
 /// Where a forward pass keeps what outlives a step.
@@ -33,7 +31,7 @@ pub(super) struct ForwardPart<'a, T: Real> {
     pub(super) outputs: Shared<T>,
     pub(super) final_state: Shared<T>,
     pub(super) memory: Memory<T>,
-    pub(super) positions: Range<usize>,
+    pub(super) share: Share<'a>,
 }
 
 impl<T: Real> ForwardPart<'_, T> {
@@ -75,23 +73,21 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             outputs,
             final_state,
             memory,
-            ref positions,
+            ref share,
         } = self;
         let spec = &cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let (units, padded, output_size) = (spec.units, cell.padded(), spec.outputs());
-        let zero = Lanes::splat(simd, T::default());
-        for position in positions.clone() {
+        for position in share.positions.clone() {
             let from = &state[plan.row(position) * spec.state()..][..units];
-            for unit in (0..units).step_by(lanes) {
-                let valid = lanes.min(units - unit);
+            for panel in share.panels(cell.columns.count()) {
+                let unit = panel * lanes;
                 // SAFETY: within the row of the state and the padded row of the cells.
                 unsafe {
-                    let cells = memory
-                        .cells
-                        .at(self.cell_before(0, position) * padded + unit);
-                    zero.store(cells);
-                    Lanes::load_first(simd, from[unit..].as_ptr(), valid).store(cells);
+                    let cells = self.cell_before(0, position) * padded + unit;
+                    let valid = lanes.min(units - unit);
+                    Lanes::<S, T>::load_first(simd, from[unit..].as_ptr(), valid)
+                        .store(memory.cells.at(cells));
                 }
             }
         }
@@ -100,7 +96,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         let mut scratch = Sums::new();
         let zeros = Buffer::zeros(cell.projection.as_ref().map_or(0, |(c, _)| c.total()));
         for step in 0..plan.steps() {
-            let running = plan.running_in(step, positions);
+            let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
@@ -118,7 +114,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 bias: &cell.bias,
                 factors: &factors,
             };
-            for panel in 0..cell.columns.count() {
+            for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
                 let mut first = 0;
@@ -189,6 +185,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     first += height;
                 }
             }
+            share.wait();
             if let (Some((columns, weights)), Some(hidden)) = (&cell.projection, memory.hidden) {
                 let hidden_rows: Vec<_> = running
                     .clone()
@@ -204,24 +201,32 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     factors: &factors,
                 };
                 let output_rows = step_rows_mut(plan, step, &running, (outputs, output_size));
+                let panels = share.panels(columns.count());
                 // SAFETY: as above; every output row is `P` long.
-                unsafe { store_product(simd, &product, Write::Exact, &output_rows) };
+                unsafe {
+                    store_product(simd, &product, panels.clone(), Write::Exact, &output_rows);
+                }
                 if let Some(clip) = proj_clip {
-                    for &row in &output_rows {
-                        for unit in (0..output_size).step_by(lanes) {
-                            let valid = lanes.min(output_size - unit);
+                    let slots = panels.flat_map(|panel| columns.slots(panel));
+                    for slot in slots {
+                        for &row in &output_rows {
                             // SAFETY: within the row.
                             unsafe {
-                                Lanes::<S, T>::load_first(simd, row.add(unit), valid)
+                                let output = row.add(slot.column);
+                                Lanes::<S, T>::load_first(simd, output, slot.valid)
                                     .clamp(clip)
-                                    .store_first(row.add(unit), valid);
+                                    .store_first(output, slot.valid);
                             }
                         }
                     }
                 }
+                share.wait();
             }
         }
-        for position in positions.clone() {
+        if !share.leads() {
+            return;
+        }
+        for position in share.positions.clone() {
             let length = plan.length(position);
             let row = plan.row(position) * spec.state();
             // SAFETY: every row of the final state belongs to one position.

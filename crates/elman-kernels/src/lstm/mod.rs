@@ -23,7 +23,9 @@ use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::Isa;
 use crate::panels::{Columns, Matrix};
 use crate::real::Real;
-use crate::run::{Backward, Forward, Gradients, input_rows, parts, previous_rows};
+use crate::run::{
+    Backward, Carry, Forward, Gradients, Rows, input_rows, over_time, parts, previous_rows,
+};
 use crate::threads;
 
 /// The gates of one unit in a panel, in the order in which TF 1 stores them.
@@ -233,8 +235,7 @@ impl<T: Real> Lstm<T> {
         plan.clear_padding(outputs, spec.outputs());
         let outputs = Shared::new(outputs);
         let final_state = Shared::new(final_state);
-        let parts = parts(plan.pairs(), spec.multiplications(), plan.batch());
-        threads::each(parts, |part| {
+        over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
@@ -243,7 +244,7 @@ impl<T: Real> Lstm<T> {
                 outputs,
                 final_state,
                 memory,
-                positions: plan.positions(parts, part),
+                share,
             });
         });
     }
@@ -284,15 +285,19 @@ impl<T: Real> Lstm<T> {
             .inputs()
             .then(|| vec![T::default(); run.inputs.len()]);
         let mut d_state = vec![T::default(); run.state.len()];
+        let mut d_cell = Carry::new(run, 0, units, self.lanes);
+        let mut d_hidden = Carry::new(run, units, outputs, self.lanes);
+        let mut d_memory = Buffer::zeros(plan.batch() * self.padded());
         let shared = BackwardMemory {
             gates: Shared::new(&mut tape.gates),
             cells: Source::new(&tape.cells),
             d_projected: d_projected.as_mut().map(|numbers| Shared::new(numbers)),
             d_inputs: d_inputs.as_mut().map(|numbers| Shared::new(numbers)),
-            d_state: Shared::new(&mut d_state),
+            d_cell: d_cell.rows(),
+            d_hidden: d_hidden.rows(),
+            d_memory: Rows::new(&mut d_memory, self.padded()),
         };
-        let parts = parts(plan.pairs(), 2 * spec.multiplications(), plan.batch());
-        threads::each(parts, |part| {
+        over_time(plan, 2 * spec.multiplications(), |share| {
             self.isa.run(BackwardPart {
                 cell: self,
                 run,
@@ -301,9 +306,11 @@ impl<T: Real> Lstm<T> {
                 from_projection: from_projection.as_ref(),
                 projected: &projected,
                 memory: shared,
-                positions: plan.positions(parts, part),
+                share,
             });
         });
+        d_cell.finish(plan, &mut d_state);
+        d_hidden.finish(plan, &mut d_state);
         let parameters = if run.wanted.parameters() {
             self.parameter_gradients(run, &tape, (&projected, d_projected.as_deref()))
         } else {
