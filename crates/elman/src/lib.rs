@@ -12,6 +12,7 @@ pub mod exchange;
 mod fused;
 pub mod initializer;
 pub mod metric;
+pub mod plot;
 pub mod random;
 pub mod recipe;
 pub mod unroll;

@@ -1,0 +1,94 @@
+//! Pictures of a run, each as SVG and as PNG.
+//!
+//! Colours are those of Okabe and Ito ("Color Universal Design", 2008), which people with any
+//! kind of colour vision can tell apart. Text in a PNG is set in DejaVu Sans (under the free
+//! licence of Bitstream Vera), which travels inside the library: no font of the system is needed.
+
+mod axis;
+mod canvas;
+mod confusion;
+mod curve;
+
+pub use canvas::Figure;
+
+use crate::error::{Error, Result};
+use crate::metric::{ConfusionMatrix, EpochMetrics};
+
+/// A longer title is cut and ends in "…".
+const LONGEST_TITLE: usize = 80;
+
+/// Loss and accuracy over the epochs, on the training, held-out and test images.
+///
+/// # Errors
+///
+/// When there is no epoch or a number is not finite.
+pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
+    let refuse = |problem: String| {
+        Error::argument(
+            "learning curve",
+            problem,
+            "give at least one epoch and finite numbers only",
+        )
+    };
+    if epochs.is_empty() {
+        return Err(refuse("there is no epoch".to_owned()));
+    }
+    for row in epochs {
+        let numbers = [
+            Some(row.train_loss),
+            Some(row.train_accuracy),
+            row.valid_loss,
+            row.valid_accuracy,
+            Some(row.test_loss),
+            Some(row.test_accuracy),
+        ];
+        if numbers
+            .into_iter()
+            .flatten()
+            .any(|number| !number.is_finite())
+        {
+            return Err(refuse(format!(
+                "epoch {} has a number that is not finite",
+                row.epoch
+            )));
+        }
+    }
+    canvas::render(&curve::LearningCurve {
+        title: shortened(title),
+        epochs,
+    })
+}
+
+/// The counts of a confusion matrix, with the recall of every row and the precision of every column.
+///
+/// # Errors
+///
+/// When nothing was counted, or there are more than 256 classes.
+pub fn confusion(title: &str, matrix: &ConfusionMatrix) -> Result<Figure> {
+    if matrix.total() == 0 || matrix.classes() > 256 {
+        return Err(Error::argument(
+            "confusion matrix",
+            format!(
+                "{} examples of {} classes",
+                matrix.total(),
+                matrix.classes()
+            ),
+            "give at least one example of at most 256 classes",
+        ));
+    }
+    canvas::render(&confusion::Confusion {
+        title: shortened(title),
+        matrix,
+    })
+}
+
+fn shortened(title: &str) -> String {
+    if title.chars().count() <= LONGEST_TITLE {
+        return title.to_owned();
+    }
+    let kept: String = title.chars().take(LONGEST_TITLE - 1).collect();
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests;
