@@ -95,9 +95,7 @@ impl<T> Plane<T> {
 
 /// A decoded picture: grey and how opaque, for every pixel.
 struct Picture {
-    rows: usize,
-    columns: usize,
-    pixels: Vec<[u8; 2]>,
+    pixels: Plane<[u8; 2]>,
     coloured: bool,
 }
 
@@ -145,12 +143,12 @@ fn decode(path: &Path) -> Result<Picture> {
         [red, green, blue, opacity, ..] => [luminance([red, green, blue]), opacity],
         [] => [0, 0],
     });
-    Ok(Picture {
+    let pixels = Plane {
         rows,
         columns,
-        pixels: pixels.collect(),
-        coloured,
-    })
+        values: pixels.collect(),
+    };
+    Ok(Picture { pixels, coloured })
 }
 
 fn damaged(path: &Path, error: &png::DecodingError) -> Error {
@@ -192,19 +190,15 @@ impl Picture {
             ((u32::from(grey) * opacity + ground * (255 - opacity) + 127) / 255) as u8
         };
         Plane {
-            rows: self.rows,
-            columns: self.columns,
-            values: self.pixels.iter().map(blend).collect(),
+            rows: self.pixels.rows,
+            columns: self.pixels.columns,
+            values: self.pixels.values.iter().map(blend).collect(),
         }
     }
 
     /// What shows through where the picture is transparent.
     fn ground(&self) -> u8 {
-        let border = border(&Plane {
-            rows: self.rows,
-            columns: self.columns,
-            values: self.pixels.clone(),
-        });
+        let border = border(&self.pixels);
         let opaque: Vec<u8> = border
             .iter()
             .filter(|pixel| pixel[1] >= BRIGHT)
@@ -213,7 +207,8 @@ impl Picture {
         if opaque.len() * 2 > border.len() {
             return median(&opaque);
         }
-        let weigh = |weight: fn(&[u8; 2]) -> u64| self.pixels.iter().map(weight).sum::<u64>();
+        let weigh =
+            |weight: fn(&[u8; 2]) -> u64| self.pixels.values.iter().map(weight).sum::<u64>();
         let drawn = weigh(|pixel| u64::from(pixel[0]) * u64::from(pixel[1]));
         let opacity = weigh(|pixel| u64::from(pixel[1]));
         if drawn >= opacity * u64::from(BRIGHT) && opacity > 0 {
