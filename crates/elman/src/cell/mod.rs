@@ -8,6 +8,7 @@ mod lstm;
 mod sequence;
 mod state;
 
+pub use crate::fused::Prepared;
 pub use basic::{BasicRnnCell, BasicRnnCellConfig};
 pub use gru::{GruCell, GruCellConfig, ResetGate};
 pub use lstm::{
@@ -68,5 +69,28 @@ pub trait Cell {
         composed(self.output_size(), sequence, state, |input, state| {
             self.step(input, state)
         })
+    }
+
+    /// Packs the weights for many calls of [`sequence_prepared`](Self::sequence_prepared): what a
+    /// [`Stream`](crate::unroll::Stream) does. A cell without a kernel of its own prepares nothing.
+    fn prepare(&self) -> Prepared {
+        Prepared::default()
+    }
+
+    /// As [`sequence`](Self::sequence), with the weights that [`prepare`](Self::prepare) packed.
+    ///
+    /// Gradients are tracked as by `sequence`, which then runs in its place.
+    ///
+    /// # Errors
+    ///
+    /// When a shape does not fit the cell.
+    fn sequence_prepared(
+        &self,
+        prepared: &Prepared,
+        sequence: Sequence,
+        state: Self::State,
+    ) -> Result<Unrolled<Self::State>> {
+        let _ = prepared;
+        self.sequence(sequence, state)
     }
 }

@@ -4,14 +4,18 @@
 //! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
 mod operation;
+mod prepared;
 
 use burn::tensor::{DType, Device, Tensor};
-use elman_kernels::{BasicSpec, GruSpec, LstmSpec, Spec};
+use elman_kernels::{BasicSpec, GruSpec, LstmSpec, Plan, Spec};
 
 use crate::cell::{
     BasicRnnCell, Cell, GruCell, Layout, LstmCell, Path, ResetGate, Sequence, State, Step, Unrolled,
 };
 use crate::error::{Error, Result};
+
+pub use prepared::Prepared;
+pub(crate) use prepared::{prepare, run as run_prepared};
 
 use operation::Call;
 
@@ -124,39 +128,12 @@ pub(crate) fn sequence<C: Fused>(
     let (batch, time) = (sequence.batch(), sequence.time());
     let spec = cell.spec();
     let parameters = cell.parameters();
-    let dtype = sequence.inputs().dtype();
     let parts = state.into_parts();
-    for (name, tensor) in parts
-        .iter()
-        .map(|part| ("state", part))
-        .chain(parameters.iter().map(|parameter| ("the cell", parameter)))
-    {
-        if tensor.dtype() != dtype {
-            return Err(Error::argument(
-                name,
-                format!(
-                    "is in {:?}, but the inputs are in {dtype:?}",
-                    tensor.dtype()
-                ),
-                "build the cell with the number type of the inputs (with_dtype)",
-            ));
-        }
-    }
+    check(&sequence, &spec, &parts, parameters[0].dtype())?;
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[1]).collect();
-    for part in &parts {
-        Error::ensure_axis("state", 'B', part.dims()[0], batch)?;
-    }
     let call = Call {
         spec,
-        layout: match sequence.layout() {
-            Layout::BatchMajor => elman_kernels::Layout::BatchMajor,
-            Layout::TimeMajor => elman_kernels::Layout::TimeMajor,
-        },
-        batch,
-        time,
-        lengths: sequence
-            .lengths()
-            .map(|lengths| lengths.as_slice().to_vec()),
+        plan: plan(&sequence),
         parameters: parameters.len(),
     };
     let flat = operation::run(
@@ -179,4 +156,36 @@ pub(crate) fn sequence<C: Fused>(
         outputs: flat.narrow(0, 0, outputs).reshape(shape),
         state: C::State::from_parts(state.split_with_sizes(widths, 1)),
     })
+}
+
+/// The kernels' plan of a sequence.
+fn plan(sequence: &Sequence) -> Plan {
+    let layout = match sequence.layout() {
+        Layout::BatchMajor => elman_kernels::Layout::BatchMajor,
+        Layout::TimeMajor => elman_kernels::Layout::TimeMajor,
+    };
+    match sequence.lengths() {
+        None => Plan::full(layout, sequence.batch(), sequence.time()),
+        Some(lengths) => Plan::ragged(layout, sequence.time(), lengths.as_slice()),
+    }
+}
+
+/// Checks what a kernel is about to trust: sizes, and one number type.
+fn check(sequence: &Sequence, spec: &Spec, state: &[Tensor<2>], dtype: DType) -> Result<()> {
+    Error::ensure_axis("inputs", 'F', sequence.features(), spec.inputs())?;
+    for part in state {
+        Error::ensure_axis("state", 'B', part.dims()[0], sequence.batch())?;
+    }
+    let inputs = ("inputs", sequence.inputs().dtype());
+    let parts = state.iter().map(|part| ("state", part.dtype()));
+    for (name, found) in std::iter::once(inputs).chain(parts) {
+        if found != dtype {
+            return Err(Error::argument(
+                name,
+                format!("is in {found:?}, but the cell is in {dtype:?}"),
+                "convert the tensor, or build the cell in its number type (with_dtype)",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -21,30 +21,20 @@ const TENSORS: usize = 2 + PARAMETERS;
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) spec: Spec,
-    pub(super) layout: elman_kernels::Layout,
-    pub(super) batch: usize,
-    pub(super) time: usize,
-    pub(super) lengths: Option<Vec<usize>>,
+    pub(super) plan: Plan,
     /// How many of the parameter tensors the cell has; the others are placeholders.
     pub(super) parameters: usize,
 }
 
 impl Call {
-    fn plan(&self) -> Plan {
-        match &self.lengths {
-            None => Plan::full(self.layout, self.batch, self.time),
-            Some(lengths) => Plan::ragged(self.layout, self.time, lengths),
-        }
-    }
-
     /// How many numbers of the flat result are outputs; the final state comes after them.
     fn outputs(&self) -> usize {
-        self.batch * self.time * self.spec.outputs()
+        self.plan.batch() * self.plan.time() * self.spec.outputs()
     }
 
     /// How many numbers the flat result has.
     fn total(&self) -> usize {
-        self.outputs() + self.batch * self.spec.state()
+        self.outputs() + self.plan.batch() * self.spec.state()
     }
 }
 
@@ -208,12 +198,11 @@ impl Operands {
     }
 
     fn infer<T: Number>(&self, call: &Call) -> FlexTensor {
-        let plan = call.plan();
         let mut result = vec![T::default(); call.total()];
         let (outputs, final_state) = result.split_at_mut(call.outputs());
         let cell = call.spec.pack(&self.parameters::<T>(call), Isa::detect());
         cell.forward(elman_kernels::Forward {
-            plan: &plan,
+            plan: &call.plan,
             inputs: self.inputs(),
             state: self.state(),
             outputs,
@@ -224,14 +213,13 @@ impl Operands {
 
     fn train(&self, call: &Call) -> (FlexTensor, AnyTape) {
         fn run<T: Number>(operands: &Operands, call: &Call) -> (FlexTensor, Tape<T>) {
-            let plan = call.plan();
             let mut result = vec![T::default(); call.total()];
             let (outputs, final_state) = result.split_at_mut(call.outputs());
             let cell = call
                 .spec
                 .pack(&operands.parameters::<T>(call), Isa::detect());
             let tape = cell.forward_training(elman_kernels::Forward {
-                plan: &plan,
+                plan: &call.plan,
                 inputs: operands.inputs(),
                 state: operands.state(),
                 outputs,
@@ -297,11 +285,10 @@ impl Saved {
         gradient: &FlexTensor,
         wanted: Wanted,
     ) -> [Option<FlexTensor>; TENSORS] {
-        let plan = self.call.plan();
         let gradient = gradient.to_contiguous();
         let (d_outputs, d_final_state) = numbers::<T>(&gradient).split_at(self.call.outputs());
         let run = elman_kernels::Backward {
-            plan: &plan,
+            plan: &self.call.plan,
             inputs: self.operands.inputs(),
             state: self.operands.state(),
             outputs: &numbers::<T>(&self.result)[..self.call.outputs()],

@@ -2,15 +2,17 @@
 
 use burn::tensor::Tensor;
 
-use crate::cell::{Cell, Sequence};
+use crate::cell::{Cell, Prepared, Sequence};
 use crate::error::{Error, Result};
 
 /// A cell that reads an endless sequence chunk by chunk.
 ///
-/// Feeding a sequence in chunks, cut anywhere, gives the same numbers as feeding it whole.
+/// Feeding a sequence in chunks, cut anywhere, gives the same numbers as feeding it whole. The
+/// cell's weights are packed once, when the stream begins.
 #[derive(Debug)]
 pub struct Stream<'cell, C: Cell> {
     cell: &'cell C,
+    prepared: Prepared,
     state: C::State,
 }
 
@@ -19,6 +21,7 @@ impl<'cell, C: Cell> Stream<'cell, C> {
     pub fn new(cell: &'cell C, batch: usize) -> Self {
         Self {
             state: cell.zero_state(batch),
+            prepared: cell.prepare(),
             cell,
         }
     }
@@ -36,9 +39,9 @@ impl<'cell, C: Cell> Stream<'cell, C> {
     /// When the chunk does not fit the cell; the state is then what it was.
     pub fn feed(&mut self, chunk: Tensor<3>) -> Result<Tensor<3>> {
         Error::ensure_axis("chunk", 'F', chunk.dims()[2], self.cell.input_size())?;
-        let run = self
-            .cell
-            .sequence(Sequence::batch_major(chunk), self.state.clone())?;
+        let chunk = Sequence::batch_major(chunk);
+        let state = self.state.clone();
+        let run = self.cell.sequence_prepared(&self.prepared, chunk, state)?;
         self.state = run.state;
         Ok(run.outputs)
     }
