@@ -20,8 +20,8 @@ fn split_exp<S: Simd, T: Real>(x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) {
     let magic = x.fill(format.round_and_bias);
     let shifted = x.mul_add(x.fill(format.log2_e), magic);
     let n = shifted - magic;
-    let r = (-n).mul_add(x.fill(format.ln_2_high), x);
-    let r = (-n).mul_add(x.fill(format.ln_2_low), r);
+    let r = n.mul_add(x.fill(format.minus_ln_2[0]), x);
+    let r = n.mul_add(x.fill(format.minus_ln_2[1]), r);
     let mut series = x.fill(format.taylor[0]);
     for &coefficient in &format.taylor[1..] {
         series = series.mul_add(r, x.fill(coefficient));

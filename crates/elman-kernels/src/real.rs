@@ -46,6 +46,10 @@ pub trait Real:
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
     #[doc(hidden)]
+    fn max<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    #[doc(hidden)]
+    fn min<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    #[doc(hidden)]
     fn abs<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     #[doc(hidden)]
     fn less<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Mask<S>;
@@ -89,10 +93,8 @@ pub struct Format<T: 'static> {
     pub round_and_bias: T,
     /// 1 / ln 2.
     pub log2_e: T,
-    /// The high part of ln 2, with trailing zero bits, so that n · high is exact.
-    pub ln_2_high: T,
-    /// ln 2 minus its high part.
-    pub ln_2_low: T,
+    /// -ln 2 in two parts, of which the first has trailing zero bits, so that n times it is exact.
+    pub minus_ln_2: [T; 2],
     /// 1/2!, 1/3!, …: the Taylor coefficients of (e^r - 1 - r) / r², highest power first.
     pub taylor: &'static [T],
     /// Beyond ± this, e^x leaves the normal numbers.
@@ -111,7 +113,8 @@ mod sealed {
 
 macro_rules! implement_real {
     ($real:ident, $bits:ident, $exponent_shift:expr, $vector:ident, $mask:ident, $format:expr,
-     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $abs:ident,
+     $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident,
+     $max:ident, $min:ident, $abs:ident,
      $less:ident, $select:ident, $between:ident, $load:ident, $store:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
@@ -160,6 +163,16 @@ macro_rules! implement_real {
                 c: S::$vector,
             ) -> S::$vector {
                 simd.$mul_add(a, b, c)
+            }
+
+            #[inline(always)]
+            fn max<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$max(a, b)
+            }
+
+            #[inline(always)]
+            fn min<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$min(a, b)
             }
 
             #[inline(always)]
@@ -225,8 +238,7 @@ implement_real!(
     Format {
         round_and_bias: 12_582_912.0 + 127.0,
         log2_e: std::f32::consts::LOG2_E,
-        ln_2_high: 0.693_359_4,
-        ln_2_low: -2.121_944_4e-4,
+        minus_ln_2: [-0.693_359_4, 2.121_944_4e-4],
         taylor: &[
             1.0 / 5040.0,
             1.0 / 720.0,
@@ -254,6 +266,8 @@ implement_real!(
     mul_f32s,
     div_f32s,
     mul_add_e_f32s,
+    max_f32s,
+    min_f32s,
     abs_f32s,
     less_than_f32s,
     select_f32s,
@@ -271,8 +285,7 @@ implement_real!(
     Format {
         round_and_bias: 6_755_399_441_055_744.0 + 1023.0,
         log2_e: std::f64::consts::LOG2_E,
-        ln_2_high: 0.693_147_180_369_123_8,
-        ln_2_low: 1.908_214_929_270_587_7e-10,
+        minus_ln_2: [-0.693_147_180_369_123_8, -1.908_214_929_270_587_7e-10],
         taylor: &[
             1.0 / 6_227_020_800.0,
             1.0 / 479_001_600.0,
@@ -316,6 +329,8 @@ implement_real!(
     mul_f64s,
     div_f64s,
     mul_add_e_f64s,
+    max_f64s,
+    min_f64s,
     abs_f64s,
     less_than_f64s,
     select_f64s,
@@ -484,9 +499,15 @@ impl<S: Simd, T: Real> Lanes<S, T> {
     #[inline(always)]
     pub(crate) fn clamp(self, limit: T) -> Self {
         let high = self.fill(limit);
-        let low = -high;
-        let below = self.if_less(low, low, self);
-        high.if_less(below, high, below)
+        let low = self.fill(T::from_f64(-limit.to_f64()));
+        if Self::COUNT == 1 {
+            // Plain Rust's `max` and `min` drop a NaN.
+            let below = self.if_less(low, low, self);
+            return high.if_less(below, high, below);
+        }
+        // x86 gives the second operand where either is a NaN, ARM gives the NaN.
+        let above = self.with(T::max(self.simd, low.value, self.value));
+        self.with(T::min(self.simd, high.value, above.value))
     }
 
     /// Every lane's bits shifted into the exponent.
