@@ -1,2 +1,307 @@
-//! Benches.
-fn main() {}
+//! The program `elman-bench`: elman and its peers, side by side.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use elman::random::Seed;
+use elman_bench::bars::{bars, epoch_bars, text};
+use elman_bench::case::{Case, SHAPES, parse_shape};
+use elman_bench::child::Limits;
+use elman_bench::compare::{Plan, compare};
+use elman_bench::elman_peer::Elman;
+use elman_bench::epoch::compare_epochs;
+use elman_bench::peers::{PYTHON_SETUP, PeerKind, Peers, Pythons};
+use elman_bench::profile::profile;
+use elman_bench::{Error, Result};
+use elman_bench_protocol::{CellKind, EpochRequest, Shape, serve};
+use serde::Serialize;
+use serde_json::json;
+
+/// Measures elman beside Burn's layer, candle, PyTorch, TF 1 and onnxruntime.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// All peers on the same weights and inputs, checked to agree to 1e-4, then timed in turns.
+    Peers(PeersFlags),
+    /// A whole epoch of the book's MNIST network, data and optimiser included.
+    Epoch(EpochFlags),
+    /// Where the time of one shape goes, and what fraction of the machine elman reaches.
+    Profile(ProfileFlags),
+    /// Elman as one of the peers: started by the other commands.
+    #[command(hide = true)]
+    Serve {
+        /// Of elman.
+        #[arg(long)]
+        threads: NonZeroUsize,
+    },
+}
+
+#[derive(Args)]
+struct PythonFlags {
+    /// A Python that has some of the peers; may be given twice.
+    #[arg(long, value_name = "PATH")]
+    python: Vec<PathBuf>,
+    /// The Python that has torch, onnxruntime and onnx.
+    #[arg(long, value_name = "PATH")]
+    python_torch: Option<PathBuf>,
+    /// The Python that has tensorflow-cpu.
+    #[arg(long, value_name = "PATH")]
+    python_tf: Option<PathBuf>,
+}
+
+impl PythonFlags {
+    /// The interpreters; how to get those that are missing goes to standard error.
+    fn resolve(self) -> Result<Pythons> {
+        let pythons = Pythons::new(&self.python, self.python_torch, self.python_tf)?;
+        let missing = [
+            ("PyTorch and onnxruntime", &pythons.torch),
+            ("TF 1", &pythons.tensorflow),
+        ];
+        let missing: Vec<_> = missing
+            .into_iter()
+            .filter(|(_, python)| python.is_none())
+            .map(|(name, _)| name)
+            .collect();
+        if !missing.is_empty() {
+            eprintln!(
+                "Without {}.\n{PYTHON_SETUP}\n",
+                missing.join(" and without ")
+            );
+        }
+        Ok(pythons)
+    }
+}
+
+#[derive(Args)]
+struct TimingFlags {
+    /// Rounds of each case; medians are reported.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// About how long a round lasts, in milliseconds.
+    #[arg(long, default_value_t = 60.0)]
+    round_ms: f64,
+    /// Three short rounds: to see that it works, not to quote.
+    #[arg(long)]
+    quick: bool,
+    /// Of weights and inputs.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+impl TimingFlags {
+    fn plan(&self, threads: Vec<NonZeroUsize>, cases: Vec<Case>) -> Result<Plan> {
+        let (rounds, round_ms) = match self.quick {
+            true => (3, 5.0),
+            false => (self.rounds, self.round_ms),
+        };
+        if rounds == 0 {
+            return Err(Error::Flag {
+                flag: "--rounds",
+                problem: "is 0; give at least 1".into(),
+            });
+        }
+        if round_ms.is_nan() || round_ms <= 0.0 {
+            return Err(Error::Flag {
+                flag: "--round-ms",
+                problem: format!("is {round_ms}; give a time above 0"),
+            });
+        }
+        Ok(Plan {
+            threads,
+            cases,
+            rounds,
+            round_ms,
+            limits: Limits::default(),
+            seed: Seed::new(self.seed),
+        })
+    }
+}
+
+#[derive(Args)]
+struct PeersFlags {
+    #[command(flatten)]
+    pythons: PythonFlags,
+    #[command(flatten)]
+    timing: TimingFlags,
+    /// Numbers of threads; the bars are about the largest.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    threads: Vec<NonZeroUsize>,
+    /// Shapes T,B,F,H, separated by blanks or semicolons, in place of the four of the tables.
+    #[arg(long, value_parser = parse_shapes)]
+    shapes: Option<Shapes>,
+    /// Only these cells.
+    #[arg(long, value_delimiter = ',')]
+    cells: Vec<CellFlag>,
+    /// Also writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct EpochFlags {
+    #[command(flatten)]
+    pythons: PythonFlags,
+    /// Of every peer.
+    #[arg(long, default_value = "2")]
+    threads: NonZeroUsize,
+    /// Epochs of each peer, after one that warms up; medians are reported.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// A folder with the MNIST training files; else the 8,000 images in data/mnist10k.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Images in an epoch; the files are repeated until there are as many.
+    #[arg(long, default_value_t = 55_000)]
+    images: usize,
+    /// Also writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ProfileFlags {
+    #[command(flatten)]
+    timing: TimingFlags,
+    /// T,B,F,H.
+    #[arg(long, value_parser = parse_shape, default_value = "28,150,28,150")]
+    shape: Shape,
+    /// Which cell.
+    #[arg(long, default_value = "lstm")]
+    cell: CellFlag,
+    /// Of elman.
+    #[arg(long, default_value = "2")]
+    threads: NonZeroUsize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CellFlag {
+    Basic,
+    Lstm,
+    GruAfter,
+    GruBefore,
+}
+
+impl From<CellFlag> for CellKind {
+    fn from(flag: CellFlag) -> Self {
+        match flag {
+            CellFlag::Basic => Self::Basic,
+            CellFlag::Lstm => Self::Lstm,
+            CellFlag::GruAfter => Self::GruAfter,
+            CellFlag::GruBefore => Self::GruBefore,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Shapes(Vec<Shape>);
+
+fn parse_shapes(text: &str) -> Result<Shapes, String> {
+    let parts = text.split([' ', ';']).filter(|part| !part.is_empty());
+    let shapes = parts.map(parse_shape).collect::<Result<Vec<_>, _>>()?;
+    match shapes.is_empty() {
+        true => Err("no shape; give at least one T,B,F,H".into()),
+        false => Ok(Shapes(shapes)),
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match Flags::parse().command {
+        Command::Peers(flags) => run_peers(flags),
+        Command::Epoch(flags) => run_epoch(flags),
+        Command::Profile(flags) => run_profile(&flags),
+        Command::Serve { threads } => run_serve(threads),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("elman-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_peers(flags: PeersFlags) -> Result<()> {
+    let shapes = flags.shapes.map_or(SHAPES.to_vec(), |shapes| shapes.0);
+    let mut cases = Case::all(&shapes);
+    if !flags.cells.is_empty() {
+        let chosen: Vec<CellKind> = flags.cells.into_iter().map(CellKind::from).collect();
+        cases.retain(|case| chosen.contains(&case.cell));
+    }
+    let plan = flags.timing.plan(flags.threads, cases)?;
+    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
+    let report = compare(&launch, &plan, &mut |line| eprintln!("{line}"))?;
+    let bars = bars(&report);
+    println!("{}\n{}", report.table(), text(&bars));
+    println!("The bars of a whole epoch: `elman-bench epoch`.");
+    write_json(
+        flags.json.as_deref(),
+        &json!({ "report": report, "bars": bars }),
+    )?;
+    let failures = report.failures();
+    for failure in &failures {
+        eprintln!("failed: {failure}");
+    }
+    match failures.len() {
+        0 => Ok(()),
+        count => Err(Error::Incomplete { count }),
+    }
+}
+
+fn run_epoch(flags: EpochFlags) -> Result<()> {
+    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
+    let here = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mnist10k");
+    // The book's network: BasicRNNCell(150), batches of 150, Adam(0.001).
+    let epoch = EpochRequest {
+        data: flags.data.unwrap_or_else(here),
+        images: flags.images,
+        batch: 150,
+        units: 150,
+        learning_rate: 0.001,
+    };
+    let report = compare_epochs(&launch, flags.threads, &epoch, flags.rounds)?;
+    let bars = epoch_bars(|peer| report.median_ms(peer));
+    println!("{}\n{}", report.table(), text(&bars));
+    write_json(
+        flags.json.as_deref(),
+        &json!({ "report": report, "bars": bars }),
+    )
+}
+
+fn run_profile(flags: &ProfileFlags) -> Result<()> {
+    let plan = flags.timing.plan(vec![flags.threads], Vec::new())?;
+    let peers = Peers::none();
+    let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
+    print!(
+        "{}",
+        profile(&launch, flags.cell.into(), flags.shape, &plan)?
+    );
+    Ok(())
+}
+
+fn run_serve(threads: NonZeroUsize) -> Result<()> {
+    let served = serve(threads, |threads| {
+        elman_kernels::threads::set(threads);
+        Elman
+    });
+    served.map_err(|failure| Error::Failed {
+        peer: PeerKind::Elman.label().into(),
+        task: "serve".into(),
+        reason: failure.to_string(),
+    })
+}
+
+fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::file(path, error))?;
+    std::fs::write(path, text + "\n").map_err(|error| Error::file(path, error))
+}

@@ -1,0 +1,157 @@
+"""PyTorch's nn.LSTM, nn.GRU and nn.RNN, time-major (their default), as a peer of elman-bench."""
+
+import numpy
+
+from line_protocol import Unsupported, permute_gates, read_mnist, serve
+
+
+def start(threads):
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    return Peer()
+
+
+class Peer:
+    name = "PyTorch"
+
+    def __init__(self):
+        import torch
+
+        self.version = torch.__version__
+
+    def case(self, case, question):
+        return Case(case, question)
+
+    def epoch(self, epoch):
+        return Epoch(epoch)
+
+
+def pytorch_weights(cell, question):
+    """Elman's weights as one kernel `[F+H, G*H]` and two biases in PyTorch's order of gates."""
+    if cell == "lstm":  # i, j, f, o to i, f, g, o.
+        kernel, bias = (permute_gates(question[name], [0, 2, 1, 3]) for name in ("kernel", "bias"))
+        return kernel, bias, numpy.zeros_like(bias)
+    if cell == "basic":
+        return question["kernel"], question["bias"], numpy.zeros_like(question["bias"])
+    # r, z, n.
+    gates_bias = question["gates_bias"]
+    return (
+        numpy.concatenate([question["gates_kernel"], question["candidate_kernel"]], axis=1),
+        numpy.concatenate([gates_bias, question["candidate_bias"]]),
+        numpy.concatenate([numpy.zeros_like(gates_bias), question["recurrent_bias"]]),
+    )
+
+
+def elman_gradients(cell, units, kernel, first, second):
+    """The way back, for the gradients."""
+    if cell == "lstm":
+        return {"d.kernel": permute_gates(kernel, [0, 2, 1, 3]), "d.bias": permute_gates(first, [0, 2, 1, 3])}
+    if cell == "basic":
+        return {"d.kernel": kernel, "d.bias": first}
+    gates = 2 * units
+    return {
+        "d.gates_kernel": kernel[:, :gates],
+        "d.candidate_kernel": kernel[:, gates:],
+        "d.gates_bias": first[:gates],
+        "d.candidate_bias": first[gates:],
+        "d.recurrent_bias": second[gates:],
+    }
+
+
+class Case:
+    def __init__(self, case, question):
+        import torch
+
+        self.torch = torch
+        self.cell, self.mode = case["cell"], case["mode"]
+        layers = {"lstm": torch.nn.LSTM, "gru-after": torch.nn.GRU, "basic": torch.nn.RNN}
+        if self.cell not in layers:
+            raise Unsupported("PyTorch's GRU has its reset gate after the product")
+        features, self.units = case["shape"]["features"], case["shape"]["units"]
+        self.layer = layers[self.cell](features, self.units)
+        kernel, first, second = (torch.tensor(value) for value in pytorch_weights(self.cell, question))
+        with torch.no_grad():
+            self.layer.weight_ih_l0.copy_(kernel[:features].T)
+            self.layer.weight_hh_l0.copy_(kernel[features:].T)
+            self.layer.bias_ih_l0.copy_(first)
+            self.layer.bias_hh_l0.copy_(second)
+        self.inputs = torch.tensor(question["inputs"], requires_grad=self.mode == "train-inputs")
+        self.cotangent = torch.tensor(question["cotangent"])
+        self.steps = [step.clone() for step in self.inputs.detach().split(1)]
+        self.state, self.fed = None, 0
+
+    def train(self):
+        self.layer.zero_grad()
+        self.inputs.grad = None
+        outputs = self.layer(self.inputs)[0]
+        (outputs * self.cotangent).sum().backward()
+        return outputs
+
+    def feed(self):
+        output, self.state = self.layer(self.steps[self.fed % len(self.steps)], self.state)
+        self.fed += 1
+        return output
+
+    def answer(self):
+        if self.mode == "stream":
+            with self.torch.inference_mode():
+                return {"outputs": self.torch.cat([self.feed() for _ in self.steps]).numpy()}
+        if self.mode == "infer":
+            with self.torch.inference_mode():
+                return {"outputs": self.layer(self.inputs)[0].numpy()}
+        answer = {"outputs": self.train().detach().numpy()}
+        layer = self.layer
+        kernel = self.torch.cat([layer.weight_ih_l0.grad.T, layer.weight_hh_l0.grad.T]).numpy()
+        biases = layer.bias_ih_l0.grad.numpy(), layer.bias_hh_l0.grad.numpy()
+        answer |= elman_gradients(self.cell, self.units, kernel, *biases)
+        if self.mode == "train-inputs":
+            answer["d.inputs"] = self.inputs.grad.numpy()
+        return answer
+
+    def run(self, iterations):
+        if self.mode in ("train", "train-inputs"):
+            for _ in range(iterations):
+                self.train()
+            return
+        with self.torch.inference_mode():
+            for _ in range(iterations):
+                if self.mode == "stream":
+                    self.feed()
+                else:
+                    self.layer(self.inputs)
+
+
+class Epoch:
+    """The usual training loop: a shuffle, batches by index, Adam."""
+
+    def __init__(self, epoch):
+        import torch
+
+        self.torch = torch
+        images, labels = read_mnist(epoch)
+        self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
+        self.batch = epoch["batch"]
+        torch.manual_seed(42)
+        self.rnn = torch.nn.RNN(28, epoch["units"], batch_first=True)
+        self.dense = torch.nn.Linear(epoch["units"], 10)
+        parameters = [*self.rnn.parameters(), *self.dense.parameters()]
+        self.adam = torch.optim.Adam(parameters, lr=epoch["learning_rate"])
+
+    def run(self):
+        count = len(self.images)
+        order = self.torch.randperm(count)
+        for start in range(0, count - self.batch + 1, self.batch):
+            chosen = order[start : start + self.batch]
+            images, labels = self.images[chosen], self.labels[chosen]
+            self.adam.zero_grad()
+            last = self.rnn(images)[1][0]
+            loss = self.torch.nn.functional.cross_entropy(self.dense(last), labels)
+            loss.backward()
+            self.adam.step()
+        return loss.item()
+
+
+if __name__ == "__main__":
+    serve(start)
