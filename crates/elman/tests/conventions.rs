@@ -1,0 +1,178 @@
+//! `CONVENTIONS.md` says what the code does.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor};
+use elman::cell::{
+    BasicRnnCellConfig, Cell, GruCellConfig, HiddenState, LstmCellConfig, LstmGate, LstmState,
+    ResetGate, State,
+};
+use elman::random::Seed;
+
+const CONVENTIONS: &str = include_str!("../../../CONVENTIONS.md");
+/// `F`, `H` and `P`: different, so that none passes for another.
+const F: usize = 3;
+const H: usize = 5;
+const P: usize = 2;
+
+/// The rows of the table under the heading `title`, a list of cells each; its head left out.
+fn table(title: &str) -> Vec<Vec<&'static str>> {
+    let heading = format!("## {title}\n");
+    let (_, section) = CONVENTIONS
+        .split_once(&heading)
+        .expect("the section is there");
+    let section = section.split("\n## ").next().unwrap_or(section);
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+fn gate(letter: &str) -> LstmGate {
+    match letter {
+        "i" => LstmGate::Input,
+        "j" => LstmGate::Candidate,
+        "f" => LstmGate::Forget,
+        "o" => LstmGate::Output,
+        other => panic!("`{other}` is no gate"),
+    }
+}
+
+#[test]
+fn the_gate_orders_are_the_codes() {
+    let rows = table("LSTM gates");
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let expected = match row[2] {
+            "`LstmGate::STORED`" => LstmGate::STORED,
+            "`LstmGate::PYTORCH`" => LstmGate::PYTORCH,
+            "`LstmGate::ONNX`" => LstmGate::ONNX,
+            other => panic!("{other} is no constant"),
+        };
+        let stated: Vec<LstmGate> = row[1].split_whitespace().map(gate).collect();
+        assert_eq!(stated, expected, "{}", row[0]);
+    }
+}
+
+/// "[F+O, 4H]" in numbers.
+fn sizes(shape: &str, outputs: usize) -> Vec<usize> {
+    let letter = |text: &str| match text {
+        "F" => F,
+        "H" => H,
+        "P" => P,
+        "O" => outputs,
+        "2H" => 2 * H,
+        "4H" => 4 * H,
+        other => panic!("`{other}` is no size"),
+    };
+    let axes = shape.trim_matches(['`', '[', ']']).split(", ");
+    axes.map(|axis| axis.split('+').map(letter).sum()).collect()
+}
+
+#[test]
+fn the_parameter_shapes_are_the_codes() {
+    let (device, seed) = (Device::flex(), Seed::new(42));
+    let basic = BasicRnnCellConfig::new(F, H).init(seed, &device);
+    let lstm = LstmCellConfig::new(F, H)
+        .with_peepholes()
+        .with_num_proj(P)
+        .init(seed, &device);
+    let plain = LstmCellConfig::new(F, H).init(seed, &device);
+    let gru = GruCellConfig::new(F, H)
+        .with_reset_gate(ResetGate::AfterProduct)
+        .init(seed, &device);
+    let peepholes = lstm.peepholes.as_ref().expect("asked for");
+    assert_eq!(plain.kernel.dims().to_vec(), sizes("[F+O, 4H]", H));
+
+    let mut cell = "";
+    let mut numbers = 0;
+    for row in table("Parameters") {
+        if !row[0].is_empty() {
+            cell = row[0];
+        }
+        let found = match (cell, row[1]) {
+            ("`BasicRnnCell`", "`kernel`") => vec![basic.kernel.dims().to_vec()],
+            ("`BasicRnnCell`", "`bias`") => vec![basic.bias.dims().to_vec()],
+            ("`LstmCell`", "`kernel`") => vec![lstm.kernel.dims().to_vec()],
+            ("`LstmCell`", "`bias`") => vec![lstm.bias.dims().to_vec()],
+            ("`LstmCell`", "`peepholes.input`, `.forget`, `.output`") => {
+                let all = [&peepholes.input, &peepholes.forget, &peepholes.output];
+                all.map(|peephole| peephole.dims().to_vec()).to_vec()
+            }
+            ("`LstmCell`", "`projection`") => {
+                vec![lstm.projection.as_ref().expect("asked for").dims().to_vec()]
+            }
+            ("`GruCell`", "`gates_kernel`") => vec![gru.gates_kernel.dims().to_vec()],
+            ("`GruCell`", "`gates_bias`") => vec![gru.gates_bias.dims().to_vec()],
+            ("`GruCell`", "`candidate_kernel`") => vec![gru.candidate_kernel.dims().to_vec()],
+            ("`GruCell`", "`candidate_bias`") => vec![gru.candidate_bias.dims().to_vec()],
+            ("`GruCell`", "`recurrent_bias`") => {
+                vec![
+                    gru.recurrent_bias
+                        .as_ref()
+                        .expect("reset after")
+                        .dims()
+                        .to_vec(),
+                ]
+            }
+            other => panic!("no such parameter: {other:?}"),
+        };
+        let stated = sizes(row[2], P);
+        for shape in found {
+            assert_eq!(shape, stated, "{cell} {}", row[1]);
+            numbers += shape.iter().product::<usize>();
+        }
+    }
+    // The table leaves no parameter out.
+    assert_eq!(
+        numbers,
+        basic.num_params() + lstm.num_params() + gru.num_params()
+    );
+    assert_eq!(lstm.output_size(), P);
+}
+
+#[test]
+fn the_state_orders_are_the_codes() {
+    let device = Device::flex();
+    let full = |value: f32| Tensor::<2>::full([1, 1], value, (&device, DType::F32));
+    let (cell, hidden) = (full(1.0), full(2.0));
+    for row in table("States") {
+        let (parts, packed) = match row[0] {
+            "`HiddenState`" => {
+                let hidden = hidden.clone();
+                (
+                    HiddenState {
+                        hidden: hidden.clone(),
+                    }
+                    .into_parts(),
+                    HiddenState { hidden }.packed(),
+                )
+            }
+            "`LstmState`" => {
+                let state = LstmState {
+                    cell: cell.clone(),
+                    hidden: hidden.clone(),
+                };
+                (state.clone().into_parts(), state.packed())
+            }
+            other => panic!("{other} is no state"),
+        };
+        let stated: Vec<f32> = row[1]
+            .split(", ")
+            .map(|part| match part {
+                "cell" => 1.0,
+                "hidden" => 2.0,
+                other => panic!("`{other}` is no part"),
+            })
+            .collect();
+        let found: Vec<f32> = parts
+            .into_iter()
+            .map(|part| part.into_scalar::<f32>())
+            .collect();
+        assert_eq!(found, stated, "{}", row[0]);
+        assert_eq!(
+            packed.into_data().try_to_vec::<f32>().expect("f32"),
+            stated,
+            "{}",
+            row[0]
+        );
+    }
+}
