@@ -48,6 +48,16 @@ impl Lengths {
         Tensor::from_data(TensorData::new(flags, [batch, 1]), device)
     }
 
+    /// `[B, T]`: is that step past its row's length?
+    pub(crate) fn padding(&self, time: usize, device: &Device) -> Tensor<2, Bool> {
+        let batch = self.0.len();
+        let rows = self.0.iter();
+        let flags: Vec<bool> = rows
+            .flat_map(|&length| (0..time).map(move |step| step >= length))
+            .collect();
+        Tensor::from_data(TensorData::new(flags, [batch, time]), device)
+    }
+
     /// `[B, T]` indices that reverse each row's real steps and leave its padding in place.
     pub(crate) fn reversal(&self, time: usize, device: &Device) -> Tensor<2, Int> {
         let batch = self.0.len();

@@ -130,6 +130,18 @@ pub(crate) fn sequence<C: Fused>(
     let parameters = cell.parameters();
     let parts = state.into_parts();
     check(&sequence, &spec, &parts, parameters[0].dtype())?;
+    let size = spec.outputs();
+    let shape = match sequence.layout() {
+        Layout::BatchMajor => [batch, time, size],
+        Layout::TimeMajor => [time, batch, size],
+    };
+    if batch * time == 0 {
+        let options = (&sequence.inputs().device(), sequence.inputs().dtype());
+        return Ok(Unrolled {
+            outputs: Tensor::zeros(shape, options),
+            state: C::State::from_parts(parts),
+        });
+    }
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[1]).collect();
     let call = Call {
         spec,
@@ -142,12 +154,7 @@ pub(crate) fn sequence<C: Fused>(
         parameters,
         call,
     );
-    let size = spec.outputs();
     let outputs = batch * time * size;
-    let shape = match sequence.layout() {
-        Layout::BatchMajor => [batch, time, size],
-        Layout::TimeMajor => [time, batch, size],
-    };
     let state = flat
         .clone()
         .narrow(0, outputs, batch * spec.state())

@@ -2,12 +2,13 @@
 
 use burn::tensor::Tensor;
 
-use crate::cell::{Sequence, State, Step, Unrolled};
+use crate::cell::{Layout, Sequence, State, Step, Unrolled};
 use crate::error::{Error, Result};
 
 /// Runs `step` over all time steps of `sequence`.
 ///
-/// Rows past their length emit zeros and keep their state (`_rnn_step` of TF 1's `rnn.py`).
+/// Rows past their length emit zeros and keep their state (`_rnn_step` of TF 1's `rnn.py`). What
+/// the padding holds, even NaN, reaches neither results nor gradients.
 /// Outputs have `output_size` features and the layout of the inputs.
 ///
 /// # Errors
@@ -22,7 +23,7 @@ pub(crate) fn composed<S: State>(
     for part in state.clone().into_parts() {
         Error::ensure_axis("state", 'B', part.dims()[0], sequence.batch())?;
     }
-    let inputs = sequence.inputs();
+    let inputs = without_padding(&sequence);
     let device = inputs.device();
     let axis = sequence.time_axis();
     let mut outputs = Vec::with_capacity(sequence.time());
@@ -52,4 +53,20 @@ pub(crate) fn composed<S: State>(
         Tensor::stack(outputs, axis)
     };
     Ok(Unrolled { outputs, state })
+}
+
+/// The inputs with zeros past each row's length: backward multiplies by them even where nothing
+/// flows back, and 0 · NaN is NaN.
+fn without_padding(sequence: &Sequence) -> Tensor<3> {
+    let inputs = sequence.inputs().clone();
+    let Some(lengths) = sequence.lengths() else {
+        return inputs;
+    };
+    let shape = inputs.dims();
+    let padding = lengths.padding(sequence.time(), &inputs.device());
+    let padding = match sequence.layout() {
+        Layout::BatchMajor => padding,
+        Layout::TimeMajor => padding.transpose(),
+    };
+    inputs.mask_fill(padding.unsqueeze_dim::<3>(2).expand(shape), 0.0)
 }

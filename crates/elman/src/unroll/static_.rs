@@ -77,20 +77,21 @@ pub fn static_rnn<C: Cell>(
             ));
             continue;
         }
-        let Step {
-            output,
-            state: next,
-        } = step(cell, input, state.clone(), options.path)?;
-        let (output, next) = match &lengths {
-            None => (output, next),
-            Some(lengths) => {
-                let real = lengths.is_real(time, &device);
-                let past = real.clone().bool_not().expand(output.dims());
-                (output.mask_fill(past, 0.0), next.select(&real, state))
-            }
+        let Some(lengths) = &lengths else {
+            let next = step(cell, input, state, options.path)?;
+            outputs.push(next.output);
+            state = next.state;
+            continue;
         };
-        outputs.push(output);
-        state = next;
+        let real = lengths.is_real(time, &device);
+        let past = real.clone().bool_not();
+        // Backward multiplies by the padding even where nothing flows back, and 0 · NaN is NaN.
+        let shape = input.dims();
+        let input = input.mask_fill(past.clone().expand(shape), 0.0);
+        let next = step(cell, input, state.clone(), options.path)?;
+        let shape = next.output.dims();
+        outputs.push(next.output.mask_fill(past.expand(shape), 0.0));
+        state = next.state.select(&real, state);
     }
     Ok(StaticUnrolled { outputs, state })
 }
