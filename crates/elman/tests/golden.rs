@@ -58,7 +58,7 @@ fn check_folder(dtype: DType, path: Path, tolerance: f64) {
     let (mut runs, mut tensors, mut worst) = (0, 0, 0.0_f64);
     let mut failures = Vec::new();
     for case in &folder.cases {
-        for &driver in Driver::of(case, path) {
+        for &driver in Driver::of(case) {
             match check(case, &run(case, dtype, path, driver), tolerance) {
                 Ok((count, difference)) => {
                     runs += 1;

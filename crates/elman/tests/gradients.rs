@@ -17,7 +17,7 @@ use elman::cell::{
 use elman::random::Seed;
 
 use compare::relative_difference;
-use leaves::{Leaf, Setup, gradients, loss, random_cotangents, random_leaves};
+use leaves::{Driver, Leaf, Run, Setup, random_cotangents, random_leaves, randomised};
 
 /// The truncation error of a central difference is h²/6 times the third derivative, its rounding
 /// error about 1e-16 · |loss| / h: with this h both are near 1e-10.
@@ -51,7 +51,7 @@ struct Point<C> {
     setup: Setup,
 }
 
-impl<C: Cell + Module + Clone> Point<C> {
+impl<C: Cell + Module> Point<C> {
     fn new(name: &str, cell: C, lengths: Option<Lengths>) -> Self {
         let setup = Setup {
             batch: 4,
@@ -59,8 +59,11 @@ impl<C: Cell + Module + Clone> Point<C> {
             lengths,
             layout: Layout::BatchMajor,
             path: Path::Auto,
+            dtype: DType::F64,
+            driver: Driver::Dynamic,
         };
         let mut generator = Seed::new(14).generator(name);
+        let cell = randomised(&cell, &mut generator);
         Self {
             leaves: random_leaves(&cell, &setup, &mut generator),
             cotangents: random_cotangents(&cell, &setup, &mut generator),
@@ -70,7 +73,8 @@ impl<C: Cell + Module + Clone> Point<C> {
     }
 
     fn loss(&self, leaves: &[Leaf]) -> f64 {
-        loss(&self.cell, leaves, &self.cotangents, &self.setup)
+        let run = Run::new(&self.cell, leaves, &self.setup, &Device::flex());
+        run.loss(&self.cotangents).into_scalar::<f64>()
     }
 
     /// The gradient of every leaf by central differences.
@@ -106,14 +110,16 @@ impl<C: Cell + Module + Clone> Point<C> {
         differences
     }
 
-    /// Backward by one path in one layout.
-    fn backward(&self, path: Path, layout: Layout) -> Vec<Option<TensorData>> {
+    /// Backward by one driver on one path in one layout.
+    fn backward(&self, driver: Driver, path: Path, layout: Layout) -> Vec<Option<TensorData>> {
         let setup = Setup {
+            driver,
             path,
             layout,
             ..self.setup.clone()
         };
-        gradients(&self.cell, &self.leaves, &self.cotangents, &setup)
+        let device = Device::flex().autodiff();
+        Run::new(&self.cell, &self.leaves, &setup, &device).gradients(&self.cotangents)
     }
 
     /// The names of the leaves whose gradient is wrong, and the worst error of the others.
@@ -150,23 +156,28 @@ struct Tally {
 
 impl Tally {
     /// Checks a cell with and without lengths, by both paths, in both layouts.
-    fn check<C: Cell + Module + Clone>(&mut self, name: &str, cell: C) {
+    fn check<C: Cell + Module>(&mut self, name: &str, cell: C) {
         for lengths in [None, Some(ragged())] {
             let point = Point::new(name, cell.clone(), lengths);
             let expected = point.differences();
-            for path in [Path::Auto, Path::Composed] {
-                for layout in [Layout::BatchMajor, Layout::TimeMajor] {
-                    let found = point.backward(path, layout);
-                    let (wrong, worst) = point.compare(&found, &expected);
-                    let lengths = &point.setup.lengths;
-                    assert!(
-                        wrong.is_empty(),
-                        "{name}, {path:?}, {layout:?}, {lengths:?}: wrong gradients of {wrong:?}"
-                    );
-                    self.points += 1;
-                    self.numbers += expected.iter().map(TensorData::num_elements).sum::<usize>();
-                    self.worst = self.worst.max(worst);
-                }
+            for (driver, path, layout) in [
+                (Driver::Dynamic, Path::Auto, Layout::BatchMajor),
+                (Driver::Dynamic, Path::Auto, Layout::TimeMajor),
+                (Driver::Dynamic, Path::Composed, Layout::BatchMajor),
+                (Driver::Dynamic, Path::Composed, Layout::TimeMajor),
+                (Driver::Static, Path::Auto, Layout::BatchMajor),
+                (Driver::Static, Path::Composed, Layout::BatchMajor),
+            ] {
+                let found = point.backward(driver, path, layout);
+                let (wrong, worst) = point.compare(&found, &expected);
+                let lengths = &point.setup.lengths;
+                assert!(
+                    wrong.is_empty(),
+                    "{name}, {driver:?}, {path:?}, {layout:?}, {lengths:?}: wrong gradients of {wrong:?}"
+                );
+                self.points += 1;
+                self.numbers += expected.iter().map(TensorData::num_elements).sum::<usize>();
+                self.worst = self.worst.max(worst);
             }
         }
     }
@@ -268,12 +279,19 @@ fn clips_cut_some_values_and_not_all() {
         let cell = config.init(Seed::new(1), &Device::flex());
         let settings = cell.settings;
         let point = Point::new(name, cell, None);
-        let [cells, outputs] = leaves::final_state(&point.cell, &point.leaves, &point.setup);
+        let run = Run::new(&point.cell, &point.leaves, &point.setup, &Device::flex());
+        let [_, cells, outputs] = <[_; 3]>::try_from(run.results()).expect("an LSTM's results");
         for (clip, values) in [(settings.cell_clip, cells), (settings.proj_clip, outputs)] {
             let Some(clip) = clip else { continue };
-            let cut = values.iter().filter(|value| value.abs() == clip).count();
+            let cut = values
+                .iter::<f64>()
+                .filter(|value| value.abs() == clip)
+                .count();
             assert!(cut > 0, "{name}: ±{clip} cuts nothing");
-            assert!(cut < values.len(), "{name}: ±{clip} cuts everything");
+            assert!(
+                cut < values.num_elements(),
+                "{name}: ±{clip} cuts everything"
+            );
         }
     }
 }
@@ -287,7 +305,7 @@ fn control_a_wrong_number_is_found_in_its_leaf() {
         .init(Seed::new(1), &Device::flex());
     let point = Point::new("control", cell, Some(ragged()));
     let expected = point.differences();
-    let correct = point.backward(Path::Auto, Layout::BatchMajor);
+    let correct = point.backward(Driver::Dynamic, Path::Auto, Layout::BatchMajor);
     assert!(point.compare(&correct, &expected).0.is_empty());
     for (index, leaf) in point.leaves.iter().enumerate() {
         let mut values: Vec<f64> = expected[index].iter().collect();
@@ -389,7 +407,7 @@ fn control_a_sabotaged_backward_is_rejected() {
     ] {
         let point = Point::new("sabotage", SabotagedLstm::new(sabotage), None);
         let expected = point.differences();
-        let found = point.backward(Path::Auto, Layout::BatchMajor);
+        let found = point.backward(Driver::Dynamic, Path::Auto, Layout::BatchMajor);
         let (wrong, _) = point.compare(&found, &expected);
         assert_eq!(wrong, spoiled, "{sabotage:?}");
     }

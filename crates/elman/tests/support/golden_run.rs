@@ -21,11 +21,10 @@ pub(crate) enum Driver {
 
 impl Driver {
     /// A case made by `static_rnn` is run by it and by `dynamic_rnn`: both mean the same.
-    /// `static_rnn` has no path: it always takes steps.
-    pub(crate) fn of(case: &Case, path: Path) -> &'static [Self] {
-        match (case.is_static(), path) {
-            (true, Path::Auto) => &[Self::Static, Self::Dynamic],
-            _ => &[Self::Dynamic],
+    pub(crate) fn of(case: &Case) -> &'static [Self] {
+        match case.is_static() {
+            true => &[Self::Static, Self::Dynamic],
+            false => &[Self::Dynamic],
         }
     }
 }
@@ -44,7 +43,7 @@ pub(crate) fn run(case: &Case, dtype: DType, path: Path, driver: Driver) -> Weig
 }
 
 /// A cell that golden cases have.
-trait Subject: Cell + Module + Clone {
+trait Subject: Cell + Module {
     fn build(case: &Case, weights: &Weights, direction: Direction, device: &Device) -> Self;
 
     /// Its parameters' gradients, in cells of the same form, under the reference's names.

@@ -1,0 +1,92 @@
+//! Every cell keeps the same promises. Adding a cell to this suite takes one line.
+
+#[path = "support/compare.rs"]
+mod compare;
+#[path = "support/leaves.rs"]
+mod leaves;
+#[path = "support/own_cell.rs"]
+mod own_cell;
+#[path = "support/properties.rs"]
+mod properties;
+#[path = "support/specimen.rs"]
+mod specimen;
+
+use std::sync::{PoisonError, RwLock};
+
+use burn::tensor::{DType, Device};
+use elman::activation::Activation;
+use elman::cell::ResetGate::{AfterProduct, BeforeProduct};
+use elman::cell::{BasicLstmCellConfig, BasicRnnCellConfig, GruCellConfig, LstmCellConfig};
+use elman::random::Seed;
+
+use own_cell::LeakyIntegratorConfig;
+
+/// A test that needs all threads for itself writes, all others read.
+static ONE_OF_MANY: RwLock<()> = RwLock::new(());
+
+/// A test per cell and property. A cell is its configuration for `F` inputs and `H` units.
+macro_rules! conformance {
+    ($($cell:ident: |$inputs:pat_param, $units:pat_param| $config:expr;)*) => {
+        $(
+            mod $cell {
+                use super::*;
+
+                fn build(
+                    inputs: usize,
+                    units: usize,
+                    dtype: DType,
+                    device: &Device,
+                ) -> impl elman::cell::Cell + burn::module::Module + use<> {
+                    let ($inputs, $units) = (inputs, units);
+                    $config.with_dtype(dtype).init(Seed::new(7), device)
+                }
+
+                conformance!(@test ONE_OF_MANY.read(), $cell,
+                    steps_are_the_sequence
+                    chunks_are_the_whole
+                    rows_are_their_own_runs
+                    nothing_gives_nothing
+                    inference_is_training
+                    padding_never_matters
+                    fused_is_composed
+                    time_major_is_batch_major
+                    bidirectional_reads_both_ways
+                    static_rnn_is_dynamic_rnn
+                    raw_rnn_is_dynamic_rnn
+                    saved_is_loaded
+                    wrong_shapes_are_refused
+                );
+                conformance!(@test ONE_OF_MANY.write(), $cell, threads_never_matter);
+            }
+        )*
+    };
+    (@test $turn:expr, $cell:ident, $($property:ident)*) => {
+        $(
+            #[test]
+            fn $property() {
+                let _turn = $turn.unwrap_or_else(PoisonError::into_inner);
+                let cases = properties::$property(build);
+                println!("{} of {}: {cases} cases", stringify!($property), stringify!($cell));
+                assert!(cases > 0);
+            }
+        )*
+    };
+}
+
+conformance! {
+    basic_rnn: |inputs, units| BasicRnnCellConfig::new(inputs, units);
+    basic_rnn_relu: |inputs, units| BasicRnnCellConfig::new(inputs, units).with_activation(Activation::Relu);
+    basic_rnn_softsign: |inputs, units| BasicRnnCellConfig::new(inputs, units).with_activation(Activation::Softsign);
+    basic_lstm: |inputs, units| BasicLstmCellConfig::new(inputs, units);
+    lstm_peepholes: |inputs, units| LstmCellConfig::new(inputs, units).with_peepholes();
+    lstm_cell_clip: |inputs, units| LstmCellConfig::new(inputs, units).with_cell_clip(0.7);
+    lstm_narrow: |inputs, units| LstmCellConfig::new(inputs, units).with_num_proj(units.div_ceil(2)).with_proj_clip(0.2);
+    lstm_widened: |inputs, units| LstmCellConfig::new(inputs, units).with_num_proj(units + 3);
+    lstm_everything: |inputs, units| LstmCellConfig::new(inputs, units).with_peepholes().with_cell_clip(0.7)
+        .with_num_proj(units.div_ceil(2)).with_proj_clip(0.2).with_forget_bias(0.5).with_activation(Activation::Elu);
+    gru: |inputs, units| GruCellConfig::new(inputs, units).with_reset_gate(BeforeProduct);
+    gru_relu: |inputs, units| GruCellConfig::new(inputs, units).with_activation(Activation::Relu);
+    gru_after: |inputs, units| GruCellConfig::new(inputs, units).with_reset_gate(AfterProduct);
+    gru_after_selu: |inputs, units| GruCellConfig::new(inputs, units).with_reset_gate(AfterProduct).with_activation(Activation::Selu);
+    leaky_integrator: |inputs, _| LeakyIntegratorConfig::new(inputs);
+}
