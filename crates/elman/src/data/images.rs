@@ -132,7 +132,7 @@ impl ImageDataset {
         &self.pixels[index * size..][..size]
     }
 
-    /// `[B, T, F]`: the images of `indices` as numbers from 0 to 1 (see [`scaled`]).
+    /// `[B, T, F]`: the images of `indices` as numbers from 0 to 1, a 255th per grey level.
     ///
     /// # Panics
     ///
