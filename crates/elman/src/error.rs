@@ -33,10 +33,15 @@ enum Kind {
         problem: String,
         remedy: String,
     },
+    Damaged {
+        path: PathBuf,
+        problem: String,
+    },
     Io {
         action: &'static str,
         path: PathBuf,
         source: std::io::Error,
+        advice: Option<String>,
     },
     Recipe {
         origin: String,
@@ -103,13 +108,30 @@ impl Error {
         })
     }
 
+    /// A file that elman wrote is not as elman left it.
+    pub fn damaged(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::new(Kind::Damaged {
+            path: path.as_ref().to_owned(),
+            problem: problem.into(),
+        })
+    }
+
     /// The operating system refused `action` (a verb: "read", "create") on `path`.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::new(Kind::Io {
             action,
             path: path.as_ref().to_owned(),
             source,
+            advice: None,
         })
+    }
+
+    /// Adds what to do to an error of the operating system; leaves every other error as it is.
+    pub(crate) fn advise(mut self, what_to_do: impl Into<String>) -> Self {
+        if let Kind::Io { advice, .. } = &mut *self.kind {
+            *advice = Some(what_to_do.into());
+        }
+        self
     }
 
     /// Everything that is wrong with one recipe, at once.
@@ -163,6 +185,11 @@ impl Error {
     /// Is it about the content of a file?
     pub fn is_data(&self) -> bool {
         matches!(*self.kind, Kind::Data { .. })
+    }
+
+    /// Was a file of elman's own changed or cut after it was written?
+    pub fn is_damaged(&self) -> bool {
+        matches!(*self.kind, Kind::Damaged { .. })
     }
 
     /// Did the operating system refuse something?
@@ -237,11 +264,23 @@ impl fmt::Display for Error {
                 problem,
                 remedy,
             } => write!(f, "{}: {problem}; {remedy}", path.display()),
+            Kind::Damaged { path, problem } => write!(
+                f,
+                "{}: damaged: {problem}; use another copy of the file",
+                path.display()
+            ),
             Kind::Io {
                 action,
                 path,
                 source,
-            } => write!(f, "cannot {action} {}: {source}", path.display()),
+                advice,
+            } => {
+                write!(f, "cannot {action} {}: {source}", path.display())?;
+                match advice {
+                    Some(advice) => write!(f, "; {advice}"),
+                    None => Ok(()),
+                }
+            }
             Kind::Recipe { origin, problems } | Kind::Weights { origin, problems } => {
                 let count = problems.len();
                 let noun = if count == 1 { "problem" } else { "problems" };

@@ -15,6 +15,9 @@ pub mod metric;
 pub mod plot;
 pub mod random;
 pub mod recipe;
+pub mod store;
+pub mod task;
+pub mod train;
 pub mod unroll;
 
 pub use elman_kernels::threads;

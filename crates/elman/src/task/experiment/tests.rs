@@ -1,0 +1,223 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::recipe::Override;
+use crate::train::{Silent, StepProgress};
+
+/// A folder with 100 images of 6x5 pixels in two classes that a small network can tell apart.
+fn data() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    let part = |count: usize, salt: usize| {
+        let mut pixels = Vec::new();
+        for at in 0..count {
+            let noise = |place: usize| ((at * 31 + place * 17 + salt) % 90) as u8;
+            let bright = |place: usize| (place / 5) % 2 == at % 2;
+            pixels.extend((0..30).map(|place| {
+                if bright(place) {
+                    160 + noise(place)
+                } else {
+                    noise(place)
+                }
+            }));
+        }
+        let labels = (0..count).map(|at| (at % 2) as u8).collect();
+        ImageDataset::new(pixels, [6, 5], labels, 2).expect("sound")
+    };
+    let parts = ImageParts {
+        train: part(100, 0),
+        test: part(40, 7),
+    };
+    idx::write_folder(folder.path(), &parts).expect("written");
+    folder
+}
+
+fn recipe(data: &Path, settings: &[&str]) -> Recipe {
+    let mut overrides = vec![
+        Override::string("data.folder", data.to_string_lossy()).expect("a key"),
+        Override::integer("data.classes", 2).expect("a key"),
+    ];
+    let common = ["train.epochs=3", "train.batch=10", "model.units=7"];
+    for setting in common.iter().chain(settings) {
+        overrides.push(setting.parse().expect("a setting"));
+    }
+    Recipe::load("mnist", &overrides).expect("sound")
+}
+
+fn plan(recipe: Recipe, root: &Path) -> FitPlan {
+    FitPlan {
+        recipe,
+        folder: RunFolder::At(root.to_owned()),
+        options: FitOptions::default(),
+    }
+}
+
+/// Asks to stop after so many steps.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn step(&mut self, _: &StepProgress) {
+        self.0 -= 1;
+    }
+
+    fn stop_signal(&mut self) -> Option<i32> {
+        (self.0 == 0).then_some(15)
+    }
+}
+
+#[test]
+fn stopped_anywhere_and_resumed_a_run_ends_with_the_same_bytes() {
+    let data = data();
+    let early = [
+        "data.hold_out=20",
+        "train.early_stopping.monitor=valid_loss",
+        "train.early_stopping.patience=2",
+    ];
+    for (settings, epoch) in [(&[][..], 10), (&early[..], 8)] {
+        let recipe = recipe(data.path(), settings);
+        let folder = TempDir::new().expect("a folder");
+        let straight = folder.path().join("straight");
+        fit(&plan(recipe.clone(), &straight), &mut Silent).expect("trained");
+        for stop in [1, epoch - 1, epoch, epoch + 1, 2 * epoch + 3] {
+            let root = folder.path().join(format!("stopped-{stop}"));
+            let error = fit(&plan(recipe.clone(), &root), &mut StopAfter(stop)).expect_err("stop");
+            assert_eq!(error.stopped_by(), Some(15));
+            assert!(error.to_string().contains("elman fit --resume"), "{error}");
+            let summary = resume(&root, None, FitOptions::default(), &mut Silent).expect("resumed");
+            assert_eq!(summary.history.len(), 3);
+            let files = [
+                "model.safetensors",
+                "metrics.csv",
+                "recipe.toml",
+                "curve.svg",
+                "curve.png",
+                "confusion.svg",
+                "confusion.png",
+                &format!("checkpoints/step-{:010}.safetensors", 3 * epoch),
+            ];
+            for file in files {
+                let read = |run: &Path| fs::read(run.join(file)).expect("there");
+                assert!(read(&root) == read(&straight), "{file} after {stop} steps");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_finished_run_resumed_changes_nothing() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    let root = folder.path().join("run");
+    let first = fit(&plan(recipe(data.path(), &[]), &root), &mut Silent).expect("trained");
+    let model = fs::read(root.join("model.safetensors")).expect("there");
+    let again = resume(&root, None, FitOptions::default(), &mut Silent).expect("finished");
+    assert_eq!(again.test, first.test);
+    assert_eq!(
+        fs::read(root.join("model.safetensors")).expect("there"),
+        model
+    );
+}
+
+#[test]
+fn it_learns() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    for cell in ["basic", "lstm", "gru"] {
+        let settings = [
+            &format!("model.cell={cell}"),
+            "train.epochs=15",
+            "train.optimiser.learning_rate=0.01",
+        ];
+        let plan = plan(recipe(data.path(), &settings), &folder.path().join(cell));
+        let summary = fit(&plan, &mut Silent).expect("trained");
+        assert_eq!(summary.test.confusion.accuracy(), 1.0, "{cell}");
+        assert!(summary.history[14].train_loss < summary.history[0].train_loss / 4.0);
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    let root = folder.path().join("run");
+    let settings = [
+        "model.activation=identity",
+        "train.optimiser.learning_rate=1e30",
+    ];
+    let plan = plan(recipe(data.path(), &settings), &root);
+    let error = fit(&plan, &mut Silent).expect_err("it cannot stay finite");
+    assert!(error.is_not_finite());
+    assert!(error.to_string().contains("at step 1;"), "{error}");
+    let run = RunDirectory::open(&root).expect("a run");
+    let checkpoint = run
+        .resume()
+        .expect("good")
+        .checkpoint
+        .expect("that of the start");
+    assert!(
+        checkpoint
+            .path
+            .ends_with("checkpoints/step-0000000000.safetensors")
+    );
+}
+
+#[test]
+fn early_stopping_keeps_the_best_epoch() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    let root = folder.path().join("run");
+    let settings = [
+        "data.hold_out=20",
+        "train.epochs=30",
+        "train.early_stopping.monitor=valid_accuracy",
+        "train.early_stopping.patience=3",
+        "train.optimiser.learning_rate=0.02",
+    ];
+    let plan = plan(recipe(data.path(), &settings), &root);
+    let summary = fit(&plan, &mut Silent).expect("trained");
+    assert!(summary.stopped_early);
+    let accuracy: Vec<f64> = summary
+        .history
+        .iter()
+        .map(|epoch| epoch.valid_accuracy.expect("held out"))
+        .collect();
+    let best = accuracy.len() - 4;
+    assert!(accuracy.iter().all(|&other| other <= accuracy[best]));
+    let trained = crate::task::Trained::load(&root).expect("a model");
+    assert_eq!(trained.finished_epochs, best + 1);
+    assert_eq!(trained.step, 8 * (best as u64 + 1));
+    assert_eq!(trained.evaluate(None).expect("judged"), summary.test);
+    assert_eq!(summary.test.loss_nats, summary.history[best].test_loss);
+}
+
+#[test]
+fn other_data_or_another_recipe_cannot_be_gone_on_with() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    let root = folder.path().join("run");
+    let plan = plan(recipe(data.path(), &[]), &root);
+    fit(&plan, &mut StopAfter(2)).expect_err("stopped");
+    let other = self::data();
+    let mut parts = idx::read_folder(other.path(), 2).expect("sound");
+    std::mem::swap(&mut parts.train, &mut parts.test);
+    let again =
+        |data: Option<&Path>| resume(&root, data, FitOptions::default(), &mut Silent).map(|_| ());
+    again(Some(other.path())).expect("the same images in another folder are the same data");
+    idx::write_folder(other.path(), &parts).expect("written");
+    let error = again(Some(other.path())).expect_err("other images");
+    assert!(
+        error.to_string().contains("belongs to another data"),
+        "{error}"
+    );
+    let text = fs::read_to_string(root.join("recipe.toml")).expect("there");
+    let changed = text.replace("units = 7", "units = 8");
+    fs::write(root.join("recipe.toml"), changed).expect("written");
+    let error = again(None).expect_err("another recipe");
+    assert!(
+        error
+            .to_string()
+            .contains("belongs to another recipe (now: units = 8; then: units = 7)"),
+        "{error}"
+    );
+}

@@ -1,0 +1,10 @@
+//! What is learnt: a model, its loss and its figures of merit; and whole experiments from a recipe
+//! to a run directory.
+
+mod classifier;
+mod experiment;
+mod trained;
+
+pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation, RecurrentLayer};
+pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
+pub use trained::{LayerFacts, Trained};

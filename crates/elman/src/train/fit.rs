@@ -1,0 +1,406 @@
+//! The training loop.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::error::{Error, Result};
+use crate::metric::EpochMetrics;
+use crate::recipe::{OptimiserSettings, TrainSettings};
+use crate::store::{FileKind, NamedTensors, RunDirectory, StoredFile, TensorFile};
+use crate::train::adam::{Adam, AdamState};
+use crate::train::observer::{Observer, StepProgress};
+use crate::train::parameters::{restore, snapshot};
+use crate::train::position::{Position, Running, SavedPosition};
+
+/// What is trained, on what.
+pub trait Objective {
+    /// The model.
+    type Model: Module;
+    /// The examples of one step.
+    type Batch;
+
+    /// The model before the first step, on a device with autodiff.
+    fn init(&self) -> Self::Model;
+
+    /// Steps of every epoch.
+    fn steps(&self) -> usize;
+
+    /// The batches of `epoch` from step `from` on; they depend on nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When there are no examples.
+    fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = Self::Batch>>;
+
+    /// The loss of a batch.
+    ///
+    /// # Errors
+    ///
+    /// When the batch does not fit the model.
+    fn loss(&self, model: &Self::Model, batch: &Self::Batch) -> Result<BatchLoss>;
+
+    /// The figures of a finished epoch: those of its training, and `model` on other data.
+    ///
+    /// # Errors
+    ///
+    /// When the data does not fit the model.
+    fn evaluate(&self, model: &Self::Model, epoch: &FinishedEpoch) -> Result<EpochMetrics>;
+
+    /// What a saved model must say of itself to be used, in words.
+    fn facts(&self) -> BTreeMap<String, String>;
+}
+
+/// The result of a forward pass in training.
+#[derive(Clone, Debug)]
+pub struct BatchLoss {
+    /// `[1]`: the mean loss over the batch.
+    pub mean: Tensor<1>,
+    /// Examples that were classified correctly.
+    pub correct: usize,
+    /// Examples in the batch.
+    pub count: usize,
+}
+
+/// An epoch whose steps are done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FinishedEpoch {
+    /// From 0.
+    pub epoch: usize,
+    /// Of its steps.
+    pub learning_rate: f64,
+    /// Sums over its steps.
+    pub running: Running,
+}
+
+/// What of a run is not part of its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FitOptions {
+    /// A checkpoint is written at every epoch's end and when the last is this old; zero means
+    /// after every step.
+    pub checkpoint_every: Duration,
+}
+
+impl Default for FitOptions {
+    /// Every 30 seconds.
+    fn default() -> Self {
+        Self {
+            checkpoint_every: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a training run ended.
+#[derive(Clone, Debug)]
+pub struct FitReport<M> {
+    /// The model to use: the best epoch's under early stopping, else the last's.
+    pub model: M,
+    /// Where the run ended.
+    pub position: Position,
+}
+
+/// A training run to be carried out.
+#[derive(Debug)]
+pub struct Training<'a, O> {
+    /// What is trained, on what.
+    pub objective: &'a O,
+    /// For how long, and by which steps.
+    pub settings: &'a TrainSettings,
+    /// Where the run is kept.
+    pub run: &'a RunDirectory,
+    /// What does not change the result.
+    pub options: FitOptions,
+}
+
+impl<O: Objective> Training<'_, O> {
+    /// Trains until the last epoch, or until early stopping ends the run, saving as it goes; from
+    /// `checkpoint` on if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When a loss, gradient or weight is not finite, the disk refuses, the observer asks to stop
+    /// ([`Error::stopped_by`]), or the checkpoint does not fit. What was saved before stays.
+    pub fn fit(
+        &self,
+        checkpoint: Option<StoredFile>,
+        observer: &mut dyn Observer,
+    ) -> Result<FitReport<O::Model>> {
+        let mut trainer = Trainer::new(self, checkpoint)?;
+        // A disk that cannot be written shows now, not after an epoch; and what follows from a
+        // checkpoint is there even if the run was killed between the two.
+        trainer.save()?;
+        while !trainer.is_finished() {
+            trainer.epoch(observer)?;
+        }
+        trainer.report()
+    }
+}
+
+/// A run between two steps.
+struct Trainer<'a, O: Objective> {
+    objective: &'a O,
+    settings: &'a TrainSettings,
+    run: &'a RunDirectory,
+    options: FitOptions,
+    model: O::Model,
+    adam: Adam,
+    position: Position,
+    /// The best epoch's weights, when early stopping watches.
+    best: Option<NamedTensors>,
+    saved: Instant,
+}
+
+/// Which part of a checkpoint a tensor belongs to: the first part of its name.
+const MODEL: &str = "model";
+const BEST: &str = "best";
+const OPTIMISER: &str = "adam";
+const POSITION: &str = "position";
+
+impl<'a, O: Objective> Trainer<'a, O> {
+    fn new(training: &Training<'a, O>, checkpoint: Option<StoredFile>) -> Result<Self> {
+        let Training {
+            objective,
+            settings,
+            run,
+            options,
+        } = *training;
+        let OptimiserSettings::Adam(adam) = settings.optimiser;
+        let mut trainer = Self {
+            objective,
+            settings,
+            run,
+            options,
+            model: objective.init(),
+            adam: Adam::new(adam),
+            position: Position::default(),
+            best: None,
+            saved: Instant::now(),
+        };
+        let Some(StoredFile { path, file }) = checkpoint else {
+            return Ok(trainer);
+        };
+        for (name, expected) in objective.facts() {
+            let found = file.fact(&path, &name)?;
+            if found != expected {
+                return Err(Error::data(
+                    &path,
+                    format!(
+                        "belongs to another {name} ({})",
+                        difference(&expected, found)
+                    ),
+                    format!("restore the {name} that the run was started with, or start a new run"),
+                ));
+            }
+        }
+        let saved = SavedPosition::from_toml(&path, file.fact(&path, POSITION)?)?;
+        trainer.position = saved.position;
+        let mut parts: BTreeMap<&str, NamedTensors> = BTreeMap::new();
+        for (name, data) in &file.tensors {
+            let Some((part, name)) = name.split_once('.') else {
+                return Err(Error::damaged(&path, format!("unknown tensor {name}")));
+            };
+            let part = parts.entry(part).or_default();
+            part.insert(name.to_owned(), data.clone());
+        }
+        let weights = parts.remove(MODEL).unwrap_or_default();
+        trainer.model = restore(trainer.model, weights, &path)?;
+        trainer.best = parts.remove(BEST);
+        let state = AdamState {
+            powers: saved.adam_powers,
+            moments: parts.remove(OPTIMISER).unwrap_or_default(),
+        };
+        trainer.adam = Adam::restored(adam, state, &path)?;
+        if let Some(part) = parts.keys().next() {
+            return Err(Error::damaged(&path, format!("unknown tensors {part}.*")));
+        }
+        Ok(trainer)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.position.stopped_early || self.position.epoch >= self.settings.epochs
+    }
+
+    /// Runs the epoch from where it is to its end, evaluates and saves.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let OptimiserSettings::Adam(adam) = self.settings.optimiser;
+        let epoch = self.position.epoch;
+        let schedule = self.settings.schedule;
+        let learning_rate = schedule.learning_rate(adam.learning_rate, epoch);
+        let batches = self.objective.batches(epoch, self.position.step_in_epoch)?;
+        for batch in batches {
+            let examples = self.step(&batch, learning_rate)?;
+            observer.step(&self.progress(examples));
+            if let Some(signal) = observer.stop_signal() {
+                self.save()?;
+                return Err(self.stopped(signal));
+            }
+            if self.saved.elapsed() >= self.options.checkpoint_every {
+                self.save()?;
+            }
+        }
+        let finished = FinishedEpoch {
+            epoch,
+            learning_rate,
+            running: self.position.running,
+        };
+        let metrics = self.objective.evaluate(&self.model, &finished)?;
+        if let Some(rule) = &self.settings.early_stopping
+            && self.position.judge(rule, &metrics)
+        {
+            self.best = Some(snapshot(&self.model));
+        }
+        self.position.history.push(metrics);
+        self.position.epoch += 1;
+        self.position.step_in_epoch = 0;
+        self.position.running = Running::default();
+        self.save()?;
+        observer.epoch(&metrics);
+        match observer.stop_signal() {
+            Some(signal) if !self.is_finished() => Err(self.stopped(signal)),
+            _ => Ok(()),
+        }
+    }
+
+    /// One step; returns the number of its examples.
+    fn step(&mut self, batch: &O::Batch, learning_rate: f64) -> Result<usize> {
+        let step = self.position.step;
+        let loss = self.objective.loss(&self.model, batch)?;
+        let value = f64::from(loss.mean.clone().into_scalar::<f32>());
+        if !value.is_finite() {
+            return Err(Error::not_finite(
+                "the loss",
+                step,
+                format!(
+                    "lower the learning rate (train.optimiser.learning_rate); the last good \
+                     checkpoint is in {}",
+                    self.run.root().display()
+                ),
+            ));
+        }
+        let gradients = loss.mean.backward();
+        let model = self.model.clone();
+        self.model = self.adam.update(model, gradients, learning_rate, step)?;
+        self.position.step += 1;
+        self.position.step_in_epoch += 1;
+        let running = &mut self.position.running;
+        running.add(value, loss.correct, loss.count);
+        Ok(loss.count)
+    }
+
+    fn progress(&self, examples: usize) -> StepProgress {
+        StepProgress {
+            epoch: self.position.epoch,
+            epochs: self.settings.epochs,
+            done: self.position.step_in_epoch,
+            steps: self.objective.steps(),
+            loss: self.position.running.loss(),
+            accuracy: self.position.running.accuracy(),
+            examples,
+        }
+    }
+
+    fn stopped(&self, signal: i32) -> Error {
+        let run = self.run.root().display();
+        Error::stopped(
+            signal,
+            format!(
+                "saved after step {}; go on with `elman fit --resume {run}`",
+                self.position.step
+            ),
+        )
+    }
+
+    /// Saves the run as it is now.
+    fn save(&mut self) -> Result<()> {
+        let (checkpoint, model) = (self.checkpoint(), self.model_file());
+        let step = self.position.step;
+        let metrics = EpochMetrics::to_csv(&self.position.history);
+        self.run
+            .save(step, &checkpoint, &model)
+            .and_then(|()| self.run.write("metrics.csv", metrics.as_bytes()))
+            .map_err(|error| {
+                error.advise(format!(
+                    "everything up to the last checkpoint is kept: make room, then go on with \
+                     `elman fit --resume {}`",
+                    self.run.root().display()
+                ))
+            })?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> TensorFile {
+        let state = self.adam.state();
+        let parts = [
+            (MODEL, Some(snapshot(&self.model))),
+            (BEST, self.best.clone()),
+            (OPTIMISER, Some(state.moments)),
+        ];
+        let mut tensors = NamedTensors::new();
+        for (part, named) in parts {
+            for (name, data) in named.unwrap_or_default() {
+                tensors.insert(format!("{part}.{name}"), data);
+            }
+        }
+        let saved = SavedPosition {
+            adam_powers: state.powers,
+            position: self.position.clone(),
+        };
+        let mut facts = self.objective.facts();
+        facts.insert(POSITION.to_owned(), saved.to_toml());
+        TensorFile {
+            kind: FileKind::Checkpoint,
+            facts,
+            tensors,
+        }
+    }
+
+    fn model_file(&self) -> TensorFile {
+        let mut facts = self.objective.facts();
+        let epochs = match (&self.best, self.position.best) {
+            (Some(_), Some(best)) => best.epoch + 1,
+            _ => self.position.epoch,
+        };
+        facts.insert("finished_epochs".to_owned(), epochs.to_string());
+        facts.insert("step".to_owned(), self.model_step().to_string());
+        TensorFile {
+            kind: FileKind::Model,
+            facts,
+            tensors: self.weights_to_use(),
+        }
+    }
+
+    /// The step after which the model to use was taken.
+    fn model_step(&self) -> u64 {
+        match (&self.best, self.position.best) {
+            (Some(_), Some(best)) => (best.epoch as u64 + 1) * self.objective.steps() as u64,
+            _ => self.position.step,
+        }
+    }
+
+    fn weights_to_use(&self) -> NamedTensors {
+        self.best.clone().unwrap_or_else(|| snapshot(&self.model))
+    }
+
+    fn report(self) -> Result<FitReport<O::Model>> {
+        let weights = self.weights_to_use();
+        Ok(FitReport {
+            model: restore(self.model, weights, self.run.root())?,
+            position: self.position,
+        })
+    }
+}
+
+/// The lines in which two texts differ.
+fn difference(now: &str, then: &str) -> String {
+    let only_in = |text: &str, other: &str| {
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !other.lines().any(|twin| twin == *line))
+            .collect();
+        lines.join(", ")
+    };
+    format!("now: {}; then: {}", only_in(now, then), only_in(then, now))
+}

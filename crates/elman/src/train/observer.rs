@@ -1,0 +1,45 @@
+//! How a training run talks to whoever started it: the library itself prints nothing.
+
+use crate::metric::EpochMetrics;
+
+/// Where a run is after a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepProgress {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// Epochs of the whole run, if it is not stopped early.
+    pub epochs: usize,
+    /// Steps of this epoch that are done.
+    pub done: usize,
+    /// Steps of every epoch.
+    pub steps: usize,
+    /// The mean training loss of this epoch so far.
+    pub loss: f64,
+    /// The training accuracy of this epoch so far, 0 to 1.
+    pub accuracy: f64,
+    /// Examples of the step.
+    pub examples: usize,
+}
+
+/// Listens to a training run and may stop it.
+pub trait Observer {
+    /// A step is done.
+    fn step(&mut self, _progress: &StepProgress) {}
+
+    /// An epoch is done, evaluated and saved.
+    fn epoch(&mut self, _metrics: &EpochMetrics) {}
+
+    /// Something went wrong that the run survives.
+    fn warning(&mut self, _message: &str) {}
+
+    /// The signal by which the user asks the run to stop; asked after every step.
+    fn stop_signal(&mut self) -> Option<i32> {
+        None
+    }
+}
+
+/// An observer that listens to nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

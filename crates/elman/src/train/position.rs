@@ -1,0 +1,130 @@
+//! Where a training run is.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::metric::{EpochMetrics, MeanLoss};
+use crate::recipe::{EarlyStopping, Monitor};
+use crate::train::adam::BetaPowers;
+
+/// Where a training run is, between two steps.
+///
+/// Randomness is keyed by (seed, purpose, epoch), so that the seed and this are all that the
+/// order of examples depends on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// The epoch that is running, from 0; the number of finished epochs.
+    pub epoch: usize,
+    /// Steps of it that are done.
+    pub step_in_epoch: usize,
+    /// Steps done in all epochs.
+    pub step: u64,
+    /// Sums over the steps of this epoch.
+    pub running: Running,
+    /// The best epoch so far, when early stopping watches.
+    pub best: Option<Best>,
+    /// Has early stopping ended the run?
+    pub stopped_early: bool,
+    /// One entry for every finished epoch.
+    pub history: Vec<EpochMetrics>,
+}
+
+/// Sums over the steps of the running epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// Σ loss · examples.
+    pub loss_sum: f64,
+    /// Examples classified correctly.
+    pub correct: usize,
+    /// Examples seen.
+    pub examples: usize,
+}
+
+impl Running {
+    /// Adds a step's mean loss and the number of its correct and of all examples.
+    pub(crate) fn add(&mut self, mean_nats: f64, correct: usize, examples: usize) {
+        self.loss_sum += mean_nats * examples as f64;
+        self.correct += correct;
+        self.examples += examples;
+    }
+
+    /// The mean loss; NaN before the first step.
+    pub fn loss(&self) -> f64 {
+        let mut loss = MeanLoss::default();
+        loss.add(self.loss_sum, self.examples);
+        loss.mean_nats().unwrap_or(f64::NAN)
+    }
+
+    /// The accuracy; NaN before the first step.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.examples as f64
+    }
+}
+
+/// The best epoch so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// Its value of what is monitored.
+    pub value: f64,
+}
+
+/// What of a run is not a tensor, as it is saved: TOML gives back the very same numbers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedPosition {
+    pub(crate) adam_powers: BetaPowers,
+    pub(crate) position: Position,
+}
+
+impl SavedPosition {
+    pub(crate) fn to_toml(&self) -> String {
+        toml::to_string(self).expect("numbers, tables and lists of tables")
+    }
+
+    /// `path` names the file in errors.
+    pub(crate) fn from_toml(path: &Path, text: &str) -> Result<Self> {
+        toml::from_str(text)
+            .map_err(|error| Error::damaged(path, format!("its position: {}", error.message())))
+    }
+}
+
+impl Position {
+    /// Judges the epoch that has just been finished; true if it is the best so far.
+    ///
+    /// # Panics
+    ///
+    /// When `metrics` lacks what the rule monitors: recipes that monitor validation without held-out
+    /// images are refused.
+    pub(crate) fn judge(&mut self, rule: &EarlyStopping, metrics: &EpochMetrics) -> bool {
+        let value = monitored(rule.monitor, metrics);
+        let better = match self.best {
+            None => true,
+            Some(best) => {
+                let gain = match rule.monitor {
+                    Monitor::ValidAccuracy => value - best.value,
+                    Monitor::ValidLoss | Monitor::TrainLoss => best.value - value,
+                };
+                gain > rule.minimum_change
+            }
+        };
+        if better {
+            let epoch = metrics.epoch;
+            self.best = Some(Best { epoch, value });
+        }
+        let waited = self.best.map_or(0, |best| metrics.epoch - best.epoch);
+        self.stopped_early = waited >= rule.patience;
+        better
+    }
+}
+
+fn monitored(monitor: Monitor, metrics: &EpochMetrics) -> f64 {
+    const HELD_OUT: &str = "a recipe that monitors validation holds images out";
+    match monitor {
+        Monitor::ValidLoss => metrics.valid_loss.expect(HELD_OUT),
+        Monitor::ValidAccuracy => metrics.valid_accuracy.expect(HELD_OUT),
+        Monitor::TrainLoss => metrics.train_loss,
+    }
+}
