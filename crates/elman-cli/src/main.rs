@@ -1,2 +1,37 @@
-//! The program `elman`.
-fn main() {}
+//! The program `elman`: train, evaluate and use recurrent sequence models.
+//!
+//! Flags become a plan, the plan one library call; results go to stdout, talk to stderr.
+
+mod arguments;
+mod book;
+mod fit;
+mod output;
+mod progress;
+mod reports;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use output::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Fit(flags) => fit::run(flags),
+        Command::Recipes(flags) => reports::recipes(&flags),
+        Command::Evaluate(flags) => reports::evaluate(&flags),
+        Command::Predict(flags) => reports::predict(&flags),
+        Command::Inspect(flags) => reports::inspect(&flags),
+        Command::Book(flags) => book::run(&flags),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// What every command returns.
+type Done = Result<(), Failure>;

@@ -1,0 +1,136 @@
+//! The flags.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use elman::recipe::Override;
+
+/// More would only fail to start.
+const MOST_THREADS: usize = 1024;
+
+const EXIT_CODES: &str = "Exit status:
+  0    done
+  1    it failed; stderr says why
+  2    the flags or the recipe are wrong
+  130  stopped by Ctrl-C after saving
+  143  stopped by SIGTERM after saving";
+
+/// Train, evaluate and use recurrent sequence models.
+#[derive(Debug, Parser)]
+#[command(name = "elman", version, about, long_about = None, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model by a recipe, or go on with a run
+    Fit(FitFlags),
+    /// List the recipes that ship with this program
+    Recipes(JsonFlag),
+    /// Judge a run's model on test images
+    Evaluate(EvaluateFlags),
+    /// Name the class of pictures
+    Predict(PredictFlags),
+    /// Show a run's layers, shapes, parameters and settings
+    Inspect(InspectFlags),
+    /// Run the book's data-free examples and compare every number
+    Book(BookFlags),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JsonFlag {
+    /// Write results as JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct FitFlags {
+    /// A recipe's file (has a `/` or ends in .toml) or the name of one that ships
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) recipe: Option<String>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "out", "seed"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Replace a setting of the recipe, such as train.epochs=20 [repeatable]
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// The folder with the four IDX files, in place of the recipe's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The folder of the run, new or empty [default: runs/RECIPE-1, -2, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// The seed, in place of the recipe's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Save at least this often, besides every epoch's end; 0: after every step
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) checkpoint_every: Duration,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvaluateFlags {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// The folder with the four IDX files, in place of the recipe's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PredictFlags {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// PNG files, each a picture of a digit
+    #[arg(required = true, value_name = "IMAGE.png")]
+    pub(crate) images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectFlags {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BookFlags {
+    /// Only this example
+    pub(crate) example: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .ok()
+        .filter(|threads| (1..=MOST_THREADS).contains(threads))
+        .and_then(NonZeroUsize::new)
+        .ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
+}

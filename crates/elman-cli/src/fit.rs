@@ -1,0 +1,98 @@
+//! `elman fit`.
+
+use std::path::{Path, PathBuf};
+
+use elman::Error;
+use elman::recipe::{Override, Recipe};
+use elman::task::{self, FitPlan, FitSummary, RunFolder};
+use elman::train::FitOptions;
+use serde_json::json;
+
+use crate::Done;
+use crate::arguments::FitFlags;
+use crate::output::{self, Failure, talk};
+use crate::progress::{Progress, Talk};
+use crate::signals::Signals;
+
+/// The folder of runs that are given no folder.
+const RUNS: &str = "runs";
+
+pub(crate) fn run(flags: FitFlags) -> Done {
+    if let Some(threads) = flags.threads {
+        elman::threads::set(threads);
+    }
+    let options = FitOptions {
+        checkpoint_every: flags.checkpoint_every,
+    };
+    let plan = match &flags.recipe {
+        Some(recipe) => Some(plan(recipe, &flags, options).map_err(Failure::Usage)?),
+        None => None,
+    };
+    let voice = Talk::suited(flags.quiet);
+    let mut progress = Progress::new(voice, Signals::listen()?);
+    let summary = match (&plan, &flags.resume) {
+        (Some(plan), _) => task::fit(plan, &mut progress),
+        (None, Some(root)) => task::resume(root, flags.data.as_deref(), options, &mut progress),
+        (None, None) => unreachable!("clap asks for a recipe or --resume"),
+    };
+    progress.finish();
+    let summary = summary?;
+    if voice != Talk::Nothing && summary.stopped_early {
+        talk("stopped early: the model is that of the best epoch");
+    }
+    if flags.json.json {
+        return output::json(&[json!({
+            "run": summary.root,
+            "epochs": summary.history.len(),
+            "stopped_early": summary.stopped_early,
+            "test_accuracy": summary.test.confusion.accuracy(),
+            "test_loss_nats": summary.test.loss_nats,
+        })]);
+    }
+    output::results(&ending(&summary))
+}
+
+fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<FitPlan> {
+    let mut overrides = flags.set.clone();
+    if let Some(data) = &flags.data {
+        let folder = data.to_str().ok_or_else(|| {
+            Error::argument(
+                format!("--data {}", data.display()),
+                "its name is not UTF-8, so a recipe cannot hold it",
+                "rename the folder",
+            )
+        })?;
+        overrides.push(Override::string("data.folder", folder)?);
+    }
+    if let Some(seed) = flags.seed {
+        overrides.push(Override::integer("seed", seed)?);
+    }
+    let folder = match &flags.out {
+        Some(out) => RunFolder::At(out.clone()),
+        None => RunFolder::Next {
+            parent: PathBuf::from(RUNS),
+            name: Path::new(recipe)
+                .file_stem()
+                .unwrap_or(recipe.as_ref())
+                .to_string_lossy()
+                .into_owned(),
+        },
+    };
+    Ok(FitPlan {
+        recipe: Recipe::load(recipe, &overrides)?,
+        folder,
+        options,
+    })
+}
+
+fn ending(summary: &FitSummary) -> String {
+    let run = summary.root.display();
+    format!(
+        "run            {run}\n\
+         test accuracy  {:.4}\n\
+         test loss      {:.4} nats\n\
+         look at it     elman inspect {run}, elman evaluate {run}",
+        summary.test.confusion.accuracy(),
+        summary.test.loss_nats,
+    )
+}

@@ -1,0 +1,113 @@
+//! What a person sees while a model is trained.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Instant;
+
+use elman::metric::EpochMetrics;
+use elman::train::{Observer, StepProgress};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use crate::output::talk;
+use crate::signals::Signals;
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// A bar that moves and a line for every epoch.
+    Bar,
+    /// A line for every epoch.
+    Lines,
+    /// Nothing but errors and warnings.
+    Nothing,
+}
+
+impl Talk {
+    /// What suits the place where stderr goes.
+    pub(crate) fn suited(quiet: bool) -> Self {
+        match (quiet, stderr().is_terminal()) {
+            (true, _) => Self::Nothing,
+            (false, true) => Self::Bar,
+            (false, false) => Self::Lines,
+        }
+    }
+}
+
+/// Shows the training and passes the user's signals on.
+pub(crate) struct Progress {
+    talk: Talk,
+    signals: Signals,
+    bar: ProgressBar,
+    started: Instant,
+    examples: usize,
+    steps: u64,
+}
+
+impl Progress {
+    pub(crate) fn new(talk: Talk, signals: Signals) -> Self {
+        let style = ProgressStyle::with_template("{wide_bar:.cyan} {msg}")
+            .expect("the template is well-formed");
+        let bar = match talk {
+            Talk::Bar => ProgressBar::new(1).with_style(style),
+            Talk::Lines | Talk::Nothing => ProgressBar::hidden(),
+        };
+        Self {
+            talk,
+            signals,
+            bar,
+            started: Instant::now(),
+            examples: 0,
+            steps: 0,
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress {
+    fn step(&mut self, now: &StepProgress) {
+        if self.talk != Talk::Bar {
+            return;
+        }
+        self.examples += now.examples;
+        self.steps += 1;
+        let seconds = self.started.elapsed().as_secs_f64();
+        let all = (now.epochs * now.steps) as u64;
+        let done = (now.epoch * now.steps + now.done) as u64;
+        let left = self
+            .started
+            .elapsed()
+            .mul_f64((all - done) as f64 / self.steps as f64);
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        self.bar.set_message(format!(
+            "epoch {}/{}  loss {:.4}  accuracy {:.4}  {:.0} sequences/s  {} left",
+            now.epoch + 1,
+            now.epochs,
+            now.loss,
+            now.accuracy,
+            self.examples as f64 / seconds,
+            HumanDuration(left),
+        ));
+    }
+
+    fn epoch(&mut self, metrics: &EpochMetrics) {
+        let line = metrics.to_string();
+        match self.talk {
+            Talk::Bar => self.bar.println(line),
+            Talk::Lines => talk(&line),
+            Talk::Nothing => {}
+        }
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.bar
+            .suspend(|| talk(&format!("elman: warning: {message}")));
+    }
+
+    fn stop_signal(&mut self) -> Option<i32> {
+        self.signals.received()
+    }
+}
