@@ -14,7 +14,7 @@ use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
 use crate::math::{activate, slope};
 use crate::panels::{Columns, Matrix};
-use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
     Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
@@ -97,7 +97,8 @@ impl<T: Real> Basic<T> {
     }
 
     /// The forward pass of inference.
-    pub fn forward(&self, run: Forward<'_, T>) {
+    pub fn forward(&self, mut run: Forward<'_, T>) {
+        run.begin(self.spec.inputs, self.spec.units, self.spec.units);
         let Forward {
             plan,
             inputs,
@@ -106,11 +107,6 @@ impl<T: Real> Basic<T> {
             final_state,
         } = run;
         let spec = &self.spec;
-        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
-        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.units);
-        assert_eq!(state.len(), plan.batch() * spec.units);
-        assert_eq!(final_state.len(), state.len());
-        plan.clear_padding(outputs, spec.units);
         let shared = Shared::new(outputs);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
@@ -241,15 +237,10 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
                 Factor::dense(&previous, spec.units, &cell.hidden_weights),
             ];
-            let product = Product {
-                columns: &cell.columns,
-                count: running.len(),
-                bias: &cell.bias,
-                factors: &factors,
-            };
+            let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
             for panel in share.panels(cell.columns.count()) {
                 let mut first = 0;
-                while first < product.count {
+                while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
                     for row in 0..height {
@@ -334,34 +325,16 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             share.wait();
             let gates = GateRows::new(plan, step, &running, (&cell.columns, d_sums, 0));
             let (targets, packed) = to_hidden;
-            let product = Product {
-                columns: targets,
-                count: running.len(),
-                bias: &zeros,
-                factors: &gates.factors(VECTORS, packed),
-            };
-            let panels = share.panels(targets.count());
+            let factors = gates.factors(VECTORS, packed);
+            let product = Product::new(targets, running.len(), &zeros, &factors);
             // SAFETY: the rows are laid out as the factors say; carried rows are padded.
-            unsafe {
-                store_product(
-                    simd,
-                    &product,
-                    panels,
-                    Write::Padded,
-                    &carried.rows(&running),
-                )
-            };
+            unsafe { share.store(simd, &product, Write::Padded, &carried.rows(&running)) };
             if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
                 let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
-                let product = Product {
-                    columns: targets,
-                    count: running.len(),
-                    bias: &zeros,
-                    factors: &gates.factors(VECTORS, packed),
-                };
-                let panels = share.panels(targets.count());
+                let factors = gates.factors(VECTORS, packed);
+                let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, &rows) };
             }
             share.wait();
         }

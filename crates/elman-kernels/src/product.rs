@@ -110,15 +110,33 @@ impl<'a, T> Factor<'a, T> {
 /// `bias + Σ factors`, for `count` rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Product<'a, T> {
-    pub(crate) columns: &'a Columns,
-    pub(crate) count: usize,
+    columns: &'a Columns,
+    count: usize,
     /// What every row starts from, packed like one row of the matrix.
-    pub(crate) bias: &'a [T],
+    bias: &'a [T],
     /// Added in this order.
-    pub(crate) factors: &'a [Factor<'a, T>],
+    factors: &'a [Factor<'a, T>],
 }
 
-impl<T: Real> Product<'_, T> {
+impl<'a, T: Real> Product<'a, T> {
+    pub(crate) fn new(
+        columns: &'a Columns,
+        count: usize,
+        bias: &'a [T],
+        factors: &'a [Factor<'a, T>],
+    ) -> Self {
+        Self {
+            columns,
+            count,
+            bias,
+            factors,
+        }
+    }
+
+    pub(crate) fn columns(&self) -> &'a Columns {
+        self.columns
+    }
+
     /// Computes panel `panel` of the rows from `first` on, as many as fit in a tile, and says how
     /// many that were. The sums of row `r` of the tile go to [`Sums::row`]`(width, r)`.
     ///

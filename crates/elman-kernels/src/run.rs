@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use pulp::Simd;
+
 use crate::buffer::{Buffer, Shared, Source};
 use crate::panels::Columns;
-use crate::product::Factor;
+use crate::product::{Factor, Product, Write, store_product};
 use crate::real::Real;
 use crate::shape::Plan;
 use crate::threads::{self, Barrier};
@@ -22,6 +24,22 @@ pub struct Forward<'a, T> {
     pub outputs: &'a mut [T],
     /// `[B, S]`, written whole.
     pub final_state: &'a mut [T],
+}
+
+impl<T: Real> Forward<'_, T> {
+    /// Checks the slices against a cell's `F`, `O` and `S`, and clears the outputs' padding.
+    ///
+    /// # Panics
+    ///
+    /// When a slice does not have the length that the plan and the cell ask for.
+    pub(crate) fn begin(&mut self, features: usize, outputs: usize, state: usize) {
+        let (batch, time) = (self.plan.batch(), self.plan.time());
+        assert_eq!(self.inputs.len(), batch * time * features, "inputs");
+        assert_eq!(self.outputs.len(), batch * time * outputs, "outputs");
+        assert_eq!(self.state.len(), batch * state, "state");
+        assert_eq!(self.final_state.len(), batch * state, "final state");
+        self.plan.clear_padding(self.outputs, outputs);
+    }
 }
 
 /// The arguments of a backward pass.
@@ -275,6 +293,24 @@ impl Share<'_> {
     #[inline(always)]
     pub(crate) fn panels(&self, count: usize) -> Range<usize> {
         threads::range(count, self.parts, self.part)
+    }
+
+    /// Writes this thread's panels of a product, one target a row.
+    ///
+    /// # Safety
+    ///
+    /// As [`store_product`].
+    #[inline(always)]
+    pub(crate) unsafe fn store<S: Simd, T: Real>(
+        &self,
+        simd: S,
+        product: &Product<'_, T>,
+        write: Write,
+        targets: &[*mut T],
+    ) {
+        let panels = self.panels(product.columns().count());
+        // SAFETY: the caller's promise.
+        unsafe { store_product(simd, product, panels, write, targets) };
     }
 
     /// Returns when the other panels of the same rows are done too.

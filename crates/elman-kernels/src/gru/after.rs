@@ -20,7 +20,7 @@ use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
 use crate::math::{activate, sigmoid, slope};
 use crate::panels::{Columns, Matrix};
-use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
     Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
@@ -132,7 +132,8 @@ impl<T: Real> GruAfter<T> {
         GruAfterTape { slots }
     }
 
-    fn walk(&self, run: Forward<'_, T>, slots: Option<Shared<T>>) {
+    fn walk(&self, mut run: Forward<'_, T>, slots: Option<Shared<T>>) {
+        run.begin(self.spec.inputs, self.spec.units, self.spec.units);
         let Forward {
             plan,
             inputs,
@@ -141,11 +142,6 @@ impl<T: Real> GruAfter<T> {
             final_state,
         } = run;
         let spec = &self.spec;
-        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
-        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.units);
-        assert_eq!(state.len(), plan.batch() * spec.units);
-        assert_eq!(final_state.len(), state.len());
-        plan.clear_padding(outputs, spec.units);
         let shared = Shared::new(outputs);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
@@ -327,18 +323,12 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             let input_rows = step_rows(plan, step, &running, (inputs, features));
             let hidden = (state, units, 0);
             let previous = previous_step_rows(plan, step, &running, (outputs, units), hidden);
-            let from_input = Product {
-                columns: &cell.from_input,
-                count: running.len(),
-                bias: &[],
-                factors: &[Factor::dense(&input_rows, features, &cell.input_weights)],
-            };
-            let from_hidden = Product {
-                columns: &cell.from_hidden,
-                count: running.len(),
-                bias: &[],
-                factors: &[Factor::dense(&previous, units, &cell.hidden_weights)],
-            };
+            let from_input_factors = [Factor::dense(&input_rows, features, &cell.input_weights)];
+            let from_input =
+                Product::new(&cell.from_input, running.len(), &[], &from_input_factors);
+            let from_hidden_factors = [Factor::dense(&previous, units, &cell.hidden_weights)];
+            let from_hidden =
+                Product::new(&cell.from_hidden, running.len(), &[], &from_hidden_factors);
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
@@ -489,29 +479,19 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             let first = FROM_HIDDEN.start;
             let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
             let (targets, packed) = to_hidden;
-            let product = Product {
-                columns: targets,
-                count: running.len(),
-                bias: &zeros,
-                factors: &gates.factors(FROM_HIDDEN.len(), packed),
-            };
-            let panels = share.panels(targets.count());
+            let factors = gates.factors(FROM_HIDDEN.len(), packed);
+            let product = Product::new(targets, running.len(), &zeros, &factors);
             let rows = carried.rows(&running);
             // SAFETY: the rows are laid out as the factors say; carried rows are padded.
-            unsafe { store_product(simd, &product, panels, Write::AddPadded, &rows) };
+            unsafe { share.store(simd, &product, Write::AddPadded, &rows) };
             if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
                 let first = FROM_INPUT.start;
                 let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
                 let rows = step_rows_mut(plan, step, &running, (d_inputs, features));
-                let product = Product {
-                    columns: targets,
-                    count: running.len(),
-                    bias: &zeros,
-                    factors: &gates.factors(FROM_INPUT.len(), packed),
-                };
-                let panels = share.panels(targets.count());
+                let factors = gates.factors(FROM_INPUT.len(), packed);
+                let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, &rows) };
             }
             share.wait();
         }

@@ -9,7 +9,7 @@ use crate::buffer::{Buffer, Shared, Source};
 use crate::isa::Work;
 use crate::math::{activate, slope};
 use crate::panels::Columns;
-use crate::product::{Product, Write, store_product};
+use crate::product::{Product, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{Backward, GateRows, Rows, Share, step_rows_mut};
 use crate::shape::Plan;
@@ -114,16 +114,11 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             {
                 share.wait();
                 let rows = GateRows::new(plan, step, &running, (projected, d_projected, 0));
-                let product = Product {
-                    columns: targets,
-                    count: running.len(),
-                    bias: &zeros,
-                    factors: &rows.factors(VECTORS, weights),
-                };
-                let panels = share.panels(targets.count());
+                let factors = rows.factors(VECTORS, weights);
+                let product = Product::new(targets, running.len(), &zeros, &factors);
                 let rows = memory.d_memory.rows(&running);
                 // SAFETY: the rows are laid out as the factors say.
-                unsafe { store_product(simd, &product, panels, Write::Padded, &rows) };
+                unsafe { share.store(simd, &product, Write::Padded, &rows) };
             }
             share.wait();
             // 2. Through the cell: the gates' gradients take the place of the gates.
@@ -184,27 +179,17 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             share.wait();
             let gates = GateRows::new(plan, step, &running, (&cell.columns, memory.gates, 0));
             let (targets, packed) = to_hidden;
-            let product = Product {
-                columns: targets,
-                count: running.len(),
-                bias: &zeros,
-                factors: &gates.factors(GATES, packed),
-            };
-            let panels = share.panels(targets.count());
+            let factors = gates.factors(GATES, packed);
+            let product = Product::new(targets, running.len(), &zeros, &factors);
             let rows = memory.d_hidden.rows(&running);
             // SAFETY: the rows are laid out as the factors say.
-            unsafe { store_product(simd, &product, panels, Write::Padded, &rows) };
+            unsafe { share.store(simd, &product, Write::Padded, &rows) };
             if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
                 let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
-                let product = Product {
-                    columns: targets,
-                    count: running.len(),
-                    bias: &zeros,
-                    factors: &gates.factors(GATES, packed),
-                };
-                let panels = share.panels(targets.count());
+                let factors = gates.factors(GATES, packed);
+                let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, &rows) };
             }
             share.wait();
         }

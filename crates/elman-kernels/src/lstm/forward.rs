@@ -108,17 +108,12 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
                 Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
             ];
-            let product = Product {
-                columns: &cell.columns,
-                count: running.len(),
-                bias: &cell.bias,
-                factors: &factors,
-            };
+            let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
                 let mut first = 0;
-                while first < product.count {
+                while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
                     for row in 0..height {
@@ -194,12 +189,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     .map(|offset| unsafe { hidden.at(offset) }.cast_const())
                     .collect();
                 let factors = [Factor::dense(&hidden_rows, units, weights)];
-                let product = Product {
-                    columns,
-                    count: running.len(),
-                    bias: &zeros,
-                    factors: &factors,
-                };
+                let product = Product::new(columns, running.len(), &zeros, &factors);
                 let output_rows = step_rows_mut(plan, step, &running, (outputs, output_size));
                 let panels = share.panels(columns.count());
                 // SAFETY: as above; every output row is `P` long.

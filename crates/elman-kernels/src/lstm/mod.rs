@@ -219,7 +219,8 @@ impl<T: Real> Lstm<T> {
         tape
     }
 
-    fn walk(&self, run: Forward<'_, T>, memory: Memory<T>) {
+    fn walk(&self, mut run: Forward<'_, T>, memory: Memory<T>) {
+        run.begin(self.spec.inputs, self.spec.outputs(), self.spec.state());
         let Forward {
             plan,
             inputs,
@@ -228,11 +229,6 @@ impl<T: Real> Lstm<T> {
             final_state,
         } = run;
         let spec = &self.spec;
-        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
-        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.outputs());
-        assert_eq!(state.len(), plan.batch() * spec.state());
-        assert_eq!(final_state.len(), state.len());
-        plan.clear_padding(outputs, spec.outputs());
         let outputs = Shared::new(outputs);
         let final_state = Shared::new(final_state);
         over_time(plan, spec.multiplications(), |share| {

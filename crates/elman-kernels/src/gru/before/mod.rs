@@ -8,21 +8,25 @@
 //!
 //! Cho et al. (2014), arXiv 1406.1078v3; `tf.nn.rnn_cell.GRUCell`.
 
+mod backward;
+
 use std::ops::Range;
 
 use pulp::Simd;
+
+use backward::{BackwardMemory, BackwardPart, Transposed};
 
 use super::{GruSpec, GruWeights};
 use crate::buffer::{Buffer, Shared, Source};
 use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
-use crate::math::{activate, sigmoid, slope};
+use crate::math::{activate, sigmoid};
 use crate::panels::{Columns, Matrix};
-use crate::product::{Factor, Product, Sums, Write, store_product};
+use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
-    over_time, parts, previous_rows, previous_step_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, Gradients, Rows, Share, finish_hidden, input_rows, over_time, parts,
+    previous_rows, previous_step_rows, step_rows,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -85,15 +89,6 @@ impl<T: Real> Layer<T> {
     }
 }
 
-/// Where a panel of gates keeps a vector of units: the panel, and the vector of each gate in it.
-#[inline(always)]
-fn place(columns: &Columns, vector: usize) -> (usize, [usize; GATES]) {
-    let panel = vector / UNIT_VECTORS;
-    let within = vector % UNIT_VECTORS;
-    let units = columns.vectors(panel) / GATES;
-    (panel, [within, units + within])
-}
-
 impl<T: Real> GruBefore<T> {
     /// Packs the weights.
     ///
@@ -149,7 +144,8 @@ impl<T: Real> GruBefore<T> {
         tape
     }
 
-    fn walk(&self, run: Forward<'_, T>, memory: Memory<T>) {
+    fn walk(&self, mut run: Forward<'_, T>, memory: Memory<T>) {
+        run.begin(self.spec.inputs, self.spec.units, self.spec.units);
         let Forward {
             plan,
             inputs,
@@ -158,11 +154,6 @@ impl<T: Real> GruBefore<T> {
             final_state,
         } = run;
         let spec = &self.spec;
-        assert_eq!(inputs.len(), plan.batch() * plan.time() * spec.inputs);
-        assert_eq!(outputs.len(), plan.batch() * plan.time() * spec.units);
-        assert_eq!(state.len(), plan.batch() * spec.units);
-        assert_eq!(final_state.len(), state.len());
-        plan.clear_padding(outputs, spec.units);
         let shared = Shared::new(outputs);
         let mut updates = Buffer::zeros(plan.batch() * self.padded());
         let updates = Rows::new(&mut updates, self.padded());
@@ -376,15 +367,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 .collect();
             // 1. Both gates, and what the reset gate keeps of the hidden state.
             let columns = &cell.gates.columns;
-            let product = Product {
-                columns,
-                count: running.len(),
-                bias: &cell.gates.bias,
-                factors: &[
-                    Factor::dense(&input_rows, features, &cell.gates.input_weights),
-                    Factor::dense(&previous, units, &cell.gates.hidden_weights),
-                ],
-            };
+            let factors = [
+                Factor::dense(&input_rows, features, &cell.gates.input_weights),
+                Factor::dense(&previous, units, &cell.gates.hidden_weights),
+            ];
+            let product = Product::new(columns, running.len(), &cell.gates.bias, &factors);
             for panel in share.panels(columns.count()) {
                 let width = columns.width(panel);
                 let unit_vectors = columns.vectors(panel) / GATES;
@@ -426,15 +413,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             // 2. The candidate, and the new hidden state.
             let kept: Vec<*const T> = kept_rows.iter().map(|row| row.cast_const()).collect();
             let columns = &cell.candidate.columns;
-            let product = Product {
-                columns,
-                count: running.len(),
-                bias: &cell.candidate.bias,
-                factors: &[
-                    Factor::dense(&input_rows, features, &cell.candidate.input_weights),
-                    Factor::dense(&kept, units, &cell.candidate.hidden_weights),
-                ],
-            };
+            let factors = [
+                Factor::dense(&input_rows, features, &cell.candidate.input_weights),
+                Factor::dense(&kept, units, &cell.candidate.hidden_weights),
+            ];
+            let product = Product::new(columns, running.len(), &cell.candidate.bias, &factors);
             for panel in share.panels(columns.count()) {
                 let width = columns.width(panel);
                 let mut first = 0;
@@ -467,178 +450,6 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     }
                     first += height;
                 }
-            }
-            share.wait();
-        }
-    }
-}
-
-/// Both kernels' rows, packed for products with gradients of the sums.
-struct Transposed<T: Real> {
-    gates: (Columns, Buffer<T>),
-    candidate: (Columns, Buffer<T>),
-}
-
-/// What the threads of a backward pass write.
-#[derive(Clone, Copy)]
-struct BackwardMemory<T> {
-    /// The tape's, turned in place into the gradients of their sums.
-    gates: Shared<T>,
-    /// As above.
-    candidates: Shared<T>,
-    d_inputs: Option<Shared<T>>,
-    /// The gradient of the hidden state after the step at hand.
-    carried: Rows<T>,
-    /// The gradient of `reset ⊙ h`.
-    d_kept: Rows<T>,
-}
-
-/// The rows at some positions, through all steps backwards.
-struct BackwardPart<'a, T: Real> {
-    cell: &'a GruBefore<T>,
-    run: &'a Backward<'a, T>,
-    to_hidden: &'a Transposed<T>,
-    to_inputs: Option<&'a Transposed<T>>,
-    memory: BackwardMemory<T>,
-    share: Share<'a>,
-}
-
-impl<T: Real> Work for BackwardPart<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self {
-            cell,
-            run,
-            to_hidden,
-            to_inputs,
-            memory,
-            share,
-        } = self;
-        let GruSpec {
-            inputs: features,
-            units,
-            activation,
-        } = cell.spec;
-        let plan = run.plan;
-        let pairs = plan.pairs();
-        let lanes = Lanes::<S, T>::COUNT;
-        let gates = &cell.gates.columns;
-        let candidates = &cell.candidate.columns;
-        let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
-        for step in (0..plan.steps()).rev() {
-            let running = plan.running_in(step, &share.positions);
-            if running.is_empty() {
-                continue;
-            }
-            let before: Vec<*const T> = running
-                .clone()
-                .map(|position| match step.checked_sub(1) {
-                    None => run.state[plan.row(position) * units..].as_ptr(),
-                    Some(before) => run.outputs[plan.offset(before, position, units)..].as_ptr(),
-                })
-                .collect();
-            // 1. To the candidate's and the update gate's sums.
-            for (row, position) in running.clone().enumerate() {
-                let pair = plan.pair(step, position);
-                let offset = plan.offset(step, position, units);
-                for panel in share.panels(candidates.count()) {
-                    let start = candidates.offset(panel, pairs) + pair * candidates.width(panel);
-                    for (vector, slot) in candidates.slots(panel).iter().enumerate() {
-                        let unit = slot.column;
-                        let (gate_panel, vectors) = place(gates, unit / lanes);
-                        let gate_start =
-                            gates.offset(gate_panel, pairs) + pair * gates.width(gate_panel);
-                        // SAFETY: within this row of each buffer.
-                        unsafe {
-                            let update = gate_start + vectors[Gate::Update as usize] * lanes;
-                            let update_place = memory.gates.at(update);
-                            let update = Lanes::<S, T>::load(simd, update_place);
-                            let candidate_place = memory.candidates.at(start + vector * lanes);
-                            let candidate = Lanes::load(simd, candidate_place);
-                            let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
-                            let carried = memory.carried.row(position).add(unit);
-                            let outer = run.d_outputs[offset + unit..].as_ptr();
-                            let d_hidden = Lanes::load_first(simd, outer, slot.valid)
-                                + Lanes::load(simd, carried);
-                            let one = update.constant(1.0);
-                            (d_hidden * (one - update) * slope(activation, candidate))
-                                .store(candidate_place);
-                            (d_hidden * (before - candidate) * update * (one - update))
-                                .store(update_place);
-                            (d_hidden * update).store(carried);
-                        }
-                    }
-                }
-            }
-            share.wait();
-            // 2. Through the candidate's product to what the reset gate kept.
-            let candidate_rows =
-                GateRows::new(plan, step, &running, (candidates, memory.candidates, 0));
-            let (targets, packed) = &to_hidden.candidate;
-            let product = Product {
-                columns: targets,
-                count: running.len(),
-                bias: &zeros,
-                factors: &candidate_rows.factors(VECTORS, packed),
-            };
-            let panels = share.panels(targets.count());
-            let rows = memory.d_kept.rows(&running);
-            // SAFETY: the rows are laid out as the factors say; the targets are padded.
-            unsafe { store_product(simd, &product, panels, Write::Padded, &rows) };
-            share.wait();
-            // 3. To the reset gate's sum, and to the hidden state that it kept.
-            for (row, position) in running.clone().enumerate() {
-                let pair = plan.pair(step, position);
-                for panel in share.panels(gates.count()) {
-                    let start = gates.offset(panel, pairs) + pair * gates.width(panel);
-                    for vector in 0..gates.vectors(panel) / GATES {
-                        let slot = gates.slots(panel)[vector];
-                        let unit = slot.column;
-                        // SAFETY: within this row of each buffer.
-                        unsafe {
-                            let reset_place = memory.gates.at(start + vector * lanes);
-                            let reset = Lanes::<S, T>::load(simd, reset_place);
-                            let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
-                            let d_kept = Lanes::load(simd, rows[row].add(unit));
-                            let carried = memory.carried.row(position).add(unit);
-                            let one = reset.constant(1.0);
-                            (d_kept * before * reset * (one - reset)).store(reset_place);
-                            (d_kept.mul_add(reset, Lanes::load(simd, carried))).store(carried);
-                        }
-                    }
-                }
-            }
-            share.wait();
-            // 4. Through the gates' product to the hidden state, and through both to the inputs.
-            let gate_rows = GateRows::new(plan, step, &running, (gates, memory.gates, 0));
-            let (targets, packed) = &to_hidden.gates;
-            let product = Product {
-                columns: targets,
-                count: running.len(),
-                bias: &zeros,
-                factors: &gate_rows.factors(VECTORS, packed),
-            };
-            let panels = share.panels(targets.count());
-            let rows = memory.carried.rows(&running);
-            // SAFETY: as above; carried rows are padded.
-            unsafe { store_product(simd, &product, panels, Write::AddPadded, &rows) };
-            if let (Some(to_inputs), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
-                let (targets, gates_packed) = &to_inputs.gates;
-                let [whole, rest] = gate_rows.factors(VECTORS, gates_packed);
-                let [candidate_whole, candidate_rest] =
-                    candidate_rows.factors(VECTORS, &to_inputs.candidate.1);
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, features));
-                let product = Product {
-                    columns: targets,
-                    count: running.len(),
-                    bias: &zeros,
-                    factors: &[whole, rest, candidate_whole, candidate_rest],
-                };
-                let panels = share.panels(targets.count());
-                // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { store_product(simd, &product, panels, Write::Exact, &rows) };
             }
             share.wait();
         }
