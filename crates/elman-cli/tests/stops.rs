@@ -127,7 +127,7 @@ fn the_same_weights_on_any_number_of_threads() {
     let settings = [
         "--quiet",
         "--set",
-        "model.units=100",
+        "model.units=64",
         "--set",
         "train.batch=64",
         "--set",
