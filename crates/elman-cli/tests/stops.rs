@@ -121,6 +121,30 @@ fn ctrl_c_and_sigterm_save_and_say_how_to_go_on() {
 }
 
 #[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let place = Workplace::new();
+    let more = [
+        "--set",
+        "train.epochs=100000",
+        "--checkpoint-every",
+        "0",
+        "--threads",
+        "1",
+    ];
+    let child = start(&mut place.fit("run", &more));
+    wait_for_steps(&place, "run");
+    // Both signals wait for the process to go on, so that neither can be served before the other.
+    for name in ["STOP", "INT", "TERM", "CONT"] {
+        signal(&child, name);
+    }
+    let output = child.wait_with_output().expect("it ends");
+    assert!([Some(130), Some(143)].contains(&output.status.code()));
+    let talk = text(&output.stderr);
+    assert!(!talk.contains("saved after"), "{talk}");
+    succeed(&mut place.elman(&["evaluate", "run"]));
+}
+
+#[test]
 fn the_same_weights_on_any_number_of_threads() {
     let place = Workplace::new();
     // Large enough for the kernels to share out among eight threads; 34 epochs of 6 steps are 204.
