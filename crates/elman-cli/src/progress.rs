@@ -82,10 +82,11 @@ impl Observer for Progress {
             .mul_f64((all - done) as f64 / self.steps as f64);
         self.bar.set_length(all);
         self.bar.set_position(done);
+        // Epochs count from 0, as in the lines below the bar and in `metrics.csv`.
         self.bar.set_message(format!(
             "epoch {}/{}  loss {:.4}  accuracy {:.4}  {:.0} sequences/s  {} left",
-            now.epoch + 1,
-            now.epochs,
+            now.epoch,
+            now.epochs - 1,
             now.loss,
             now.accuracy,
             self.examples as f64 / seconds,

@@ -183,7 +183,7 @@ fn not_finite(what: String, step: u64) -> Error {
     Error::not_finite(
         what,
         step,
-        "lower the learning rate (train.optimiser.learning_rate)",
+        "lower the learning rate (train.optimiser.learning_rate); the last checkpoint is a good one",
     )
 }
 
