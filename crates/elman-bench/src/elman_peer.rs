@@ -4,10 +4,11 @@ use burn::tensor::{Device, Gradients, Tensor};
 use elman::cell::{BasicRnnCell, GruCell, Layout, LstmCell};
 use elman::unroll::{Stream, UnrollOptions, dynamic_rnn};
 use elman_bench_protocol::{
-    CaseRequest, CellKind, Failure, Mode, Peer, Preparation, Tensors, Workload,
+    CaseRequest, CellKind, Epoch, EpochRequest, Failure, Mode, Peer, Preparation, Tensors, Workload,
 };
 
 use crate::elman_cells::{NamedWeights, array, tensor};
+use crate::elman_epoch::ElmanEpoch;
 
 /// Elman's cells through `dynamic_rnn`, time-major, and through `Stream`.
 #[derive(Debug)]
@@ -28,6 +29,10 @@ impl Peer for Elman {
         question: &Tensors,
     ) -> Result<Preparation<dyn Workload>, Failure> {
         Ok(Preparation::Ready(prepare(case, question)?))
+    }
+
+    fn epoch(&self, epoch: &EpochRequest) -> Result<Preparation<dyn Epoch>, Failure> {
+        Ok(Preparation::Ready(Box::new(ElmanEpoch::new(epoch)?)))
     }
 }
 

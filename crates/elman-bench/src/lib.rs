@@ -11,6 +11,7 @@ pub mod case;
 pub mod child;
 pub mod compare;
 mod elman_cells;
+mod elman_epoch;
 pub mod elman_peer;
 pub mod epoch;
 mod error;

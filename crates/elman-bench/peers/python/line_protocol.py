@@ -117,7 +117,7 @@ def read_mnist(epoch):
 
     def read(name, header):
         path = os.path.join(epoch["data"], name)
-        opened = gzip.open(path + ".gz") if os.path.exists(path + ".gz") else open(path, "rb")
+        opened = open(path, "rb") if os.path.exists(path) else gzip.open(path + ".gz")
         with opened as file:
             return numpy.frombuffer(file.read(), numpy.uint8, offset=header)
 
