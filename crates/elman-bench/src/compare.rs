@@ -15,6 +15,10 @@ use crate::peers::PeerKind;
 use crate::report::{Measured, Outcome, Report, Row};
 use crate::stats::iterations_for;
 
+/// Between two peers' turns: idle threads of the one before (onnxruntime's, OpenMP's) spin for a
+/// while, on the cores that the next is about to use.
+const REST: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// What gives the command that starts a peer, or `None` where there is no such peer.
 pub type Launch<'a> = &'a dyn Fn(PeerKind, NonZeroUsize) -> Result<Option<Command>>;
 
@@ -165,6 +169,7 @@ impl<'a> Team<'a> {
                 if row.outcome(member.kind).is_some() {
                     continue; // It failed in an earlier round.
                 }
+                std::thread::sleep(REST);
                 match child.run(runner.iterations) {
                     Ok(round) => runner.rounds.push(round),
                     Err(error) => member.fail(error, &mut row)?,

@@ -4,8 +4,9 @@
 //! vectors of one panel are the gates of the same units, so that the cell update happens right
 //! after the sums.
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Shared};
 use crate::real::Real;
+use crate::threads;
 use crate::tile::VECTORS;
 
 /// One vector of columns: `valid` columns of matrix `source` from `column` on; the other lanes
@@ -24,6 +25,20 @@ pub(crate) struct Columns {
     panels: Vec<Vec<Slot>>,
     /// The number of vectors before each panel; one more entry at the end.
     before: Vec<usize>,
+}
+
+/// Below this many numbers to pack, waking a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 16;
+
+/// Calls `pack` for every panel, on all threads where there is enough to do.
+fn each_panel(panels: usize, numbers: usize, pack: impl Fn(usize) + Sync) {
+    let parts = match numbers < WORTH_A_THREAD {
+        true => 1,
+        false => threads::get().get().min(panels),
+    };
+    threads::each(parts, |part| {
+        threads::range(panels, parts, part).for_each(&pack)
+    });
 }
 
 /// A row-major matrix to pack from or to unpack to.
@@ -123,10 +138,13 @@ impl Columns {
     ) -> Buffer<T> {
         let count = rows.len();
         let mut packed = Buffer::zeros(self.total() * count);
-        for (panel, slots) in self.panels.iter().enumerate() {
+        let shared = Shared::new(&mut packed);
+        each_panel(self.count(), self.total() * count, |panel| {
+            let slots = &self.panels[panel];
             let width = self.width(panel);
             let start = self.offset(panel, count);
-            let target = &mut packed[start..start + width * count];
+            // SAFETY: panels do not overlap, and every panel is packed once.
+            let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * count) };
             for (line, row) in target.chunks_exact_mut(width).zip(rows.clone()) {
                 for (lanes, slot) in line.chunks_exact_mut(self.lanes).zip(slots) {
                     let source = sources[slot.source];
@@ -134,7 +152,7 @@ impl Columns {
                     lanes[..slot.valid].copy_from_slice(&source.numbers[from..from + slot.valid]);
                 }
             }
-        }
+        });
         packed
     }
 
@@ -156,10 +174,12 @@ impl Columns {
             .map(|slots| used(slots).len() * self.lanes)
             .sum();
         let mut packed = Buffer::zeros(targets.total() * depth);
-        for panel in 0..targets.count() {
+        let shared = Shared::new(&mut packed);
+        each_panel(targets.count(), targets.total() * depth, |panel| {
             let width = targets.width(panel);
             let start = targets.offset(panel, depth);
-            let target = &mut packed[start..start + width * depth];
+            // SAFETY: panels do not overlap, and every panel is packed once.
+            let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * depth) };
             let first = targets.slots(panel)[0].column;
             let last: usize = targets.slots(panel).iter().map(|slot| slot.valid).sum();
             for lane in 0..last {
@@ -177,7 +197,7 @@ impl Columns {
                     }
                 }
             }
-        }
+        });
         (targets, packed)
     }
 }
