@@ -364,10 +364,10 @@ fn backward_is_the_derivative_of_forward() {
             along(&outputs, &cotangent.0) + along(&states, &cotangent.1)
         };
         let found = gradients(&case, Isa::detect(), &cotangent);
-        for which in 0..found.len() {
+        for (which, gradient) in found.iter().enumerate() {
             // A few places of each tensor; elman's own tests do all of them.
             for place in 0..3 {
-                let index = place * (found[which].len() - 1) / 2;
+                let index = place * (gradient.len() - 1) / 2;
                 let mut at = |change: f64| {
                     let list = match which {
                         0 => &mut case.inputs,
@@ -385,7 +385,7 @@ fn backward_is_the_derivative_of_forward() {
                     value
                 };
                 let expected = (at(step) - at(-step)) / (2.0 * step);
-                let analytic = found[which][index];
+                let analytic = gradient[index];
                 // Rounding of sums of order 10 over the step, and clips that the step may cross
                 // (none does for these seeds).
                 assert!(
