@@ -57,7 +57,7 @@ pub(crate) struct FitFlags {
     /// Go on with the run in this folder
     #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "out", "seed"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Replace a setting of the recipe, such as train.epochs=20 [repeatable]
+    /// Replace a setting of the recipe, such as train.epochs=20 (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Override>,
     /// The folder with the four IDX files, in place of the recipe's
