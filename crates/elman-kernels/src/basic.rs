@@ -12,7 +12,7 @@ use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
 use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
-use crate::math::{activate, slope};
+use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
@@ -243,14 +243,15 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    let vectors = cell.columns.vectors(panel);
+                    scratch.activate(simd, spec.activation, height * vectors);
                     for row in 0..height {
                         let sums = scratch.row(cell.columns.width(panel), row);
                         let offset = plan.offset(step, running.start + first + row, spec.units);
                         for (vector, slot) in cell.columns.slots(panel).iter().enumerate() {
                             // SAFETY: within the sums and this row of the outputs.
                             unsafe {
-                                let sum = Lanes::load(simd, sums.add(vector * lanes));
-                                activate(spec.activation, sum)
+                                Lanes::<S, T>::load(simd, sums.add(vector * lanes))
                                     .store_first(outputs.at(offset + slot.column), slot.valid);
                             }
                         }

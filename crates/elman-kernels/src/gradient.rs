@@ -15,10 +15,11 @@ use crate::isa::{Isa, Work};
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
 use crate::threads;
-use crate::tile::{OuterTile, rows};
+use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, rows};
 
-/// How many pairs are added in one go: their gate gradients then stay in the second-level cache.
-const BLOCK: usize = 256;
+/// How many pairs are added in one go: one panel of their gate gradients and a tile of their
+/// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
+const BLOCK: usize = 192;
 
 /// One weight matrix whose gradient is wanted.
 pub(crate) struct WeightGradient<'a, T: Real> {
@@ -48,6 +49,29 @@ impl<'a, T: Real> WeightGradient<'a, T> {
             factors,
             features,
             sums: Buffer::zeros(columns.total() * features),
+        }
+    }
+
+    /// Copies the factors of `pairs` to `[tile][pair][row of the tile]`, [`BLOCK`] pairs and `ROWS`
+    /// rows a tile.
+    ///
+    /// # Safety
+    ///
+    /// Every factor pointer is good for `features` reads.
+    #[inline(always)]
+    unsafe fn interleave<const ROWS: usize>(&self, pairs: Range<usize>, target: &mut [T]) {
+        for (pair, factor) in self.factors[pairs].iter().enumerate() {
+            // SAFETY: the caller's promise.
+            let row = unsafe { std::slice::from_raw_parts(factor.at(0), self.features) };
+            let (whole, rest) = row.as_chunks::<ROWS>();
+            let tiles = target.chunks_exact_mut(BLOCK * ROWS);
+            let mut places = tiles.map(|tile| &mut tile[pair * ROWS..][..ROWS]);
+            for (numbers, place) in whole.iter().zip(&mut places) {
+                place.copy_from_slice(numbers);
+            }
+            if let Some(place) = places.next() {
+                place[..rest.len()].copy_from_slice(rest);
+            }
         }
     }
 
@@ -115,7 +139,20 @@ impl<T: Real> Work for Part<'_, T> {
             let pairs = one.factors.len();
             let tiles = one.features.div_ceil(height);
             let mine = threads::range(one.columns.count() * tiles, self.parts, self.part);
+            if mine.is_empty() {
+                continue;
+            }
+            let mut factors = Buffer::zeros(tiles * height * BLOCK);
             for block in (0..pairs).step_by(BLOCK) {
+                let terms = BLOCK.min(pairs - block);
+                // SAFETY: pointers are good by the promise of `weight_gradients`.
+                unsafe {
+                    if const { rows::<S>() == MAX_ROWS } {
+                        one.interleave::<MAX_ROWS>(block..block + terms, &mut factors);
+                    } else {
+                        one.interleave::<FEWER_ROWS>(block..block + terms, &mut factors);
+                    }
+                }
                 for job in mine.clone() {
                     let (panel, tile) = (job / tiles, job % tiles);
                     let slots = one.slots.start..one.slots.end.min(one.columns.vectors(panel));
@@ -124,15 +161,14 @@ impl<T: Real> Work for Part<'_, T> {
                     let first = tile * height;
                     let start = slots.start * lanes;
                     let sums = one.columns.offset(panel, one.features) + first * width + start;
-                    // SAFETY: pointers are good by the promise of `weight_gradients`; every tile
-                    // is written by one part only.
+                    // SAFETY: everything is as long as its description says; every tile is
+                    // written by one part only.
                     unsafe {
                         OuterTile {
                             rows: height.min(one.features - first),
                             vectors: slots.len(),
-                            terms: BLOCK.min(pairs - block),
-                            factors: one.factors[block..].as_ptr().cast(),
-                            first,
+                            terms,
+                            factors: (factors[first * BLOCK..].as_ptr(), height),
                             weights: (one.gates[gates + start..].as_ptr(), width),
                             sums: (target.at(sums), width),
                         }

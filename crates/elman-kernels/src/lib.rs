@@ -7,6 +7,7 @@ mod activation;
 mod basic;
 mod buffer;
 mod cell;
+mod cores;
 mod denormals;
 mod gradient;
 mod gru;

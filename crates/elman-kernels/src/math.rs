@@ -13,50 +13,84 @@ use pulp::Simd;
 use crate::activation::Activation;
 use crate::real::{Lanes, Real};
 
+/// `f` of each of several vectors.
+///
+/// One vector's exponential is a chain of operations that wait for each other; those of several
+/// vectors, written side by side, run in each other's pauses and share the loading of constants.
+#[inline(always)]
+fn each<S: Simd, T: Real, const N: usize>(
+    mut x: [Lanes<S, T>; N],
+    f: impl Fn(Lanes<S, T>) -> Lanes<S, T>,
+) -> [Lanes<S, T>; N] {
+    for x in &mut x {
+        *x = f(*x);
+    }
+    x
+}
+
 /// `2^n` and `e^r - 1`, with which `e^x = 2^n · (e^r - 1) + 2^n`; |x| within `exp_limit`.
 #[inline(always)]
-fn split_exp<S: Simd, T: Real>(x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) {
+fn split_exp<S: Simd, T: Real, const N: usize>(
+    x: [Lanes<S, T>; N],
+) -> ([Lanes<S, T>; N], [Lanes<S, T>; N]) {
     let format = T::FORMAT;
-    let magic = x.fill(format.round_and_bias);
-    let shifted = x.mul_add(x.fill(format.log2_e), magic);
-    let n = shifted - magic;
-    let r = n.mul_add(x.fill(format.minus_ln_2[0]), x);
-    let r = n.mul_add(x.fill(format.minus_ln_2[1]), r);
-    let mut series = x.fill(format.taylor[0]);
-    for &coefficient in &format.taylor[1..] {
-        series = series.mul_add(r, x.fill(coefficient));
+    let magic = format.round_and_bias;
+    let shifted = each(x, |x| x.mul_add(x.fill(format.log2_e), x.fill(magic)));
+    let mut r = x;
+    for (r, shifted) in r.iter_mut().zip(shifted) {
+        let n = shifted - shifted.fill(magic);
+        *r = n.mul_add(n.fill(format.minus_ln_2[0]), *r);
+        *r = n.mul_add(n.fill(format.minus_ln_2[1]), *r);
     }
-    (shifted.shift_to_exponent(), (r * r).mul_add(series, r))
+    let mut series = each(r, |r| r.fill(format.taylor[0]));
+    for &coefficient in &format.taylor[1..] {
+        for (series, r) in series.iter_mut().zip(r) {
+            *series = series.mul_add(r, r.fill(coefficient));
+        }
+    }
+    for (series, r) in series.iter_mut().zip(r) {
+        *series = (r * r).mul_add(*series, r);
+    }
+    (each(shifted, Lanes::shift_to_exponent), series)
 }
 
 /// `e^x`, with x held within the range of the normal numbers.
 #[inline(always)]
-pub(crate) fn exp<S: Simd, T: Real>(x: Lanes<S, T>) -> Lanes<S, T> {
-    let (scale, rest) = split_exp(x.clamp(T::FORMAT.exp_limit));
-    scale.mul_add(rest, scale)
+fn exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
+    let (mut scale, rest) = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
+    for (scale, rest) in scale.iter_mut().zip(rest) {
+        *scale = scale.mul_add(rest, *scale);
+    }
+    scale
 }
 
 /// `e^x - 1`, exact near 0.
 #[inline(always)]
-fn exp_minus_one<S: Simd, T: Real>(x: Lanes<S, T>) -> Lanes<S, T> {
-    let (scale, rest) = split_exp(x.clamp(T::FORMAT.exp_limit));
-    scale.mul_add(rest, scale - x.constant(1.0))
+fn exp_minus_one<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
+    let (mut scale, rest) = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
+    for (scale, rest) in scale.iter_mut().zip(rest) {
+        *scale = scale.mul_add(rest, *scale - rest.constant(1.0));
+    }
+    scale
 }
 
-/// `1 / (1 + e^-x)`.
+/// `1 / (1 + e^-x)` of each vector.
 #[inline(always)]
-pub(crate) fn sigmoid<S: Simd, T: Real>(x: Lanes<S, T>) -> Lanes<S, T> {
-    let one = x.constant(1.0);
-    one / (one + exp(-x))
+fn sigmoids<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
+    let one_over = |e: Lanes<S, T>| e.constant(1.0) / (e.constant(1.0) + e);
+    each(exp(each(x, |x| -x)), one_over)
 }
 
-/// `(e^2x - 1) / (e^2x + 1)`, exact near 0.
+/// `(e^2x - 1) / (e^2x + 1)` of each vector, exact near 0.
 #[inline(always)]
-pub(crate) fn tanh<S: Simd, T: Real>(x: Lanes<S, T>) -> Lanes<S, T> {
-    let x = x.clamp(T::FORMAT.tanh_limit);
-    let (scale, rest) = split_exp(x + x);
-    let less_one = scale.mul_add(rest, scale - x.constant(1.0));
-    less_one / (less_one + x.constant(2.0))
+fn tanhs<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
+    let x = each(x, |x| x.clamp(T::FORMAT.tanh_limit));
+    let (mut scale, rest) = split_exp(each(x, |x| x + x));
+    for (scale, rest) in scale.iter_mut().zip(rest) {
+        let less_one = scale.mul_add(rest, *scale - rest.constant(1.0));
+        *scale = less_one / (less_one + rest.constant(2.0));
+    }
+    scale
 }
 
 /// `ln(1 + z)` for z in [0, 1], as `2 atanh(z / (2 + z))`.
@@ -79,32 +113,55 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 /// The slope of `tf.nn.leaky_relu` below zero.
 const LEAKY_SLOPE: f64 = 0.2;
 
-/// `activation(x)`.
+/// `activation(x)` of each vector.
 #[inline(always)]
-pub(crate) fn activate<S: Simd, T: Real>(activation: Activation, x: Lanes<S, T>) -> Lanes<S, T> {
-    let zero = x.constant(0.0);
+pub(crate) fn activate<S: Simd, T: Real, const N: usize>(
+    activation: Activation,
+    x: [Lanes<S, T>; N],
+) -> [Lanes<S, T>; N] {
     match activation {
         Activation::Identity => x,
-        Activation::Tanh => tanh(x),
-        Activation::Sigmoid => sigmoid(x),
-        Activation::Relu => x.if_less(zero, zero, x),
-        Activation::Relu6 => {
-            let six = x.constant(6.0);
-            let positive = x.if_less(zero, zero, x);
+        Activation::Tanh => tanhs(x),
+        Activation::Sigmoid => sigmoids(x),
+        Activation::Relu => each(x, positive),
+        Activation::Relu6 => each(x, |x| {
+            let (six, positive) = (x.constant(6.0), positive(x));
             six.if_less(positive, six, positive)
+        }),
+        Activation::LeakyRelu => each(x, |x| {
+            x.if_less(x.constant(0.0), x * x.constant(LEAKY_SLOPE), x)
+        }),
+        Activation::Elu => {
+            let mut below = exp_minus_one(x);
+            for (below, x) in below.iter_mut().zip(x) {
+                *below = x.if_less(x.constant(0.0), *below, x);
+            }
+            below
         }
-        Activation::LeakyRelu => x.if_less(zero, x * x.constant(LEAKY_SLOPE), x),
-        Activation::Elu => x.if_less(zero, exp_minus_one(x), x),
         Activation::Selu => {
-            let negative = exp_minus_one(x) * x.constant(SELU_SCALE * SELU_ALPHA);
-            x.if_less(zero, negative, x * x.constant(SELU_SCALE))
+            let mut below = exp_minus_one(x);
+            for (below, x) in below.iter_mut().zip(x) {
+                let negative = *below * x.constant(SELU_SCALE * SELU_ALPHA);
+                *below = x.if_less(x.constant(0.0), negative, x * x.constant(SELU_SCALE));
+            }
+            below
         }
         Activation::Softplus => {
-            let positive = x.if_less(zero, zero, x);
-            positive + log_one_plus(exp(-x.abs()))
+            let mut small = exp(each(x, |x| -x.abs()));
+            for (small, x) in small.iter_mut().zip(x) {
+                *small = positive(x) + log_one_plus(*small);
+            }
+            small
         }
-        Activation::Softsign => x / (x.constant(1.0) + x.abs()),
+        Activation::Softsign => each(x, |x| x / (x.constant(1.0) + x.abs())),
     }
+}
+
+/// `max(x, 0)`; a NaN stays a NaN.
+#[inline(always)]
+fn positive<S: Simd, T: Real>(x: Lanes<S, T>) -> Lanes<S, T> {
+    let zero = x.constant(0.0);
+    x.if_less(zero, zero, x)
 }
 
 /// The derivative of `activation`, from its own output `y`.
@@ -127,7 +184,10 @@ pub(crate) fn slope<S: Simd, T: Real>(activation: Activation, y: Lanes<S, T>) ->
             let negative = y + y.constant(SELU_SCALE * SELU_ALPHA);
             y.if_less(zero, negative, y.constant(SELU_SCALE))
         }
-        Activation::Softplus => -exp_minus_one(-y),
+        Activation::Softplus => {
+            let [less_one] = exp_minus_one([-y]);
+            -less_one
+        }
         Activation::Softsign => {
             let rest = one - y.abs();
             rest * rest
@@ -187,7 +247,8 @@ mod tests {
                     let y = if self.derive {
                         slope(self.activation, x)
                     } else {
-                        activate(self.activation, x)
+                        let [y] = activate(self.activation, [x]);
+                        y
                     };
                     y.store_first(chunk.as_mut_ptr(), chunk.len());
                 }

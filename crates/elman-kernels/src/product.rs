@@ -4,12 +4,16 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use crate::activation::Activation;
+use crate::math::activate;
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
 use crate::tile::{MAX_ROWS, Term, Tile, VECTORS, rows};
 
 /// The most numbers in a vector: f32 with AVX-512.
 const MAX_LANES: usize = 16;
+/// How many activations are computed side by side.
+pub(crate) const GROUP: usize = 3;
 
 /// Room for the sums of one tile, of any instruction set and number type.
 #[repr(align(64))]
@@ -25,6 +29,74 @@ impl<T: Real> Sums<T> {
     #[inline(always)]
     pub(crate) fn row(&mut self, width: usize, row: usize) -> *mut T {
         self.0[row * width..].as_mut_ptr()
+    }
+
+    /// Replaces each of the first `count` vectors by its `activation`.
+    #[inline(always)]
+    pub(crate) fn activate<S: Simd>(&mut self, simd: S, activation: Activation, count: usize) {
+        activate_apart(simd, activation, &mut self.0, (Lanes::<S, T>::COUNT, count));
+    }
+
+    /// Replaces vector `slot` of each of the first `count` rows by its `activation`, if rows are
+    /// `width` numbers wide.
+    #[inline(always)]
+    pub(crate) fn activate_slot<S: Simd>(
+        &mut self,
+        simd: S,
+        activation: Activation,
+        (slot, width): (usize, usize),
+        count: usize,
+    ) {
+        let sums = &mut self.0[slot * Lanes::<S, T>::COUNT..];
+        activate_apart(simd, activation, sums, (width, count));
+    }
+}
+
+/// Replaces `count` vectors, `distance` numbers apart, by their `activation`, a group at a time.
+#[inline(always)]
+fn activate_apart<S: Simd, T: Real>(
+    simd: S,
+    activation: Activation,
+    sums: &mut [T],
+    (distance, count): (usize, usize),
+) {
+    assert!(sums.len() >= count.saturating_sub(1) * distance + Lanes::<S, T>::COUNT);
+    let place = sums.as_mut_ptr();
+    let whole = count - count % GROUP;
+    for first in (0..whole).step_by(GROUP) {
+        // SAFETY: the assertion above.
+        unsafe {
+            activate_group::<S, T, GROUP>(simd, activation, place.add(first * distance), distance)
+        };
+    }
+    for first in whole..count {
+        // SAFETY: as above.
+        unsafe {
+            activate_group::<S, T, 1>(simd, activation, place.add(first * distance), distance)
+        };
+    }
+}
+
+/// Replaces `N` vectors, `distance` numbers apart, by their `activation`.
+///
+/// # Safety
+///
+/// `place` is good for as many reads and writes.
+#[inline(always)]
+unsafe fn activate_group<S: Simd, T: Real, const N: usize>(
+    simd: S,
+    activation: Activation,
+    place: *mut T,
+    distance: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let x =
+            std::array::from_fn(|vector| Lanes::<S, T>::load(simd, place.add(vector * distance)));
+        let y: [_; N] = activate(activation, x);
+        for (vector, y) in y.into_iter().enumerate() {
+            y.store(place.add(vector * distance));
+        }
     }
 }
 

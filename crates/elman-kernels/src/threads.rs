@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::thread::{JoinHandle, Thread, available_parallelism, yield_now};
 
+use crate::cores::{Cores, system::Allowed};
 use crate::denormals::FlushDenormals;
 
 static CREW: RwLock<Option<Arc<Crew>>> = RwLock::new(None);
@@ -189,6 +190,7 @@ struct Orders {
     asleep: AtomicUsize,
     panicked: AtomicBool,
     over: AtomicBool,
+    cores: Cores,
 }
 
 #[derive(Clone, Copy)]
@@ -212,6 +214,7 @@ impl Crew {
             asleep: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            cores: Cores::new(count + 1),
         });
         let helpers = (1..=count).map(|worker| {
             let orders = Arc::clone(&orders);
@@ -271,6 +274,7 @@ impl Turn<'_> {
         *orders.job.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((JobPointer(job), workers));
         orders.finished.store(0, Ordering::Relaxed);
+        orders.cores.report(0);
         orders.round.fetch_add(1, Ordering::SeqCst);
         if orders.asleep.load(Ordering::SeqCst) > 0 {
             for helper in &self.crew.helpers {
@@ -294,6 +298,7 @@ impl Turn<'_> {
 impl Orders {
     /// What a helper does all its life.
     fn follow(&self, worker: usize) {
+        let allowed = Allowed::of_this_thread();
         let mut seen = 0;
         loop {
             self.wait_for_news(seen);
@@ -305,6 +310,7 @@ impl Orders {
             if let Some((job, workers)) = job
                 && worker < workers
             {
+                self.cores.keep_apart(worker, &allowed);
                 // SAFETY: the caller waits until `finished` counts this helper.
                 let work = unsafe { &*job.0 };
                 if catch_unwind(AssertUnwindSafe(|| work(worker))).is_err() {

@@ -12,10 +12,16 @@ use crate::real::{Lanes, Real};
 pub(crate) const VECTORS: usize = 4;
 /// The most rows that a tile has on any machine.
 pub(crate) const MAX_ROWS: usize = 6;
+/// The most rows that a tile has on a machine with 16 registers.
+pub(crate) const FEWER_ROWS: usize = 3;
 
 /// The most rows that a tile has on this machine: as many as leave room for a row of weights.
 pub(crate) const fn rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 { MAX_ROWS } else { 3 }
+    if S::REGISTER_COUNT >= 32 {
+        MAX_ROWS
+    } else {
+        FEWER_ROWS
+    }
 }
 
 /// One product `a · weights` to be added to a tile.
@@ -66,7 +72,7 @@ pub(crate) struct Tile<T> {
     pub(crate) sums: (*mut T, usize),
 }
 
-/// A block of sums of outer products: `sums[m][·] += Σ_k rows[k][first + m] · weights[k][·]`.
+/// A block of sums of outer products: `sums[m][·] += Σ_k factors[k][m] · weights[k][·]`.
 #[derive(Clone, Copy)]
 pub(crate) struct OuterTile<T> {
     /// 1 … [`rows`].
@@ -75,10 +81,8 @@ pub(crate) struct OuterTile<T> {
     pub(crate) vectors: usize,
     /// How many outer products are added.
     pub(crate) terms: usize,
-    /// One pointer per term.
-    pub(crate) factors: *const *const T,
-    /// Which number behind each pointer belongs to the first row of the tile.
-    pub(crate) first: usize,
+    /// One factor, a number for each row of the tile, and how far apart terms stand.
+    pub(crate) factors: (*const T, usize),
     /// The other factor, and how far apart terms stand.
     pub(crate) weights: (*const T, usize),
     /// Read and written, and how far apart rows stand.
@@ -228,17 +232,18 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let row = tile.sums.0.add(m * tile.sums.1);
             std::array::from_fn(|v| Lanes::load(simd, row.add(v * width)))
         });
+        let mut factors = tile.factors.0;
         let mut weights = tile.weights.0;
-        for k in 0..tile.terms {
-            let row = (*tile.factors.add(k)).add(tile.first);
-            let factors: [Lanes<S, T>; M] =
-                std::array::from_fn(|m| Lanes::splat(simd, *row.add(m)));
+        for _ in 0..tile.terms {
+            let splats: [Lanes<S, T>; M] =
+                std::array::from_fn(|m| Lanes::splat(simd, *factors.add(m)));
             for v in 0..V {
                 let weight = Lanes::load(simd, weights.add(v * width));
                 for m in 0..M {
-                    sums[m][v] = factors[m].mul_add(weight, sums[m][v]);
+                    sums[m][v] = splats[m].mul_add(weight, sums[m][v]);
                 }
             }
+            factors = factors.wrapping_add(tile.factors.1);
             weights = weights.wrapping_add(tile.weights.1);
         }
         for (m, row) in sums.iter().enumerate() {

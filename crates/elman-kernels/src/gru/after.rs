@@ -15,10 +15,11 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::{GruSpec, GruWeights};
+use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
 use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
-use crate::math::{activate, sigmoid, slope};
+use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
@@ -334,6 +335,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 let valid = lanes.min(units - unit);
                 let width = cell.columns.width(panel);
                 let bias = &cell.bias[cell.columns.offset(panel, 1)..][..width];
+                let tape = cell.columns.offset(panel, plan.pairs()) + plan.pair(step, 0) * width;
                 let mut first = 0;
                 while first < running.len() {
                     let target = scratch.row(width, 0);
@@ -360,31 +362,43 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             (start, width),
                         )
                     };
+                    let place = |slot: Slot| (slot as usize, width);
+                    let (reset, update) = (place(Slot::Reset), place(Slot::Update));
+                    scratch.activate_slot(simd, Activation::Sigmoid, reset, height);
+                    scratch.activate_slot(simd, Activation::Sigmoid, update, height);
+                    // The candidate's sum takes the place of the inputs' part of it.
+                    for row in 0..height {
+                        let sums = scratch.row(width, row);
+                        // SAFETY: within the sums of this row.
+                        unsafe {
+                            let place = |slot: Slot| sums.add(slot as usize * lanes);
+                            let kept = |slot| Lanes::<S, T>::load(simd, place(slot));
+                            kept(Slot::Reset)
+                                .mul_add(kept(Slot::Shown), kept(Slot::Candidate))
+                                .store(place(Slot::Candidate));
+                        }
+                    }
+                    scratch.activate_slot(simd, activation, place(Slot::Candidate), height);
                     for row in 0..height {
                         let sums = scratch.row(width, row);
                         let position = running.start + first + row;
                         // SAFETY: each row and panel has places of its own in every buffer.
                         unsafe {
-                            let sum = |slot: Slot| {
+                            let kept = |slot: Slot| {
                                 Lanes::<S, T>::load(simd, sums.add(slot as usize * lanes))
                             };
                             let before = previous[first + row].add(unit);
                             let before = Lanes::load_first(simd, before, valid);
-                            let reset = sigmoid(sum(Slot::Reset));
-                            let update = sigmoid(sum(Slot::Update));
-                            let shown = sum(Slot::Shown);
-                            let candidate = reset.mul_add(shown, sum(Slot::Candidate));
-                            let candidate = activate(activation, candidate);
+                            let (candidate, update) = (kept(Slot::Candidate), kept(Slot::Update));
                             let one = update.constant(1.0);
                             let after = update * before + (one - update) * candidate;
                             if let Some(slots) = slots {
-                                let start = cell.columns.offset(panel, plan.pairs())
-                                    + plan.pair(step, position) * width;
-                                let place = |slot: Slot| slots.at(start + slot as usize * lanes);
+                                let tape = slots.at(tape + position * width);
+                                let place = |slot: Slot| tape.add(slot as usize * lanes);
                                 candidate.store(place(Slot::Candidate));
-                                reset.store(place(Slot::Reset));
+                                kept(Slot::Reset).store(place(Slot::Reset));
                                 update.store(place(Slot::Update));
-                                shown.store(place(Slot::Shown));
+                                kept(Slot::Shown).store(place(Slot::Shown));
                             }
                             let offset = plan.offset(step, position, units) + unit;
                             after.store_first(outputs.at(offset), valid);

@@ -9,7 +9,7 @@ use crate::buffer::{Buffer, Shared, Source};
 use crate::isa::Work;
 use crate::math::{activate, slope};
 use crate::panels::Columns;
-use crate::product::{Product, Write};
+use crate::product::{GROUP, Product, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{Backward, GateRows, Rows, Share, step_rows_mut};
 use crate::shape::Plan;
@@ -121,57 +121,73 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 unsafe { share.store(simd, &product, Write::Padded, &rows) };
             }
             share.wait();
-            // 2. Through the cell: the gates' gradients take the place of the gates.
+            // 2. Through the cell: the gates' gradients take the place of the gates. Positions
+            // stand one after another in everything that is kept, from these rows on.
+            let pair = plan.pair(step, 0);
+            let before_row = match step.checked_sub(1) {
+                None => 0,
+                Some(before) => plan.batch() + plan.pair(before, 0),
+            };
+            let after_row = plan.batch() + pair;
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let width = cell.columns.width(panel);
-                for position in running.clone() {
-                    let pair = plan.pair(step, position);
-                    let start = cell.columns.offset(panel, pairs) + pair * width;
-                    // SAFETY: each row and panel has places of its own, all within their buffers.
-                    unsafe {
-                        let place = |gate: Gate| memory.gates.at(start + gate as usize * lanes);
-                        let input = Lanes::load(simd, place(Gate::Input));
-                        let candidate = Lanes::load(simd, place(Gate::Candidate));
-                        let forget = Lanes::load(simd, place(Gate::Forget));
-                        let output = Lanes::load(simd, place(Gate::Output));
-                        let before = match step.checked_sub(1) {
-                            None => position,
-                            Some(before) => plan.batch() + plan.pair(before, position),
+                let start = cell.columns.offset(panel, pairs) + pair * width;
+                for group in running.clone().step_by(GROUP) {
+                    let positions = group..running.end.min(group + GROUP);
+                    let mut shown = [zero; GROUP];
+                    for (shown, position) in shown.iter_mut().zip(positions.clone()) {
+                        // SAFETY: a row of the cells.
+                        *shown = unsafe {
+                            let after = memory.cells.at((after_row + position) * padded + unit);
+                            Lanes::load(simd, after)
                         };
-                        let before = Lanes::load(simd, memory.cells.at(before * padded + unit));
-                        let after = (plan.batch() + pair) * padded + unit;
-                        let after = Lanes::load(simd, memory.cells.at(after));
-                        let d_memory = Lanes::load(simd, memory.d_memory.row(position).add(unit));
-                        let d_cell = memory.d_cell.row(position).add(unit);
-                        let one = after.constant(1.0);
-                        let shown = activate(spec.activation, after);
-                        let d_output = d_memory * shown * output * (one - output);
-                        let mut d_after = (d_memory * output)
-                            .mul_add(slope(spec.activation, shown), Lanes::load(simd, d_cell));
-                        if let Some(peepholes) = &cell.peepholes {
-                            let diagonal = peepholes[2 * padded + unit..].as_ptr();
-                            d_after = d_output.mul_add(Lanes::load(simd, diagonal), d_after);
+                    }
+                    let shown = activate(spec.activation, shown);
+                    for (shown, position) in shown.into_iter().zip(positions) {
+                        // SAFETY: each row and panel has places of its own, all within their buffers.
+                        unsafe {
+                            let gates = memory.gates.at(start + position * width);
+                            let place = |gate: Gate| gates.add(gate as usize * lanes);
+                            let input = Lanes::load(simd, place(Gate::Input));
+                            let candidate = Lanes::load(simd, place(Gate::Candidate));
+                            let forget = Lanes::load(simd, place(Gate::Forget));
+                            let output = Lanes::load(simd, place(Gate::Output));
+                            let before = memory.cells.at((before_row + position) * padded + unit);
+                            let before = Lanes::load(simd, before);
+                            let d_memory =
+                                Lanes::load(simd, memory.d_memory.row(position).add(unit));
+                            let d_cell = memory.d_cell.row(position).add(unit);
+                            let one = shown.constant(1.0);
+                            let d_output = d_memory * shown * output * (one - output);
+                            let mut d_after = (d_memory * output)
+                                .mul_add(slope(spec.activation, shown), Lanes::load(simd, d_cell));
+                            if let Some(peepholes) = &cell.peepholes {
+                                let diagonal = peepholes[2 * padded + unit..].as_ptr();
+                                d_after = d_output.mul_add(Lanes::load(simd, diagonal), d_after);
+                            }
+                            if let Some(clip) = cell_clip {
+                                let after = memory.cells.at((after_row + position) * padded + unit);
+                                let after = Lanes::load(simd, after);
+                                d_after = after.abs().if_less(after.fill(clip), d_after, zero);
+                            }
+                            let d_input = d_after * candidate * input * (one - input);
+                            let d_candidate = d_after * input * slope(spec.activation, candidate);
+                            let d_forget = d_after * before * forget * (one - forget);
+                            let mut d_before = d_after * forget;
+                            if let Some(peepholes) = &cell.peepholes {
+                                let diagonal = |which: usize| {
+                                    Lanes::load(simd, peepholes[which * padded + unit..].as_ptr())
+                                };
+                                d_before = d_input.mul_add(diagonal(0), d_before);
+                                d_before = d_forget.mul_add(diagonal(1), d_before);
+                            }
+                            d_input.store(place(Gate::Input));
+                            d_candidate.store(place(Gate::Candidate));
+                            d_forget.store(place(Gate::Forget));
+                            d_output.store(place(Gate::Output));
+                            d_before.store(d_cell);
                         }
-                        if let Some(clip) = cell_clip {
-                            d_after = after.abs().if_less(after.fill(clip), d_after, zero);
-                        }
-                        let d_input = d_after * candidate * input * (one - input);
-                        let d_candidate = d_after * input * slope(spec.activation, candidate);
-                        let d_forget = d_after * before * forget * (one - forget);
-                        let mut d_before = d_after * forget;
-                        if let Some(peepholes) = &cell.peepholes {
-                            let diagonal = |which: usize| {
-                                Lanes::load(simd, peepholes[which * padded + unit..].as_ptr())
-                            };
-                            d_before = d_input.mul_add(diagonal(0), d_before);
-                            d_before = d_forget.mul_add(diagonal(1), d_before);
-                        }
-                        d_input.store(place(Gate::Input));
-                        d_candidate.store(place(Gate::Candidate));
-                        d_forget.store(place(Gate::Forget));
-                        d_output.store(place(Gate::Output));
-                        d_before.store(d_cell);
                     }
                 }
             }

@@ -3,13 +3,16 @@
 use pulp::Simd;
 
 use super::{Gate, Lstm};
+use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared};
 use crate::isa::Work;
-use crate::math::{activate, sigmoid};
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
 use crate::run::{Share, previous_step_rows, step_rows, step_rows_mut};
 use crate::shape::Plan;
+
+/// Where the scratch keeps a new cell: in the place of a sum that is used up.
+const AFTER: usize = Gate::Candidate as usize;
 
 /// Where a forward pass keeps what outlives a step.
 #[derive(Clone, Copy)]
@@ -109,66 +112,102 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
+            // Positions stand one after another in everything that is kept, from these rows on.
+            let before_row = self.cell_before(step, 0);
+            let after_row = self.cell_after(step, 0);
+            let hidden_row = self.hidden_row(step, 0);
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
+                let width = cell.columns.width(panel);
+                let pair = plan.pair(step, 0);
+                let gates = cell.columns.offset(panel, plan.pairs()) + pair * width;
+                let at = |slot: usize| slot * lanes;
                 let mut first = 0;
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    let position = running.start + first;
+                    if let Some(peepholes) = &cell.peepholes {
+                        for row in 0..height {
+                            let sums = scratch.row(width, row);
+                            // SAFETY: within the cells, the peepholes and the sums of this row.
+                            unsafe {
+                                let before = (before_row + position + row) * padded + unit;
+                                let before = Lanes::<S, T>::load(simd, memory.cells.at(before));
+                                for (which, gate) in
+                                    [Gate::Input, Gate::Forget].into_iter().enumerate()
+                                {
+                                    let diagonal = peepholes[which * padded + unit..].as_ptr();
+                                    let sum = sums.add(at(gate as usize));
+                                    before
+                                        .mul_add(
+                                            Lanes::load(simd, diagonal),
+                                            Lanes::load(simd, sum),
+                                        )
+                                        .store(sum);
+                                }
+                            }
+                        }
+                    }
+                    let place = |gate: Gate| (gate as usize, width);
+                    let (input, forget) = (place(Gate::Input), place(Gate::Forget));
+                    let (candidate, output) = (place(Gate::Candidate), place(Gate::Output));
+                    scratch.activate_slot(simd, Activation::Sigmoid, input, height);
+                    scratch.activate_slot(simd, Activation::Sigmoid, forget, height);
+                    scratch.activate_slot(simd, spec.activation, candidate, height);
+                    // The new cells.
                     for row in 0..height {
-                        let sums = scratch.row(cell.columns.width(panel), row);
-                        let position = running.start + first + row;
+                        let sums = scratch.row(width, row);
+                        let position = position + row;
                         // SAFETY: each row and panel has places of its own, all within their buffers.
                         unsafe {
                             let gate =
-                                |gate: Gate| Lanes::load(simd, sums.add(gate as usize * lanes));
-                            let before = memory
-                                .cells
-                                .at(self.cell_before(step, position) * padded + unit);
+                                |gate| Lanes::<S, T>::load(simd, sums.add(at(gate as usize)));
+                            let before = memory.cells.at((before_row + position) * padded + unit);
                             let before = Lanes::load(simd, before);
-                            let mut input = gate(Gate::Input);
-                            let mut forget = gate(Gate::Forget);
-                            let mut output = gate(Gate::Output);
-                            if let Some(peepholes) = &cell.peepholes {
-                                let diagonal = |which: usize| {
-                                    Lanes::load(simd, peepholes[which * padded + unit..].as_ptr())
-                                };
-                                input = before.mul_add(diagonal(0), input);
-                                forget = before.mul_add(diagonal(1), forget);
-                            }
-                            let input = sigmoid(input);
-                            let forget = sigmoid(forget);
-                            let candidate = activate(spec.activation, gate(Gate::Candidate));
+                            let (input, forget) = (gate(Gate::Input), gate(Gate::Forget));
+                            let candidate = gate(Gate::Candidate);
                             let mut after = before * forget + input * candidate;
                             if let Some(clip) = cell_clip {
                                 after = after.clamp(clip);
                             }
                             if let Some(peepholes) = &cell.peepholes {
                                 let diagonal = peepholes[2 * padded + unit..].as_ptr();
-                                output = after.mul_add(Lanes::load(simd, diagonal), output);
+                                let diagonal = Lanes::load(simd, diagonal);
+                                let output = gate(Gate::Output);
+                                after
+                                    .mul_add(diagonal, output)
+                                    .store(sums.add(at(Gate::Output as usize)));
                             }
-                            let output = sigmoid(output);
-                            let hidden = output * activate(spec.activation, after);
-                            after.store(
-                                memory
-                                    .cells
-                                    .at(self.cell_after(step, position) * padded + unit),
-                            );
-                            if let Some(gates) = memory.gates {
-                                let width = cell.columns.width(panel);
-                                let start = cell.columns.offset(panel, plan.pairs())
-                                    + plan.pair(step, position) * width;
-                                input.store(gates.at(start + Gate::Input as usize * lanes));
-                                candidate.store(gates.at(start + Gate::Candidate as usize * lanes));
-                                forget.store(gates.at(start + Gate::Forget as usize * lanes));
-                                output.store(gates.at(start + Gate::Output as usize * lanes));
+                            after.store(sums.add(at(AFTER)));
+                            after.store(memory.cells.at((after_row + position) * padded + unit));
+                            if let Some(tape) = memory.gates {
+                                let tape = tape.at(gates + position * width);
+                                input.store(tape.add(at(Gate::Input as usize)));
+                                candidate.store(tape.add(at(Gate::Candidate as usize)));
+                                forget.store(tape.add(at(Gate::Forget as usize)));
+                            }
+                        }
+                    }
+                    scratch.activate_slot(simd, Activation::Sigmoid, output, height);
+                    scratch.activate_slot(simd, spec.activation, (AFTER, width), height);
+                    // What the output gates let out.
+                    for row in 0..height {
+                        let sums = scratch.row(width, row);
+                        let position = position + row;
+                        // SAFETY: as above.
+                        unsafe {
+                            let kept = |slot: usize| Lanes::<S, T>::load(simd, sums.add(at(slot)));
+                            let output = kept(Gate::Output as usize);
+                            let hidden = output * kept(AFTER);
+                            if let Some(tape) = memory.gates {
+                                let tape = tape.at(gates + position * width);
+                                output.store(tape.add(at(Gate::Output as usize)));
                             }
                             match memory.hidden {
                                 Some(rows) => {
-                                    hidden.store(
-                                        rows.at(self.hidden_row(step, position) * padded + unit),
-                                    );
+                                    hidden.store(rows.at((hidden_row + position) * padded + unit));
                                 }
                                 None => {
                                     let offset = plan.offset(step, position, output_size) + unit;

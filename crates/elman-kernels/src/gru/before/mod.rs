@@ -17,10 +17,10 @@ use pulp::Simd;
 use backward::{BackwardMemory, BackwardPart, Transposed};
 
 use super::{GruSpec, GruWeights};
+use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
 use crate::gradient::{WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
-use crate::math::{activate, sigmoid};
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
@@ -379,6 +379,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    let vectors = columns.vectors(panel);
+                    scratch.activate(simd, Activation::Sigmoid, height * vectors);
                     for row in 0..height {
                         let sums = scratch.row(width, row);
                         let position = running.start + first + row;
@@ -389,10 +391,9 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                 |gate: Gate| (gate as usize * unit_vectors + vector) * lanes;
                             // SAFETY: each row and vector has places of its own in every buffer.
                             unsafe {
-                                let sum =
+                                let gate =
                                     |gate| Lanes::<S, T>::load(simd, sums.add(gate_offset(gate)));
-                                let reset = sigmoid(sum(Gate::Reset));
-                                let update = sigmoid(sum(Gate::Update));
+                                let (reset, update) = (gate(Gate::Reset), gate(Gate::Update));
                                 let before = previous[first + row].add(unit);
                                 let before = Lanes::load_first(simd, before, slot.valid);
                                 (reset * before).store(kept_rows[first + row].add(unit));
@@ -424,6 +425,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 while first < running.len() {
                     // SAFETY: as above.
                     let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    scratch.activate(simd, activation, height * columns.vectors(panel));
                     for row in 0..height {
                         let sums = scratch.row(width, row);
                         let position = running.start + first + row;
@@ -431,8 +433,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             let unit = slot.column;
                             // SAFETY: as above.
                             unsafe {
-                                let sum = Lanes::<S, T>::load(simd, sums.add(vector * lanes));
-                                let candidate = activate(activation, sum);
+                                let candidate = Lanes::<S, T>::load(simd, sums.add(vector * lanes));
                                 let update = Lanes::load(simd, updates.row(position).add(unit));
                                 let before = previous[first + row].add(unit);
                                 let before = Lanes::load_first(simd, before, slot.valid);
