@@ -110,13 +110,12 @@ impl<C: NamedWeights> CellCase<C> {
     }
 
     fn feed(&mut self, count: usize, mut read: impl FnMut(Tensor<3>)) -> Result<(), Failure> {
-        let mut stream =
-            Stream::new(&self.cell, self.inputs.dims()[1]).with_state(self.state.clone());
+        let mut stream = Stream::from_state(&self.cell, self.state.clone());
         for _ in 0..count {
             read(stream.feed(self.steps[self.fed % self.steps.len()].clone())?);
             self.fed += 1;
         }
-        self.state = stream.state().clone();
+        self.state = stream.state();
         Ok(())
     }
 }

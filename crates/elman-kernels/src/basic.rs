@@ -242,7 +242,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 let mut first = 0;
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
-                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    let height = unsafe { product.block(simd, panel, first, &mut scratch) };
                     let vectors = cell.columns.vectors(panel);
                     scratch.activate(simd, spec.activation, height * vectors);
                     for row in 0..height {

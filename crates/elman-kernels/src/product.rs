@@ -8,21 +8,28 @@ use crate::activation::Activation;
 use crate::math::activate;
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
-use crate::tile::{MAX_ROWS, Term, Tile, VECTORS, rows};
+use crate::threads;
+use crate::tile::{Term, Tile, VECTORS, rows};
 
 /// The most numbers in a vector: f32 with AVX-512.
 const MAX_LANES: usize = 16;
 /// How many activations are computed side by side.
 pub(crate) const GROUP: usize = 3;
 
-/// Room for the sums of one tile, of any instruction set and number type.
+/// The most rows of a block: they are multiplied with a slice of a panel while it is in the
+/// first-level cache, and their activations are computed together.
+const BLOCK_ROWS: usize = 24;
+/// How many rows of a panel a slice has at most: with four vectors of f32 a row, 24 KiB on AVX2.
+const SLICE: usize = 192;
+
+/// Room for the sums of one block, of any instruction set and number type.
 #[repr(align(64))]
-pub(crate) struct Sums<T>([T; MAX_ROWS * VECTORS * MAX_LANES]);
+pub(crate) struct Sums<T>([T; BLOCK_ROWS * VECTORS * MAX_LANES]);
 
 impl<T: Real> Sums<T> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self([T::default(); MAX_ROWS * VECTORS * MAX_LANES])
+        Self([T::default(); BLOCK_ROWS * VECTORS * MAX_LANES])
     }
 
     /// Row `row` of the scratch, if rows are `width` numbers wide.
@@ -166,13 +173,40 @@ impl<'a, T> Factor<'a, T> {
         [whole, rest]
     }
 
-    fn term(&self, columns: &Columns, panel: usize, row: usize) -> Term<T> {
+    /// In how many slices of at most [`SLICE`] rows of weights to multiply a block. What is used
+    /// for one tile only need not stay in the cache.
+    #[inline(always)]
+    fn slices(&self, one_tile: bool) -> usize {
+        match self.pieces * self.length {
+            0 => 0,
+            _ if one_tile => 1,
+            depth => depth.div_ceil(SLICE),
+        }
+    }
+
+    /// Slice `slice` of `slices`, of panel `panel`.
+    #[inline(always)]
+    fn slice(&self, columns: &Columns, panel: usize, slice: usize, slices: usize) -> Term<T> {
         let width = columns.width(panel);
-        let weights = &self.weights[columns.offset(panel, self.depth) + self.skip * width..];
+        let part = |count| match slices {
+            1 => 0..count,
+            _ => threads::range(count, slices, slice),
+        };
+        let (pieces, length, skipped, offset) = if self.pieces == 1 {
+            let columns = part(self.length);
+            (1, columns.len(), columns.start, columns.start)
+        } else {
+            let pieces = part(self.pieces);
+            let (start, count) = (pieces.start, pieces.len());
+            (count, self.length, start * self.length, start * self.stride)
+        };
+        let weights =
+            &self.weights[columns.offset(panel, self.depth) + (self.skip + skipped) * width..];
         Term {
-            rows: self.rows[row..].as_ptr(),
-            pieces: if self.length == 0 { 0 } else { self.pieces },
-            length: self.length,
+            rows: self.rows.as_ptr(),
+            offset,
+            pieces,
+            length,
             stride: self.stride,
             weights: weights.as_ptr(),
         }
@@ -209,15 +243,15 @@ impl<'a, T: Real> Product<'a, T> {
         self.columns
     }
 
-    /// Computes panel `panel` of the rows from `first` on, as many as fit in a tile, and says how
-    /// many that were. The sums of row `r` of the tile go to [`Sums::row`]`(width, r)`.
+    /// Computes panel `panel` of the rows from `first` on, as many as fit in a block, and says how
+    /// many that were. The sums of row `r` of the block go to [`Sums::row`]`(width, r)`.
     ///
     /// # Safety
     ///
     /// Every factor has at least `count` row pointers, good for `pieces · length` reads as laid
     /// out, and everything packed was packed by `columns`.
     #[inline(always)]
-    pub(crate) unsafe fn tile<S: Simd>(
+    pub(crate) unsafe fn block<S: Simd>(
         &self,
         simd: S,
         panel: usize,
@@ -226,18 +260,17 @@ impl<'a, T: Real> Product<'a, T> {
     ) -> usize {
         let start = self.bias[self.columns.offset(panel, 1)..].as_ptr();
         let target = (sums.0.as_mut_ptr(), self.columns.width(panel));
-        // SAFETY: the caller's promise; the scratch has room for the largest tile.
-        unsafe { self.tile_between(simd, (panel, first), (start, 0), target) }
+        // SAFETY: the caller's promise; the scratch has room for the largest block.
+        unsafe { self.block_between(simd, (panel, first), (start, 0), target) }
     }
 
-    /// As [`tile`](Self::tile), but from a start and to a target of the caller's: a pointer, and
+    /// As [`block`](Self::block), but from a start and to a target of the caller's: a pointer, and
     /// how far apart rows stand.
     ///
     /// # Safety
     ///
-    /// As [`tile`](Self::tile), and both pointers are good for a tile's rows.
-    #[inline(always)]
-    pub(crate) unsafe fn tile_between<S: Simd>(
+    /// As [`block`](Self::block), and both pointers are good for a block's rows.
+    pub(crate) unsafe fn block_between<S: Simd>(
         &self,
         simd: S,
         (panel, first): (usize, usize),
@@ -245,29 +278,69 @@ impl<'a, T: Real> Product<'a, T> {
         target: (*mut T, usize),
     ) -> usize {
         debug_assert!(Lanes::<S, T>::COUNT <= MAX_LANES);
-        let columns = self.columns;
-        let height = rows::<S>().min(self.count - first);
-        let mut rest = self.factors;
-        loop {
-            let mut terms = [Term::nothing(); 2];
-            let taken = rest.len().min(terms.len());
-            for (term, factor) in terms.iter_mut().zip(rest) {
-                *term = factor.term(columns, panel, first);
+        let height = BLOCK_ROWS.min(self.count - first);
+        let mut terms = [Term::nothing(); 2];
+        let one_tile = height <= rows::<S>();
+        let mut depth = 0;
+        let mut taken = 0;
+        for factor in self.factors {
+            let slices = factor.slices(one_tile);
+            for slice in 0..slices {
+                let term = factor.slice(self.columns, panel, slice, slices);
+                // Two small terms go through the registers together.
+                let full = !one_tile && depth + term.depth() > SLICE;
+                if taken == terms.len() || (taken > 0 && full) {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.pass(simd, (panel, first, height), start, &terms, target) };
+                    start = (target.0.cast_const(), target.1);
+                    terms = [Term::nothing(); 2];
+                    (depth, taken) = (0, 0);
+                }
+                depth += term.depth();
+                terms[taken] = term;
+                taken += 1;
             }
-            rest = &rest[taken..];
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.pass(simd, (panel, first, height), start, &terms, target) };
+        height
+    }
+
+    /// Adds some terms to the sums of all rows of a block, tile by tile.
+    ///
+    /// # Safety
+    ///
+    /// As [`block_between`](Self::block_between).
+    #[inline(always)]
+    unsafe fn pass<S: Simd>(
+        &self,
+        simd: S,
+        (panel, first, height): (usize, usize, usize),
+        start: (*const T, usize),
+        terms: &[Term<T>; 2],
+        target: (*mut T, usize),
+    ) {
+        let mut row = 0;
+        while row < height {
+            let left = height - row;
+            // Nearly equal tiles: a tile of one row would wait for its own sums.
+            let rows = match left <= rows::<S>() {
+                true => left,
+                false => left.div_ceil(left.div_ceil(rows::<S>())),
+            };
             let tile = Tile {
-                rows: height,
-                vectors: columns.vectors(panel),
-                start,
-                terms,
-                sums: target,
+                rows,
+                vectors: self.columns.vectors(panel),
+                start: (start.0.wrapping_add(row * start.1), start.1),
+                terms: terms.map(|term| Term {
+                    rows: term.rows.wrapping_add(first + row),
+                    ..term
+                }),
+                sums: (target.0.wrapping_add(row * target.1), target.1),
             };
             // SAFETY: the caller's promise.
             unsafe { tile.run(simd) };
-            if rest.is_empty() {
-                return height;
-            }
-            start = (target.0.cast_const(), target.1);
+            row += rows;
         }
     }
 }
@@ -276,7 +349,7 @@ impl<'a, T: Real> Product<'a, T> {
 ///
 /// # Safety
 ///
-/// As [`Product::tile`]; every target is good for as many writes as the matrix has columns
+/// As [`Product::block`]; every target is good for as many writes as the matrix has columns
 /// (padded: as many as its vectors have lanes).
 #[inline(always)]
 pub(crate) unsafe fn store_product<S: Simd, T: Real>(
@@ -292,7 +365,7 @@ pub(crate) unsafe fn store_product<S: Simd, T: Real>(
         let mut first = 0;
         while first < product.count {
             // SAFETY: the caller's promise.
-            let height = unsafe { product.tile(simd, panel, first, &mut sums) };
+            let height = unsafe { product.block(simd, panel, first, &mut sums) };
             for row in 0..height {
                 let sums = sums.row(product.columns.width(panel), row);
                 for (vector, slot) in product.columns.slots(panel).iter().enumerate() {

@@ -27,8 +27,10 @@ pub(crate) const fn rows<S: Simd>() -> usize {
 /// One product `a · weights` to be added to a tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Term<T> {
-    /// One pointer per row of the tile, to the row's first number.
+    /// One pointer per row of the tile …
     pub(crate) rows: *const *const T,
+    /// … this many numbers before the row's first one.
+    pub(crate) offset: usize,
     /// A row is this many pieces …
     pub(crate) pieces: usize,
     /// … of this many numbers in a row …
@@ -40,20 +42,21 @@ pub(crate) struct Term<T> {
 }
 
 impl<T> Term<T> {
-    /// Rows of `length` numbers without gaps.
-    pub(crate) fn dense(rows: *const *const T, length: usize, weights: *const T) -> Self {
+    /// A term that adds nothing.
+    pub(crate) fn nothing() -> Self {
         Self {
-            rows,
-            pieces: 1,
-            length,
+            rows: std::ptr::null(),
+            offset: 0,
+            pieces: 0,
+            length: 0,
             stride: 0,
-            weights,
+            weights: std::ptr::null(),
         }
     }
 
-    /// A term that adds nothing.
-    pub(crate) fn nothing() -> Self {
-        Self::dense(std::ptr::null(), 0, std::ptr::null())
+    /// How many multiply-adds each sum gets from it.
+    pub(crate) fn depth(&self) -> usize {
+        self.pieces * self.length
     }
 }
 
@@ -152,10 +155,11 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(simd: S, 
             }
         }
         for term in &tile.terms {
-            if term.length == 0 {
+            if term.pieces * term.length == 0 {
                 continue;
             }
-            let mut rows: [*const T; M] = std::array::from_fn(|m| *term.rows.add(m));
+            let mut rows: [*const T; M] =
+                std::array::from_fn(|m| (*term.rows.add(m)).wrapping_add(term.offset));
             let mut weights = term.weights;
             for _ in 0..term.pieces {
                 for k in 0..term.length {

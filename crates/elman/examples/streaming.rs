@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     // Cutting a sequence changes nothing: these are the numbers of the whole, bit for bit.
     let whole = dynamic_rnn(&cell, Tensor::cat(chunks, 1), UnrollOptions::default())?;
     assert_eq!(streamed.into_data(), whole.outputs.into_data());
-    let state = stream.state().clone();
+    let state = stream.state();
     assert_eq!(state.cell.into_data(), whole.state.cell.into_data());
     assert_eq!(state.hidden.into_data(), whole.state.hidden.into_data());
     println!("six chunks gave the same bits as one sequence of 100 steps");

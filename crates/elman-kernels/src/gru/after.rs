@@ -343,7 +343,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     // sums are the first three slots of each row, the hidden state's the last
                     // three, of which it continues two and starts one from its bias.
                     let height = unsafe {
-                        let height = from_input.tile_between(
+                        let height = from_input.block_between(
                             simd,
                             (panel, first),
                             (bias.as_ptr(), 0),
@@ -355,7 +355,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             shown_bias.store(target.add(row * width + shown));
                         }
                         let start = target.add(FROM_HIDDEN.start * lanes);
-                        from_hidden.tile_between(
+                        from_hidden.block_between(
                             simd,
                             (panel, first),
                             (start.cast_const(), width),

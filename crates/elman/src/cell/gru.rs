@@ -5,7 +5,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
-use crate::cell::{Cell, HiddenState, Prepared, Sequence, Step, Unrolled};
+use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::initializer::Initializer;
@@ -221,16 +221,7 @@ impl Cell for GruCell {
         fused::sequence(self, sequence, state)
     }
 
-    fn prepare(&self) -> Prepared {
-        fused::prepare(self)
-    }
-
-    fn sequence_prepared(
-        &self,
-        prepared: &Prepared,
-        sequence: Sequence,
-        state: HiddenState,
-    ) -> Result<Unrolled<HiddenState>> {
-        fused::run_prepared(self, prepared, sequence, state)
+    fn runner(&self, state: HiddenState) -> Box<dyn Runner<HiddenState> + '_> {
+        fused::runner(self, state)
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
-use crate::cell::{Cell, Prepared, Sequence, State, Step, Unrolled};
+use crate::cell::{Cell, Runner, Sequence, State, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::initializer::Initializer;
@@ -336,16 +336,7 @@ impl Cell for LstmCell {
         fused::sequence(self, sequence, state)
     }
 
-    fn prepare(&self) -> Prepared {
-        fused::prepare(self)
-    }
-
-    fn sequence_prepared(
-        &self,
-        prepared: &Prepared,
-        sequence: Sequence,
-        state: LstmState,
-    ) -> Result<Unrolled<LstmState>> {
-        fused::run_prepared(self, prepared, sequence, state)
+    fn runner(&self, state: LstmState) -> Box<dyn Runner<LstmState> + '_> {
+        fused::runner(self, state)
     }
 }

@@ -5,16 +5,18 @@
 mod basic;
 mod gru;
 mod lstm;
+mod runner;
 mod sequence;
 mod state;
 
-pub use crate::fused::Prepared;
 pub use basic::{BasicRnnCell, BasicRnnCellConfig};
 pub use gru::{GruCell, GruCellConfig, ResetGate};
 pub use lstm::{
     BasicLstmCell, BasicLstmCellConfig, LstmCell, LstmCellConfig, LstmGate, LstmSettings,
     LstmState, Peepholes,
 };
+pub use runner::Runner;
+pub(crate) use runner::Sequential;
 pub use sequence::{Layout, Lengths, Path, Sequence, Unrolled};
 pub use state::{HiddenState, State};
 
@@ -71,26 +73,12 @@ pub trait Cell {
         })
     }
 
-    /// Packs the weights for many calls of [`sequence_prepared`](Self::sequence_prepared): what a
-    /// [`Stream`](crate::unroll::Stream) does. A cell without a kernel of its own prepares nothing.
-    fn prepare(&self) -> Prepared {
-        Prepared::default()
-    }
-
-    /// As [`sequence`](Self::sequence), with the weights that [`prepare`](Self::prepare) packed.
-    ///
-    /// Gradients are tracked as by `sequence`, which then runs in its place.
-    ///
-    /// # Errors
-    ///
-    /// When a shape does not fit the cell.
-    fn sequence_prepared(
-        &self,
-        prepared: &Prepared,
-        sequence: Sequence,
-        state: Self::State,
-    ) -> Result<Unrolled<Self::State>> {
-        let _ = prepared;
-        self.sequence(sequence, state)
+    /// Reads a sequence piece by piece, from `state` on: what a [`Stream`](crate::unroll::Stream)
+    /// drives. Cells with a kernel pack their weights once, here.
+    fn runner(&self, state: Self::State) -> Box<dyn Runner<Self::State> + '_>
+    where
+        Self: Sized,
+    {
+        Box::new(Sequential::new(self, state))
     }
 }

@@ -4,7 +4,7 @@
 //! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
 mod operation;
-mod prepared;
+mod runner;
 
 use burn::tensor::{DType, Device, Tensor};
 use elman_kernels::{BasicSpec, GruSpec, LstmSpec, Plan, Spec};
@@ -14,8 +14,7 @@ use crate::cell::{
 };
 use crate::error::{Error, Result};
 
-pub use prepared::Prepared;
-pub(crate) use prepared::{prepare, run as run_prepared};
+pub(crate) use runner::runner;
 
 use operation::Call;
 
@@ -129,12 +128,11 @@ pub(crate) fn sequence<C: Fused>(
     let spec = cell.spec();
     let parameters = cell.parameters();
     let parts = state.into_parts();
-    check(&sequence, &spec, &parts, parameters[0].dtype())?;
+    let batches: Vec<usize> = parts.iter().map(|part| part.dims()[0]).collect();
+    let dtypes: Vec<DType> = parts.iter().map(Tensor::dtype).collect();
+    check(&sequence, &spec, &batches, &dtypes, parameters[0].dtype())?;
     let size = spec.outputs();
-    let shape = match sequence.layout() {
-        Layout::BatchMajor => [batch, time, size],
-        Layout::TimeMajor => [time, batch, size],
-    };
+    let shape = output_shape(&sequence, size);
     if batch * time == 0 {
         let options = (&sequence.inputs().device(), sequence.inputs().dtype());
         return Ok(Unrolled {
@@ -165,6 +163,14 @@ pub(crate) fn sequence<C: Fused>(
     })
 }
 
+/// The shape of outputs of `size` features a step.
+fn output_shape(sequence: &Sequence, size: usize) -> [usize; 3] {
+    match sequence.layout() {
+        Layout::BatchMajor => [sequence.batch(), sequence.time(), size],
+        Layout::TimeMajor => [sequence.time(), sequence.batch(), size],
+    }
+}
+
 /// The kernels' plan of a sequence.
 fn plan(sequence: &Sequence) -> Plan {
     let layout = match sequence.layout() {
@@ -177,14 +183,21 @@ fn plan(sequence: &Sequence) -> Plan {
     }
 }
 
-/// Checks what a kernel is about to trust: sizes, and one number type.
-fn check(sequence: &Sequence, spec: &Spec, state: &[Tensor<2>], dtype: DType) -> Result<()> {
+/// Checks what a kernel is about to trust: sizes, and one number type. Of each part of the state,
+/// `batches` has the number of rows and `dtypes` the number type.
+fn check(
+    sequence: &Sequence,
+    spec: &Spec,
+    batches: &[usize],
+    dtypes: &[DType],
+    dtype: DType,
+) -> Result<()> {
     Error::ensure_axis("inputs", 'F', sequence.features(), spec.inputs())?;
-    for part in state {
-        Error::ensure_axis("state", 'B', part.dims()[0], sequence.batch())?;
+    for &batch in batches {
+        Error::ensure_axis("state", 'B', batch, sequence.batch())?;
     }
     let inputs = ("inputs", sequence.inputs().dtype());
-    let parts = state.iter().map(|part| ("state", part.dtype()));
+    let parts = dtypes.iter().map(|&part| ("state", part));
     for (name, found) in std::iter::once(inputs).chain(parts) {
         if found != dtype {
             return Err(Error::argument(

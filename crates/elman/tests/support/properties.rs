@@ -40,8 +40,7 @@ pub(crate) fn chunks_are_the_whole<C: Cell + Module>(build: impl Build<C>) -> us
     for specimen in &specimens {
         let time = specimen.sizes.time;
         let mut generator = Seed::new(32).generator(&format!("{:?}", specimen.sizes));
-        let mut stream = Stream::new(&specimen.cell, specimen.sizes.batch);
-        stream = stream.with_state(specimen.state());
+        let mut stream = Stream::from_state(&specimen.cell, specimen.state());
         let mut outputs = Vec::new();
         let mut fed = 0;
         while fed < time {
@@ -57,7 +56,7 @@ pub(crate) fn chunks_are_the_whole<C: Cell + Module>(build: impl Build<C>) -> us
             }
             fed += chunk;
         }
-        let state = stream.state().clone();
+        let state = stream.state();
         assert_same_results(specimen, Tensor::cat(outputs, 1), state);
     }
     specimens.len()

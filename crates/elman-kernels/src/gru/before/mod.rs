@@ -378,7 +378,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 let mut first = 0;
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
-                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    let height = unsafe { product.block(simd, panel, first, &mut scratch) };
                     let vectors = columns.vectors(panel);
                     scratch.activate(simd, Activation::Sigmoid, height * vectors);
                     for row in 0..height {
@@ -424,7 +424,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 let mut first = 0;
                 while first < running.len() {
                     // SAFETY: as above.
-                    let height = unsafe { product.tile(simd, panel, first, &mut scratch) };
+                    let height = unsafe { product.block(simd, panel, first, &mut scratch) };
                     scratch.activate(simd, activation, height * columns.vectors(panel));
                     for row in 0..height {
                         let sums = scratch.row(width, row);
