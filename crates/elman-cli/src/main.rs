@@ -17,6 +17,10 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use output::Failure;
 
+/// Keeps the memory of freed tensors for the next ones (ADR 0010).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {

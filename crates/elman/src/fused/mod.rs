@@ -16,8 +16,6 @@ use crate::error::{Error, Result};
 
 pub(crate) use runner::runner;
 
-use operation::Call;
-
 /// Does a fused kernel serve this sequence? On the CPU, in f32 and f64, unless the composed path
 /// was asked for.
 pub(crate) fn serves(sequence: &Sequence) -> bool {
@@ -141,24 +139,11 @@ pub(crate) fn sequence<C: Fused>(
         });
     }
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[1]).collect();
-    let call = Call {
-        spec,
-        plan: plan(&sequence),
-        parameters: parameters.len(),
-    };
-    let flat = operation::run(
-        sequence.inputs().clone(),
-        Tensor::cat(parts, 1),
-        parameters,
-        call,
-    );
-    let outputs = batch * time * size;
-    let state = flat
-        .clone()
-        .narrow(0, outputs, batch * spec.state())
-        .reshape([batch, spec.state()]);
+    let inputs = sequence.inputs().clone();
+    let call = (spec, plan(&sequence));
+    let (outputs, state) = operation::run(inputs, Tensor::cat(parts, 1), parameters, call);
     Ok(Unrolled {
-        outputs: flat.narrow(0, 0, outputs).reshape(shape),
+        outputs,
         state: C::State::from_parts(state.split_with_sizes(widths, 1)),
     })
 }

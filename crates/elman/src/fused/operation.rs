@@ -1,6 +1,7 @@
 //! One operation for every fused cell, its forward on the CPU and its backward.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -20,10 +21,46 @@ const TENSORS: usize = 2 + PARAMETERS;
 /// What of an operation is not a tensor.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    pub(super) spec: Spec,
-    pub(super) plan: Plan,
+    spec: Spec,
+    plan: Plan,
     /// How many of the parameter tensors the cell has; the others are placeholders.
-    pub(super) parameters: usize,
+    parameters: usize,
+    gradients: PartGradients,
+}
+
+/// The two parts of the flat result.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Outputs,
+    FinalState,
+}
+
+/// The gradients of the parts, on their way to the operation's backward. Each part puts its own
+/// here, so that they need not be copied into one flat tensor.
+#[derive(Clone, Debug, Default)]
+struct PartGradients(Arc<Mutex<[Option<FlexTensor>; 2]>>);
+
+impl PartGradients {
+    fn put(&self, part: Part, gradient: FlexTensor) {
+        self.lock()[part as usize] = Some(gradient);
+    }
+
+    fn take(&self) -> [Option<FlexTensor>; 2] {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Option<FlexTensor>; 2]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A part of the flat result, to be taken out.
+#[derive(Clone, Debug)]
+pub(super) struct Cut {
+    part: Part,
+    range: Range<usize>,
+    shape: Shape,
+    gradients: PartGradients,
 }
 
 impl Call {
@@ -38,14 +75,48 @@ impl Call {
     }
 }
 
-/// Runs the operation: inputs as the call lays them out, the state `[B, S]`, the parameters in the
-/// order of [`Spec`]. The result is flat: outputs, then the final state.
+/// Runs the operation: inputs as the plan lays them out, the state `[B, S]`, the parameters in the
+/// order of [`Spec`]. Gives the outputs, laid out as the inputs, and the final state.
 pub(super) fn run(
     inputs: Tensor<3>,
     state: Tensor<2>,
     parameters: Vec<Tensor<2>>,
+    (spec, plan): (Spec, Plan),
+) -> (Tensor<3>, Tensor<2>) {
+    let [first, second, _] = inputs.dims();
+    let call = Call {
+        spec,
+        plan,
+        parameters: parameters.len(),
+        gradients: PartGradients::default(),
+    };
+    let outputs = Cut {
+        part: Part::Outputs,
+        range: 0..call.outputs(),
+        shape: Shape::new([first, second, spec.outputs()]),
+        gradients: call.gradients.clone(),
+    };
+    let final_state = Cut {
+        part: Part::FinalState,
+        range: call.outputs()..call.total(),
+        shape: Shape::new(state.dims()),
+        gradients: call.gradients.clone(),
+    };
+    let flat = run_flat(inputs, state, parameters, call);
+    let cut = |cut| <Dispatch as RecurrentBackend>::recurrent_part(flat.clone(), cut);
+    (
+        Tensor::from_dispatch(cut(outputs)),
+        Tensor::from_dispatch(cut(final_state)),
+    )
+}
+
+/// The flat result: outputs, then the final state.
+fn run_flat(
+    inputs: Tensor<3>,
+    state: Tensor<2>,
+    parameters: Vec<Tensor<2>>,
     call: Call,
-) -> Tensor<1> {
+) -> FloatTensor<Dispatch> {
     let placeholder = Tensor::<2>::zeros([1, 1], (&inputs.device(), inputs.dtype()));
     let mut parameters = parameters.into_iter();
     let mut next = || {
@@ -54,7 +125,7 @@ pub(super) fn run(
             .unwrap_or_else(|| placeholder.clone())
             .into_dispatch()
     };
-    Tensor::from_dispatch(<Dispatch as RecurrentBackend>::recurrent_sequence(
+    <Dispatch as RecurrentBackend>::recurrent_sequence(
         inputs.into_dispatch(),
         state.into_dispatch(),
         next(),
@@ -64,7 +135,7 @@ pub(super) fn run(
         next(),
         next(),
         call,
-    ))
+    )
 }
 
 /// Backends that run a whole sequence through a cell as one operation.
@@ -86,6 +157,9 @@ pub(super) trait RecurrentBackend: Backend {
         parameter_5: FloatTensor<Self>,
         call: Call,
     ) -> FloatTensor<Self>;
+
+    /// Takes a part out of the flat result.
+    fn recurrent_part(flat: FloatTensor<Self>, cut: Cut) -> FloatTensor<Self>;
 }
 
 impl RecurrentBackend for Flex {
@@ -114,6 +188,11 @@ impl RecurrentBackend for Flex {
             DType::F64 => operands.infer::<f64>(&call),
             _ => operands.infer::<f32>(&call),
         }
+    }
+
+    fn recurrent_part(flat: FlexTensor, cut: Cut) -> FlexTensor {
+        let part = flat.narrow(0, cut.range.start, cut.range.len());
+        part.reshape(cut.shape)
     }
 }
 
@@ -168,6 +247,19 @@ impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
                 DType::F64 => operands.infer::<f64>(&call),
                 _ => operands.infer::<f32>(&call),
             }),
+        }
+    }
+
+    fn recurrent_part(flat: FloatTensor<Self>, cut: Cut) -> FloatTensor<Self> {
+        let (flat, node) = flat.into_parts();
+        let part = Flex::recurrent_part(flat, cut.clone());
+        match RecurrentPart
+            .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(preparation) => preparation.finish(cut, part),
+            OpsKind::UnTracked(preparation) => preparation.finish(part),
         }
     }
 }
@@ -279,21 +371,24 @@ struct Saved {
 }
 
 impl Saved {
-    fn gradients<T: Number>(
-        &self,
-        tape: Tape<T>,
-        gradient: &FlexTensor,
-        wanted: Wanted,
-    ) -> [Option<FlexTensor>; TENSORS] {
-        let gradient = gradient.to_contiguous();
-        let (d_outputs, d_final_state) = numbers::<T>(&gradient).split_at(self.call.outputs());
+    fn gradients<T: Number>(&self, tape: Tape<T>, wanted: Wanted) -> [Option<FlexTensor>; TENSORS] {
+        let (outputs, total) = (self.call.outputs(), self.call.total());
+        let given = self.call.gradients.take();
+        let given = given.map(|gradient| gradient.map(|gradient| gradient.to_contiguous()));
+        let zeros = |part: Part, count| match given[part as usize] {
+            None => vec![T::default(); count],
+            Some(_) => Vec::new(),
+        };
+        let no_outputs = zeros(Part::Outputs, outputs);
+        let no_final_state = zeros(Part::FinalState, total - outputs);
+        let part = |part: Part| given[part as usize].as_ref().map(numbers::<T>);
         let run = elman_kernels::Backward {
             plan: &self.call.plan,
             inputs: self.operands.inputs(),
             state: self.operands.state(),
-            outputs: &numbers::<T>(&self.result)[..self.call.outputs()],
-            d_outputs,
-            d_final_state,
+            outputs: &numbers::<T>(&self.result)[..outputs],
+            d_outputs: part(Part::Outputs).unwrap_or(&no_outputs),
+            d_final_state: part(Part::FinalState).unwrap_or(&no_final_state),
             wanted,
         };
         let parameters = self.operands.parameters::<T>(&self.call);
@@ -323,7 +418,8 @@ impl Backward<Flex, TENSORS> for RecurrentSequence {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let gradient = grads.consume::<Flex>(&ops.node);
+        // The parts' gradients come by themselves.
+        drop(grads.consume::<Flex>(&ops.node));
         let saved = &ops.state;
         let inputs = ops.parents[0].is_some();
         let parameters = ops.parents[2..].iter().any(Option::is_some);
@@ -339,13 +435,34 @@ impl Backward<Flex, TENSORS> for RecurrentSequence {
             .take();
         let tape = taken.unwrap_or_else(|| saved.operands.train(&saved.call).1);
         let gradients = match tape {
-            AnyTape::F32(tape) => saved.gradients(tape, &gradient, wanted),
-            AnyTape::F64(tape) => saved.gradients(tape, &gradient, wanted),
+            AnyTape::F32(tape) => saved.gradients(tape, wanted),
+            AnyTape::F64(tape) => saved.gradients(tape, wanted),
         };
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 grads.register::<Flex>(parent.id, gradient);
             }
+        }
+    }
+}
+
+/// The backward of taking a part out.
+#[derive(Debug)]
+struct RecurrentPart;
+
+impl Backward<Flex, 1> for RecurrentPart {
+    type State = Cut;
+
+    fn backward(self, ops: Ops<Cut, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node);
+        let token = match gradient.dtype() {
+            DType::F64 => flat(vec![0.0_f64]),
+            _ => flat(vec![0.0_f32]),
+        };
+        ops.state.gradients.put(ops.state.part, gradient);
+        // The flat result's gradient only says that there is one.
+        if let [Some(flat)] = ops.parents {
+            grads.register::<Flex>(flat.id, token);
         }
     }
 }
