@@ -42,13 +42,68 @@ impl Peer for Elman {
 ///
 /// When a tensor is missing.
 pub fn prepare(case: &CaseRequest, question: &Tensors) -> Result<Box<dyn Workload>, Failure> {
-    Ok(match case.cell {
-        CellKind::Basic => Box::new(CellCase::<BasicRnnCell>::new(case, question)?),
-        CellKind::Lstm => Box::new(CellCase::<LstmCell>::new(case, question)?),
-        CellKind::GruAfter | CellKind::GruBefore => {
-            Box::new(CellCase::<GruCell>::new(case, question)?)
+    fn of<C: NamedWeights + 'static>(
+        case: &CaseRequest,
+        question: &Tensors,
+    ) -> Result<Box<dyn Workload>, Failure> {
+        Ok(match case.mode {
+            Mode::Stream => Box::new(StreamCase::<C>::new(case, question)?),
+            _ => Box::new(CellCase::<C>::new(case, question)?),
+        })
+    }
+    match case.cell {
+        CellKind::Basic => of::<BasicRnnCell>(case, question),
+        CellKind::Lstm => of::<LstmCell>(case, question),
+        CellKind::GruAfter | CellKind::GruBefore => of::<GruCell>(case, question),
+    }
+}
+
+/// A stream that goes on from one round to the next.
+struct StreamCase<C: NamedWeights + 'static> {
+    stream: Stream<'static, C>,
+    /// `T` chunks of `[B, 1, F]`.
+    steps: Vec<Tensor<3>>,
+    /// How many steps the stream has read.
+    fed: usize,
+}
+
+impl<C: NamedWeights> StreamCase<C> {
+    fn new(case: &CaseRequest, question: &Tensors) -> Result<Self, Failure> {
+        let device = Device::flex();
+        let cell = C::from_question(case.cell, case.shape, question, &device)?;
+        let inputs: Tensor<3> = tensor(question.get("inputs")?, &device);
+        let steps = inputs.swap_dims(0, 1).split(1, 1).into_iter();
+        Ok(Self {
+            // The stream borrows the cell; this process lives no longer than it is measured.
+            stream: Stream::new(Box::leak(Box::new(cell)), case.shape.batch),
+            steps: steps
+                .map(|step| Tensor::from_data(step.into_data(), &device))
+                .collect(),
+            fed: 0,
+        })
+    }
+
+    fn feed(&mut self) -> Result<Tensor<3>, Failure> {
+        let step = self.steps[self.fed % self.steps.len()].clone();
+        self.fed += 1;
+        Ok(self.stream.feed(step)?)
+    }
+}
+
+impl<C: NamedWeights> Workload for StreamCase<C> {
+    fn answer(&mut self) -> Result<Tensors, Failure> {
+        let outputs: Result<Vec<_>, _> = (0..self.steps.len()).map(|_| self.feed()).collect();
+        let mut answer = Tensors::default();
+        answer.insert("outputs", array(Tensor::cat(outputs?, 1).swap_dims(0, 1))?);
+        Ok(answer)
+    }
+
+    fn run(&mut self, iterations: usize) -> Result<(), Failure> {
+        for _ in 0..iterations {
+            self.feed()?;
         }
-    })
+        Ok(())
+    }
 }
 
 struct CellCase<C: NamedWeights> {
@@ -58,12 +113,6 @@ struct CellCase<C: NamedWeights> {
     inputs: Tensor<3>,
     /// `[T, B, H]`.
     cotangent: Tensor<3>,
-    /// `T` chunks of `[B, 1, F]`, for a stream.
-    steps: Vec<Tensor<3>>,
-    /// Of the running stream.
-    state: C::State,
-    /// How many steps the stream has read.
-    fed: usize,
 }
 
 impl<C: NamedWeights> CellCase<C> {
@@ -74,16 +123,6 @@ impl<C: NamedWeights> CellCase<C> {
         };
         let cell = C::from_question(case.cell, case.shape, question, &device)?;
         let inputs: Tensor<3> = tensor(question.get("inputs")?, &device);
-        let steps = match case.mode {
-            Mode::Stream => inputs
-                .clone()
-                .swap_dims(0, 1)
-                .split(1, 1)
-                .into_iter()
-                .map(|step| Tensor::from_data(step.into_data(), &device))
-                .collect(),
-            _ => Vec::new(),
-        };
         Ok(Self {
             mode: case.mode,
             inputs: match case.mode {
@@ -91,9 +130,6 @@ impl<C: NamedWeights> CellCase<C> {
                 _ => inputs,
             },
             cotangent: tensor(question.get("cotangent")?, &device),
-            steps,
-            state: cell.zero_state(case.shape.batch),
-            fed: 0,
             cell,
         })
     }
@@ -108,28 +144,13 @@ impl<C: NamedWeights> CellCase<C> {
         let gradients = (outputs.clone() * self.cotangent.clone()).sum().backward();
         Ok((outputs, gradients))
     }
-
-    fn feed(&mut self, count: usize, mut read: impl FnMut(Tensor<3>)) -> Result<(), Failure> {
-        let mut stream = Stream::from_state(&self.cell, self.state.clone());
-        for _ in 0..count {
-            read(stream.feed(self.steps[self.fed % self.steps.len()].clone())?);
-            self.fed += 1;
-        }
-        self.state = stream.state();
-        Ok(())
-    }
 }
 
 impl<C: NamedWeights> Workload for CellCase<C> {
     fn answer(&mut self) -> Result<Tensors, Failure> {
         let mut answer = Tensors::default();
         let outputs = match self.mode {
-            Mode::Infer => self.outputs()?,
-            Mode::Stream => {
-                let mut outputs = Vec::new();
-                self.feed(self.steps.len(), |output| outputs.push(output))?;
-                Tensor::cat(outputs, 1).swap_dims(0, 1)
-            }
+            Mode::Infer | Mode::Stream => self.outputs()?,
             Mode::Train | Mode::TrainInputs => {
                 let (outputs, gradients) = self.train()?;
                 self.cell.add_gradients(&gradients, &mut answer)?;
@@ -146,9 +167,6 @@ impl<C: NamedWeights> Workload for CellCase<C> {
     }
 
     fn run(&mut self, iterations: usize) -> Result<(), Failure> {
-        if self.mode == Mode::Stream {
-            return self.feed(iterations, drop);
-        }
         for _ in 0..iterations {
             match self.mode {
                 Mode::Train | Mode::TrainInputs => drop(self.train()?),
