@@ -62,16 +62,29 @@ impl Columns {
         }
     }
 
-    /// Consecutive columns, four vectors a panel.
+    /// Consecutive columns, four vectors a panel: all panels but the last are equally wide.
     pub(crate) fn plain(lanes: usize, columns: usize) -> Self {
-        let slots: Vec<Slot> = (0..columns.div_ceil(lanes))
+        let slots = Self::consecutive(lanes, columns);
+        Self::new(lanes, slots.chunks(VECTORS).map(<[_]>::to_vec).collect())
+    }
+
+    /// Consecutive columns, up to four vectors a panel, in panels of nearly equal width: a narrow
+    /// panel has too few sums to keep the machine busy.
+    fn even(lanes: usize, columns: usize) -> Self {
+        let slots = Self::consecutive(lanes, columns);
+        let panels = slots.len().div_ceil(VECTORS);
+        let of_panel = |panel| slots[threads::range(slots.len(), panels, panel)].to_vec();
+        Self::new(lanes, (0..panels).map(of_panel).collect())
+    }
+
+    fn consecutive(lanes: usize, columns: usize) -> Vec<Slot> {
+        (0..columns.div_ceil(lanes))
             .map(|vector| Slot {
                 source: 0,
                 column: vector * lanes,
                 valid: lanes.min(columns - vector * lanes),
             })
-            .collect();
-        Self::new(lanes, slots.chunks(VECTORS).map(<[_]>::to_vec).collect())
+            .collect()
     }
 
     /// `units_vectors` vectors of units a panel, each with every gate of `gates` (source matrix
@@ -166,7 +179,7 @@ impl Columns {
         rows: std::ops::Range<usize>,
         slots_used: std::ops::Range<usize>,
     ) -> (Columns, Buffer<T>) {
-        let targets = Columns::plain(self.lanes, rows.len());
+        let targets = Columns::even(self.lanes, rows.len());
         let used = |slots: &[Slot]| slots_used.start..slots_used.end.min(slots.len());
         let depth: usize = self
             .panels

@@ -9,7 +9,7 @@ use crate::math::activate;
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
 use crate::threads;
-use crate::tile::{Term, Tile, VECTORS, rows};
+use crate::tile::{Term, Tile, VECTORS, rows_beside};
 
 /// The most numbers in a vector: f32 with AVX-512.
 const MAX_LANES: usize = 16;
@@ -280,7 +280,7 @@ impl<'a, T: Real> Product<'a, T> {
         debug_assert!(Lanes::<S, T>::COUNT <= MAX_LANES);
         let height = BLOCK_ROWS.min(self.count - first);
         let mut terms = [Term::nothing(); 2];
-        let one_tile = height <= rows::<S>();
+        let one_tile = height <= rows_beside::<S>(self.columns.vectors(panel));
         let mut depth = 0;
         let mut taken = 0;
         for factor in self.factors {
@@ -320,17 +320,19 @@ impl<'a, T: Real> Product<'a, T> {
         terms: &[Term<T>; 2],
         target: (*mut T, usize),
     ) {
+        let vectors = self.columns.vectors(panel);
+        let most = rows_beside::<S>(vectors);
         let mut row = 0;
         while row < height {
             let left = height - row;
             // Nearly equal tiles: a tile of one row would wait for its own sums.
-            let rows = match left <= rows::<S>() {
+            let rows = match left <= most {
                 true => left,
-                false => left.div_ceil(left.div_ceil(rows::<S>())),
+                false => left.div_ceil(left.div_ceil(most)),
             };
             let tile = Tile {
                 rows,
-                vectors: self.columns.vectors(panel),
+                vectors,
                 start: (start.0.wrapping_add(row * start.1), start.1),
                 terms: terms.map(|term| Term {
                     rows: term.rows.wrapping_add(first + row),

@@ -15,12 +15,22 @@ pub(crate) const MAX_ROWS: usize = 6;
 /// The most rows that a tile has on a machine with 16 registers.
 pub(crate) const FEWER_ROWS: usize = 3;
 
-/// The most rows that a tile has on this machine: as many as leave room for a row of weights.
+/// The most rows that a tile of four vectors has on this machine: as many as leave room for a row
+/// of weights.
 pub(crate) const fn rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 {
         MAX_ROWS
     } else {
         FEWER_ROWS
+    }
+}
+
+/// The most rows that a tile of `vectors` vectors has on this machine.
+#[inline(always)]
+pub(crate) fn rows_beside<S: Simd>(vectors: usize) -> usize {
+    match vectors {
+        1 | 2 => MAX_ROWS,
+        _ => rows::<S>(),
     }
 }
 
@@ -63,7 +73,7 @@ impl<T> Term<T> {
 /// A block of sums: `sums = start + Σ terms`.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile<T> {
-    /// 1 … [`rows`].
+    /// 1 … [`rows_beside`].
     pub(crate) rows: usize,
     /// 1 … [`VECTORS`].
     pub(crate) vectors: usize,
@@ -94,13 +104,17 @@ pub(crate) struct OuterTile<T> {
 
 /// Calls `$body::<S, T, M, V>($simd, $tile)` for the tile's own number of rows and vectors.
 macro_rules! for_size {
-    ($body:ident, $simd:expr, $tile:expr; $($rows:literal)*) => {
+    ($body:ident, $simd:expr, $tile:expr; any: $($any:literal)*; narrow: $($narrow:literal)*) => {
         match ($tile.rows, $tile.vectors) {
             $(
-                ($rows, 1) => $body::<S, T, $rows, 1>($simd, $tile),
-                ($rows, 2) => $body::<S, T, $rows, 2>($simd, $tile),
-                ($rows, 3) => $body::<S, T, $rows, 3>($simd, $tile),
-                ($rows, 4) => $body::<S, T, $rows, 4>($simd, $tile),
+                ($any, 1) => $body::<S, T, $any, 1>($simd, $tile),
+                ($any, 2) => $body::<S, T, $any, 2>($simd, $tile),
+                ($any, 3) => $body::<S, T, $any, 3>($simd, $tile),
+                ($any, 4) => $body::<S, T, $any, 4>($simd, $tile),
+            )*
+            $(
+                ($narrow, 1) => $body::<S, T, $narrow, 1>($simd, $tile),
+                ($narrow, 2) => $body::<S, T, $narrow, 2>($simd, $tile),
             )*
             (rows, vectors) => unreachable!("no tile is {rows} by {vectors}"),
         }
@@ -124,9 +138,9 @@ impl<T: Real> Tile<T> {
                 // SAFETY: the promise of `Tile::run`'s caller.
                 unsafe {
                     if const { rows::<S>() == MAX_ROWS } {
-                        for_size!(inner_sums, simd, tile; 1 2 3 4 5 6)
+                        for_size!(inner_sums, simd, tile; any: 1 2 3 4 5 6; narrow:)
                     } else {
-                        for_size!(inner_sums, simd, tile; 1 2 3)
+                        for_size!(inner_sums, simd, tile; any: 1 2 3; narrow: 4 5 6)
                     }
                 }
             }
@@ -206,9 +220,9 @@ impl<T: Real> OuterTile<T> {
                 // SAFETY: the promise of `OuterTile::run`'s caller.
                 unsafe {
                     if const { rows::<S>() == MAX_ROWS } {
-                        for_size!(outer_sums, simd, tile; 1 2 3 4 5 6)
+                        for_size!(outer_sums, simd, tile; any: 1 2 3 4 5 6; narrow:)
                     } else {
-                        for_size!(outer_sums, simd, tile; 1 2 3)
+                        for_size!(outer_sums, simd, tile; any: 1 2 3; narrow:)
                     }
                 }
             }
