@@ -6,7 +6,7 @@ use elman::data::{Batches, ImageDataset, idx};
 use elman::random::Seed;
 use elman::recipe::{AdamSettings, CellSettings, ModelSettings};
 use elman::task::{Classifier, ClassifierConfig};
-use elman::train::Adam;
+use elman::train::Optimiser;
 use elman_bench_protocol::{Epoch, EpochRequest, Failure};
 
 /// The digits.
@@ -19,7 +19,7 @@ pub(crate) struct ElmanEpoch {
     learning_rate: f64,
     /// Taken out while it is updated.
     model: Option<Classifier>,
-    adam: Adam,
+    optimiser: Optimiser,
     device: Device,
     epoch: usize,
     step: u64,
@@ -51,7 +51,7 @@ impl ElmanEpoch {
             batch: request.batch,
             learning_rate: request.learning_rate,
             model: Some(config.init(Seed::new(42), &device)),
-            adam: Adam::new(adam),
+            optimiser: Optimiser::new(adam),
             device,
             epoch: 0,
             step: 0,
@@ -78,7 +78,7 @@ impl Epoch for ElmanEpoch {
             last = f64::from(loss.clone().into_scalar::<f32>());
             let gradients = loss.backward();
             let updated = self
-                .adam
+                .optimiser
                 .update(model, gradients, self.learning_rate, self.step)?;
             self.model = Some(updated);
             self.step += 1;

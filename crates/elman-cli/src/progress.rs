@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::time::Instant;
 
 use elman::metric::EpochMetrics;
-use elman::train::{Observer, StepProgress};
+use elman::train::{GradientNorms, Observer, StepProgress};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::output::talk;
@@ -66,6 +66,15 @@ impl Progress {
     }
 }
 
+/// The norm of the gradients, and what a clip made of it.
+fn norms(norms: GradientNorms) -> String {
+    let GradientNorms { before, after } = norms;
+    if before == after {
+        return format!("{before:.3}");
+    }
+    format!("{before:.3} clipped to {after:.3}")
+}
+
 impl Observer for Progress {
     fn step(&mut self, now: &StepProgress) {
         if self.talk != Talk::Bar {
@@ -84,11 +93,12 @@ impl Observer for Progress {
         self.bar.set_position(done);
         // Epochs count from 0, as in the lines below the bar and in `metrics.csv`.
         self.bar.set_message(format!(
-            "epoch {}/{}  loss {:.4}  accuracy {:.4}  {:.0} sequences/s  {} left",
+            "epoch {}/{}  loss {:.4}  accuracy {:.4}  gradient {}  {:.0} sequences/s  {} left",
             now.epoch,
             now.epochs - 1,
             now.loss,
             now.accuracy,
+            norms(now.gradient_norms),
             self.examples as f64 / seconds,
             HumanDuration(left),
         ));

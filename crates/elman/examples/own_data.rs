@@ -15,7 +15,7 @@ use elman::data::Batches;
 use elman::initializer::Initializer;
 use elman::random::{Generator, Seed};
 use elman::recipe::AdamSettings;
-use elman::train::Adam;
+use elman::train::Optimiser;
 use elman::unroll::{UnrollOptions, dynamic_rnn};
 
 const TIME: usize = 5;
@@ -104,7 +104,7 @@ fn main() -> Result<()> {
     let (inputs, targets) = training.on(&device);
 
     let mut model = Adder::new(seed.child("model"), &device);
-    let mut adam = Adam::new(AdamSettings::default());
+    let mut optimiser = Optimiser::new(AdamSettings::default());
     let mut step = 0;
     for epoch in 0..EPOCHS {
         let mut sum = 0.0;
@@ -114,7 +114,7 @@ fn main() -> Result<()> {
             let inputs = inputs.clone().select(0, indices.clone());
             let loss = model.loss(inputs, targets.clone().select(0, indices))?;
             sum += loss.clone().into_scalar::<f32>() * batch.indices.len() as f32;
-            model = adam.update(model, loss.backward(), LEARNING_RATE, step)?;
+            model = optimiser.update(model, loss.backward(), LEARNING_RATE, step)?;
             step += 1;
         }
         println!(

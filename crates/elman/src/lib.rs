@@ -8,7 +8,7 @@
 //! use elman::cell::LstmCellConfig;
 //! use elman::random::Seed;
 //! use elman::recipe::AdamSettings;
-//! use elman::train::Adam;
+//! use elman::train::Optimiser;
 //! use elman::unroll::{UnrollOptions, dynamic_rnn};
 //!
 //! // Four sequences of three numbers, [B, T, F]; after the last, say the first: [B, 1].
@@ -28,11 +28,11 @@
 //! let mut cell = LstmCellConfig::new(1, 8)
 //!     .with_num_proj(1)
 //!     .init(Seed::new(42), &device);
-//! let mut adam = Adam::new(AdamSettings::default());
+//! let mut optimiser = Optimiser::new(AdamSettings::default());
 //! for step in 0..200 {
 //!     let run = dynamic_rnn(&cell, inputs.clone(), UnrollOptions::default())?;
 //!     let loss = (run.state.hidden - first.clone()).square().mean();
-//!     cell = adam.update(cell, loss.backward(), 0.02, step)?;
+//!     cell = optimiser.update(cell, loss.backward(), 0.02, step)?;
 //! }
 //!
 //! let run = dynamic_rnn(&cell, inputs, UnrollOptions::default())?;
@@ -49,7 +49,7 @@
 //! | [`exchange`] | weights of TensorFlow 1 and PyTorch |
 //! | [`data`] | files of images to batches |
 //! | [`task`] | a recipe carried out; the chapter's sequence classifier |
-//! | [`train`] | the training loop, and Adam as TensorFlow 1 computes it |
+//! | [`train`] | the training loop; optimisers and clips as TensorFlow 1 computes them |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |

@@ -16,12 +16,16 @@ use crate::error::{Error, Result};
 pub struct EpochMetrics {
     /// The epoch, from 0.
     pub epoch: usize,
-    /// The epoch's learning rate.
+    /// The learning rate of the epoch's last step.
     pub learning_rate: f64,
     /// Mean loss over the epoch's batches, each with the weights of its moment.
     pub train_loss: f64,
     /// Accuracy over the epoch's batches, each with the weights of its moment.
     pub train_accuracy: f64,
+    /// Mean over the epoch's steps of the norm of all gradients together.
+    pub gradient_norm: f64,
+    /// The same after clipping.
+    pub clipped_norm: f64,
     /// Mean loss on the held-out images after the epoch, if there are any.
     pub valid_loss: Option<f64>,
     /// Accuracy on the held-out images after the epoch, if there are any.
@@ -32,11 +36,13 @@ pub struct EpochMetrics {
     pub test_accuracy: f64,
 }
 
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 10] = [
     "epoch",
     "learning_rate",
     "train_loss",
     "train_accuracy",
+    "gradient_norm",
+    "clipped_norm",
     "valid_loss",
     "valid_accuracy",
     "test_loss",
@@ -56,6 +62,8 @@ impl EpochMetrics {
                 learning_rate,
                 train_loss,
                 train_accuracy,
+                gradient_norm,
+                clipped_norm,
                 valid_loss,
                 valid_accuracy,
                 test_loss,
@@ -68,6 +76,8 @@ impl EpochMetrics {
                 number(learning_rate),
                 number(train_loss),
                 number(train_accuracy),
+                number(gradient_norm),
+                number(clipped_norm),
                 optional(valid_loss),
                 optional(valid_accuracy),
                 number(test_loss),
@@ -162,6 +172,8 @@ mod tests {
             learning_rate: 0.001,
             train_loss: 0.75,
             train_accuracy: 0.5,
+            gradient_norm: 2.5,
+            clipped_norm: 1.0,
             valid_loss: None,
             valid_accuracy: None,
             test_loss: 1e-9,
@@ -179,9 +191,9 @@ mod tests {
         };
         insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500, accuracy 0.5000; valid loss 0.5000, accuracy 0.8750; test loss 0.0000, accuracy 0.2500");
         insta::assert_snapshot!(EpochMetrics::to_csv(&[self::row(), row]), @r"
-        epoch,learning_rate,train_loss,train_accuracy,valid_loss,valid_accuracy,test_loss,test_accuracy
-        3,0.001,0.75,0.5,,,1e-9,0.25
-        3,0.001,0.75,0.5,0.5,0.875,1e-9,0.25
+        epoch,learning_rate,train_loss,train_accuracy,gradient_norm,clipped_norm,valid_loss,valid_accuracy,test_loss,test_accuracy
+        3,0.001,0.75,0.5,2.5,1.0,,,1e-9,0.25
+        3,0.001,0.75,0.5,2.5,1.0,0.5,0.875,1e-9,0.25
         ");
     }
 
@@ -197,9 +209,9 @@ mod tests {
                 .replace(&folder.path().display().to_string(), "DIR")
         };
         let sound = EpochMetrics::to_csv(&[row()]);
-        insta::assert_snapshot!(message(format!("{sound}4,1,two,3,,,4,5\n")), @"DIR/metrics.csv: line 3, column train_loss: invalid float literal; restore the file or remove that line");
-        insta::assert_snapshot!(message(format!("{sound}4,1,2\n")), @"DIR/metrics.csv: line 3: expected 8 fields, found 3; restore the file or remove that line");
-        insta::assert_snapshot!(message("epoch,step\n".to_owned()), @"DIR/metrics.csv: expected the columns epoch,learning_rate,train_loss,train_accuracy,valid_loss,valid_accuracy,test_loss,test_accuracy, found epoch,step; name the `metrics.csv` of a run");
+        insta::assert_snapshot!(message(format!("{sound}4,1,two,3,6,6,,,4,5\n")), @"DIR/metrics.csv: line 3, column train_loss: invalid float literal; restore the file or remove that line");
+        insta::assert_snapshot!(message(format!("{sound}4,1,2\n")), @"DIR/metrics.csv: line 3: expected 10 fields, found 3; restore the file or remove that line");
+        insta::assert_snapshot!(message("epoch,step\n".to_owned()), @"DIR/metrics.csv: expected the columns epoch,learning_rate,train_loss,train_accuracy,gradient_norm,clipped_norm,valid_loss,valid_accuracy,test_loss,test_accuracy, found epoch,step; name the `metrics.csv` of a run");
         let missing = EpochMetrics::read_csv(folder.path().join("none.csv")).expect_err("missing");
         assert!(missing.is_io(), "{missing}");
     }
@@ -210,7 +222,7 @@ mod tests {
         #[test]
         fn rows_come_back_as_they_went(
             epoch in any::<u32>(),
-            numbers in prop::array::uniform5(-1e300..1e300_f64),
+            numbers in prop::array::uniform7(-1e300..1e300_f64),
             valid in prop::option::of((1e-300..1e3_f64, 0.0..1.0_f64)),
         ) {
             let row = EpochMetrics {
@@ -222,6 +234,8 @@ mod tests {
                 valid_accuracy: valid.map(|valid| valid.1),
                 test_loss: numbers[3],
                 test_accuracy: numbers[4],
+                gradient_norm: numbers[5],
+                clipped_norm: numbers[6],
             };
             let file = tempfile::NamedTempFile::new().expect("a temporary file");
             std::fs::write(file.path(), EpochMetrics::to_csv(&[row, row])).expect("written");

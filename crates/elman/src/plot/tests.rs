@@ -12,6 +12,8 @@ fn epochs(count: usize, held_out: bool) -> Vec<EpochMetrics> {
                 learning_rate: 0.001,
                 train_loss: 0.9 * (-time / 8.0).exp() + 0.01,
                 train_accuracy: 0.995 - 0.3 * (-time / 6.0).exp(),
+                gradient_norm: 1.0,
+                clipped_norm: 1.0,
                 valid_loss: valid(0.7 * (-time / 7.0).exp() + 0.13),
                 valid_accuracy: valid(0.963 - 0.25 * (-time / 6.0).exp()),
                 test_loss: 0.7 * (-time / 7.0).exp() + 0.12 + 0.01 * (time / 3.0).sin(),

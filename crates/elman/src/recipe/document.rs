@@ -40,6 +40,7 @@ pub(super) enum Value {
     Integer(i128),
     Float(f64),
     Boolean(bool),
+    List(Vec<Value>),
     Table(BTreeMap<String, Node>),
     /// What no recipe uses, as found.
     Other(&'static str),
@@ -52,6 +53,7 @@ impl fmt::Display for Value {
             Self::Integer(number) => write!(f, "{number}"),
             Self::Float(number) => write!(f, "{number:?}"),
             Self::Boolean(truth) => write!(f, "{truth}"),
+            Self::List(items) => write!(f, "a list of {}", items.len()),
             Self::Table(_) => f.write_str("a table"),
             Self::Other(kind) => f.write_str(kind),
         }
@@ -123,7 +125,10 @@ fn convert(value: &DeValue<'_>, place: &dyn Fn(usize) -> Place) -> Value {
             .map_or(Value::Other("a number that cannot be read"), Value::Float),
         DeValue::Boolean(truth) => Value::Boolean(*truth),
         DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Array(_) => Value::Other("a list"),
+        DeValue::Array(items) => {
+            let items = items.iter().map(|item| convert(item.get_ref(), place));
+            Value::List(items.collect())
+        }
         DeValue::Table(inner) => Value::Table(table(inner, place)),
     }
 }

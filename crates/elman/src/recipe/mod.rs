@@ -40,8 +40,9 @@ use std::path::Path;
 
 pub use override_::Override;
 pub use settings::{
-    AdamSettings, CellSettings, DataFormat, DataSettings, EarlyStopping, ModelSettings, Monitor,
-    OptimiserSettings, Recipe, Schedule, Task, TrainSettings,
+    AdaGradSettings, AdamSettings, AdamWSettings, CellSettings, DataFormat, DataSettings, Decay,
+    DecayRate, EarlyStopping, ModelSettings, MomentumSettings, Monitor, OptimiserSettings, Recipe,
+    RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task, TrainSettings,
 };
 pub use shipped::Shipped;
 pub(crate) use vocabulary::{alternatives, nearest};

@@ -1,5 +1,16 @@
 //! What a recipe says, in types.
 
+mod optimiser;
+mod schedule;
+mod train;
+
+pub use optimiser::{
+    AdaGradSettings, AdamSettings, AdamWSettings, MomentumSettings, OptimiserSettings,
+    RmsPropSettings, SgdSettings,
+};
+pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
+pub use train::{EarlyStopping, Monitor, TrainSettings};
+
 use crate::activation::Activation;
 use crate::cell::ResetGate;
 use crate::random::Seed;
@@ -82,114 +93,4 @@ pub enum CellSettings {
         /// Where the reset gate acts (default: before the product, as in TF 1).
         reset_gate: ResetGate,
     },
-}
-
-/// How the network is fitted (`[train]`).
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainSettings {
-    /// How often every example is seen: 1 to 1,000,000.
-    pub epochs: usize,
-    /// Examples a step: 1 to 1,000,000 (see [`Batches`](crate::data::Batches) for the exact sizes).
-    pub batch: usize,
-    /// What turns gradients into new weights (`[train.optimiser]`).
-    pub optimiser: OptimiserSettings,
-    /// How the learning rate changes (`[train.schedule]`, default constant).
-    pub schedule: Schedule,
-    /// When to stop before the last epoch (`[train.early_stopping]`, default never).
-    pub early_stopping: Option<EarlyStopping>,
-}
-
-/// What turns gradients into new weights (`train.optimiser.name`).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OptimiserSettings {
-    /// Adam (`"adam"`).
-    Adam(AdamSettings),
-}
-
-/// Adam (Kingma and Ba 2015, arXiv 1412.6980) with TF 1's defaults.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamSettings {
-    /// Step size before the schedule, above 0 (default 0.001).
-    pub learning_rate: f64,
-    /// Decay of the mean of gradients, 0 ≤ beta1 < 1 (default 0.9).
-    pub beta1: f64,
-    /// Decay of the mean of squared gradients, 0 ≤ beta2 < 1 (default 0.999).
-    pub beta2: f64,
-    /// Keeps the division finite, above 0 (default 1e-8).
-    pub epsilon: f64,
-}
-
-impl Default for AdamSettings {
-    fn default() -> Self {
-        Self {
-            learning_rate: 0.001,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-        }
-    }
-}
-
-/// How the learning rate changes from epoch to epoch (`train.schedule.kind`).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Schedule {
-    /// It does not (`"constant"`).
-    #[default]
-    Constant,
-    /// From `start_epoch` on it is multiplied by `rate` every epoch (`"exponential"`).
-    Exponential {
-        /// 0 < rate ≤ 1.
-        rate: f64,
-        /// The last epoch (from 0) with the full learning rate (default 0).
-        start_epoch: usize,
-    },
-    /// It is multiplied by `factor` after every `every` epochs (`"step"`).
-    Step {
-        /// At least 1.
-        every: usize,
-        /// 0 < factor ≤ 1.
-        factor: f64,
-    },
-}
-
-impl Schedule {
-    /// The learning rate of `epoch` (from 0), for a base rate of `base`.
-    pub fn learning_rate(self, base: f64, epoch: usize) -> f64 {
-        let (times, factor) = match self {
-            Self::Constant => (0, 1.0),
-            Self::Exponential { rate, start_epoch } => (epoch.saturating_sub(start_epoch), rate),
-            Self::Step { every, factor } => (epoch / every, factor),
-        };
-        // Multiplied one by one: `powi` may round differently from one machine to another.
-        (0..times).fold(base, |rate, _| rate * factor)
-    }
-}
-
-/// When to stop before the last epoch (`[train.early_stopping]`).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EarlyStopping {
-    /// What is watched.
-    pub monitor: Monitor,
-    /// Stop after so many epochs in a row without a better value: at least 1.
-    pub patience: usize,
-    /// A value is better only if it is so by more than this, at least 0 (default 0).
-    pub minimum_change: f64,
-}
-
-/// What early stopping watches (`train.early_stopping.monitor`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Monitor {
-    /// The mean loss on the held-out images, which should fall (`"valid_loss"`).
-    ValidLoss,
-    /// The accuracy on the held-out images, which should rise (`"valid_accuracy"`).
-    ValidAccuracy,
-    /// The mean loss on the training images, which should fall (`"train_loss"`).
-    TrainLoss,
-}
-
-impl Monitor {
-    /// Does it need held-out images?
-    pub fn needs_validation(self) -> bool {
-        self != Self::TrainLoss
-    }
 }

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use proptest::prelude::*;
 
-use super::vocabulary::{ACTIVATIONS, MONITORS, RESET_GATES};
+use super::vocabulary::{ACTIVATIONS, MONITORS, RESET_GATES, SCHEDULE_UNITS};
 use super::*;
 use crate::cell::ResetGate;
 use crate::random::Seed;
+use crate::train::{Clip, Regularisation};
 
 const SOUND: &str = r#"title = "a title"
 task = "classifier"
@@ -61,7 +62,9 @@ fn what_is_left_out_has_its_default() {
         epsilon: 1e-8,
     };
     assert_eq!(recipe.train.optimiser, OptimiserSettings::Adam(adam));
-    assert_eq!(recipe.train.schedule, Schedule::Constant);
+    assert_eq!(recipe.train.schedule, Schedule::default());
+    assert_eq!(recipe.train.clip, None);
+    assert_eq!(recipe.train.regularisation, Regularisation::default());
     assert_eq!(recipe.train.early_stopping, None);
     assert_eq!(recipe.model.cell, CellSettings::Basic);
     assert_eq!(
@@ -154,15 +157,24 @@ epocs = 20
 batch = 2.5
 
 [train.optimiser]
-name = "adamw"
+name = "adma"
 learning_rate = inf
 beta1 = 1.0
 epsilon = 0.0
 
 [train.schedule]
-kind = "step"
-every = 0
-rate = 0.9
+kind = "exponential"
+decay_steps = 0
+alpha = 0.9
+
+[train.clip]
+by = "global-norm"
+limit = 0
+
+[train.regularisation]
+l3 = 1.0
+l2 = -1
+weight_decay = 1
 
 [train.early_stopping]
 monitor = "valid_los"
@@ -335,20 +347,118 @@ fn names_and_paths_that_lead_nowhere() {
 }
 
 #[test]
-fn schedules() {
-    let exponential = Schedule::Exponential {
-        rate: 0.5,
-        start_epoch: 2,
+fn keys_of_another_optimiser_or_schedule_are_refused() {
+    let optimiser = |texts: &[&str]| {
+        let mut all = vec![
+            "train.optimiser.name=sgd",
+            "train.optimiser.learning_rate=1",
+        ];
+        all.extend(texts);
+        problem(&all)
     };
-    let rates =
-        |schedule: Schedule| [0, 1, 2, 3, 5].map(|epoch| schedule.learning_rate(8.0, epoch));
-    assert_eq!(rates(Schedule::Constant), [8.0; 5]);
-    assert_eq!(rates(exponential), [8.0, 8.0, 8.0, 4.0, 1.0]);
-    let step = Schedule::Step {
-        every: 2,
-        factor: 0.25,
+    insta::assert_snapshot!(optimiser(&["train.optimiser.beta1=0.5"]), @"");
+    insta::assert_snapshot!(optimiser(&["train.optimiser.name=adamw"]), @"");
+    insta::assert_snapshot!(optimiser(&["train.optimiser.name=momentun"]), @"");
+    let adamw = [
+        "train.optimiser.name=adamw",
+        "train.optimiser.weight_decay=0.1",
+        "train.regularisation.weight_decay=0.1",
+    ];
+    insta::assert_snapshot!(problem(&adamw), @"");
+    let piecewise = |boundaries: &str, values: &str| {
+        let boundaries = format!("train.schedule.boundaries={boundaries}");
+        let values = format!("train.schedule.values={values}");
+        problem(&[
+            "train.schedule.kind=piecewise_constant",
+            &boundaries,
+            &values,
+        ])
     };
-    assert_eq!(rates(step), [8.0, 8.0, 2.0, 2.0, 0.5]);
+    insta::assert_snapshot!(piecewise("[3, 2]", "[1, 2, 3]"), @"");
+    insta::assert_snapshot!(piecewise("[2, 3]", "[1, 2]"), @"");
+    insta::assert_snapshot!(piecewise("[2, 3]", "[1, 0.5, -1]"), @"");
+    insta::assert_snapshot!(piecewise("7", "[1, 0.5]"), @"");
+    insta::assert_snapshot!(problem(&["train.schedule.kind=constant", "train.schedule.unit=step"]), @"");
+}
+
+#[test]
+fn every_setting_of_training_can_be_set() {
+    let set = |texts: &[&str]| with(texts).train;
+    let momentum = set(&[
+        "train.optimiser.name=momentum",
+        "train.optimiser.learning_rate=0.02",
+        "train.optimiser.momentum=0.95",
+        "train.optimiser.nesterov=true",
+        "train.clip.by=global_norm",
+        "train.clip.limit=5",
+        "train.regularisation.l2=0.25",
+    ]);
+    let expected = MomentumSettings {
+        learning_rate: 0.02,
+        momentum: 0.95,
+        nesterov: true,
+    };
+    assert_eq!(momentum.optimiser, OptimiserSettings::Momentum(expected));
+    assert_eq!(momentum.clip, Some(Clip::GlobalNorm(5.0)));
+    assert_eq!(momentum.regularisation.l2, 0.25);
+    let rms = set(&[
+        "train.optimiser.name=rmsprop",
+        "train.optimiser.learning_rate=0.5",
+    ]);
+    let expected = RmsPropSettings {
+        learning_rate: 0.5,
+        decay: 0.9,
+        momentum: 0.0,
+        epsilon: 1e-10,
+        centered: false,
+    };
+    assert_eq!(rms.optimiser, OptimiserSettings::RmsProp(expected));
+    let adagrad = set(&[
+        "train.optimiser.name=adagrad",
+        "train.optimiser.learning_rate=0.5",
+    ]);
+    let expected = AdaGradSettings {
+        learning_rate: 0.5,
+        initial_accumulator_value: 0.1,
+    };
+    assert_eq!(adagrad.optimiser, OptimiserSettings::AdaGrad(expected));
+    let schedule = set(&[
+        "train.schedule.kind=piecewise_constant",
+        "train.schedule.unit=epoch",
+        "train.schedule.boundaries=[1, 10]",
+        "train.schedule.values=[1, 0.5, 0.25]",
+    ]);
+    let expected = Schedule {
+        decay: Decay::PiecewiseConstant {
+            boundaries: vec![1, 10],
+            values: vec![1.0, 0.5, 0.25],
+        },
+        unit: ScheduleUnit::Epoch,
+    };
+    assert_eq!(schedule.schedule, expected);
+}
+
+#[test]
+fn a_schedule_counts_steps_or_epochs() {
+    let rate = DecayRate {
+        decay_steps: 2,
+        decay_rate: 0.25,
+        staircase: true,
+    };
+    let rates = |unit| {
+        let schedule = Schedule {
+            decay: Decay::Exponential(rate),
+            unit,
+        };
+        [(0, 0), (0, 3), (1, 4), (2, 9)]
+            .map(|(epoch, step)| schedule.learning_rate(8.0, epoch, step))
+    };
+    assert_eq!(
+        rates(ScheduleUnit::Step),
+        [8.0, 2.0, 0.5, 8.0 * 0.25_f64.powi(4)]
+    );
+    assert_eq!(rates(ScheduleUnit::Epoch), [8.0, 8.0, 8.0, 2.0]);
+    assert_eq!(Schedule::default().learning_rate(8.0, 5, 500), 8.0);
 }
 
 fn any_cell() -> impl Strategy<Value = CellSettings> {
@@ -377,25 +487,96 @@ fn any_cell() -> impl Strategy<Value = CellSettings> {
 }
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
+    let rate = || {
+        (1_u64..50, 1e-9..=1.0_f64, any::<bool>()).prop_map(
+            |(decay_steps, decay_rate, staircase)| DecayRate {
+                decay_steps,
+                decay_rate,
+                staircase,
+            },
+        )
+    };
+    let polynomial = (1_u64..50, 0.0..1.0_f64, 0.1..3.0_f64, any::<bool>()).prop_map(
+        |(decay_steps, end_learning_rate, power, cycle)| Decay::Polynomial {
+            decay_steps,
+            end_learning_rate,
+            power,
+            cycle,
+        },
+    );
+    let piecewise = (prop::collection::btree_set(0_u64..99, 0..5), 1e-9..9.0_f64).prop_map(
+        |(boundaries, value)| Decay::PiecewiseConstant {
+            values: vec![value; boundaries.len() + 1],
+            boundaries: boundaries.into_iter().collect(),
+        },
+    );
+    let decay = prop_oneof![
+        rate().prop_map(Decay::Exponential),
+        rate().prop_map(Decay::InverseTime),
+        rate().prop_map(Decay::NaturalExp),
+        polynomial,
+        piecewise,
+        (1_u64..50, 0.0..=1.0_f64)
+            .prop_map(|(decay_steps, alpha)| Decay::Cosine { decay_steps, alpha }),
+    ];
+    let scheduled = (decay, prop::sample::select(SCHEDULE_UNITS))
+        .prop_map(|(decay, (_, unit))| Schedule { decay, unit });
+    prop_oneof![Just(Schedule::default()), scheduled]
+}
+
+fn any_optimiser() -> impl Strategy<Value = OptimiserSettings> {
+    let rate = || 1e-12..10.0_f64;
+    let part = || 0.0..1.0_f64;
+    let adam = (rate(), part(), part(), rate())
+        .prop_map(|(learning_rate, beta1, beta2, epsilon)| AdamSettings {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+        })
+        .boxed();
     prop_oneof![
-        Just(Schedule::Constant),
-        (1e-9..=1.0_f64, 0_usize..50)
-            .prop_map(|(rate, start_epoch)| Schedule::Exponential { rate, start_epoch }),
-        (1_usize..50, 1e-9..=1.0_f64).prop_map(|(every, factor)| Schedule::Step { every, factor }),
+        rate().prop_map(|learning_rate| SgdSettings { learning_rate }.into()),
+        (rate(), part(), any::<bool>()).prop_map(|(learning_rate, momentum, nesterov)| {
+            let settings = MomentumSettings {
+                learning_rate,
+                momentum,
+                nesterov,
+            };
+            settings.into()
+        }),
+        (rate(), rate()).prop_map(|(learning_rate, initial_accumulator_value)| {
+            let settings = AdaGradSettings {
+                learning_rate,
+                initial_accumulator_value,
+            };
+            settings.into()
+        }),
+        (rate(), part(), part(), rate(), any::<bool>()).prop_map(
+            |(learning_rate, decay, momentum, epsilon, centered)| {
+                let settings = RmsPropSettings {
+                    learning_rate,
+                    decay,
+                    momentum,
+                    epsilon,
+                    centered,
+                };
+                settings.into()
+            }
+        ),
+        adam.clone().prop_map(OptimiserSettings::Adam),
+        (adam, part()).prop_map(|(adam, weight_decay)| AdamWSettings { adam, weight_decay }.into()),
     ]
 }
 
+fn any_clip() -> impl Strategy<Value = Option<Clip>> {
+    let kinds = [Clip::Value, Clip::Norm, Clip::GlobalNorm];
+    let clip = (1e-9..1e9_f64, 0..kinds.len()).prop_map(move |(limit, kind)| kinds[kind](limit));
+    prop::option::of(clip)
+}
+
 fn any_train() -> impl Strategy<Value = TrainSettings> {
-    let adam = (1e-12..10.0_f64, 0.0..1.0_f64, 0.0..1.0_f64, 1e-12..1.0_f64).prop_map(
-        |(learning_rate, beta1, beta2, epsilon)| {
-            OptimiserSettings::Adam(AdamSettings {
-                learning_rate,
-                beta1,
-                beta2,
-                epsilon,
-            })
-        },
-    );
+    let penalties = (0.0..1.0_f64, 0.0..1.0_f64, 0.0..1.0_f64);
     let stopping = (prop::sample::select(MONITORS), 1_usize..100, 0.0..1.0_f64).prop_map(
         |((_, monitor), patience, minimum_change)| EarlyStopping {
             monitor,
@@ -406,17 +587,28 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
     (
         1_usize..1000,
         1_usize..1000,
-        adam,
+        any_optimiser(),
         any_schedule(),
+        any_clip(),
+        penalties,
         prop::option::of(stopping),
     )
         .prop_map(
-            |(epochs, batch, optimiser, schedule, early_stopping)| TrainSettings {
-                epochs,
-                batch,
-                optimiser,
-                schedule,
-                early_stopping,
+            |(epochs, batch, optimiser, schedule, clip, (l1, l2, decay), early_stopping)| {
+                let is_adamw = matches!(optimiser, OptimiserSettings::AdamW(_));
+                TrainSettings {
+                    epochs,
+                    batch,
+                    optimiser,
+                    schedule,
+                    clip,
+                    regularisation: Regularisation {
+                        l1,
+                        l2,
+                        weight_decay: if is_adamw { 0.0 } else { decay },
+                    },
+                    early_stopping,
+                }
             },
         )
 }

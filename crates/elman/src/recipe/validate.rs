@@ -1,19 +1,14 @@
 //! From a document to a recipe, collecting every problem on the way.
 
 mod reader;
+mod train;
 
 use std::cell::RefCell;
 
 use self::reader::{Section, choice, number, size, text, truth, whole};
 use super::document::Document;
-use super::vocabulary::{
-    ACTIVATIONS, CELLS, CellKind, FORMATS, MONITORS, OPTIMISERS, RESET_GATES, SCHEDULES,
-    ScheduleKind, TASKS, word,
-};
-use super::{
-    AdamSettings, CellSettings, DataFormat, DataSettings, EarlyStopping, ModelSettings,
-    OptimiserSettings, Recipe, Schedule, TrainSettings,
-};
+use super::vocabulary::{ACTIVATIONS, CELLS, CellKind, FORMATS, RESET_GATES, TASKS, word};
+use super::{CellSettings, DataFormat, DataSettings, ModelSettings, Recipe};
 use crate::activation::Activation;
 use crate::cell::ResetGate;
 use crate::error::{Error, Result};
@@ -27,8 +22,6 @@ const DEFAULT_CLASSES: usize = 10;
 const DEFAULT_FORGET_BIAS: f64 = 1.0;
 
 const ABOVE_ZERO: &str = "a finite number above 0";
-const ABOVE_ZERO_TO_ONE: &str = "a number above 0 and at most 1";
-const ZERO_TO_BELOW_ONE: &str = "a number from 0 to below 1";
 
 /// The recipe in `document`, or all of its problems and those `problems` found before.
 pub(super) fn recipe(origin: &str, document: Document, problems: Vec<String>) -> Result<Recipe> {
@@ -51,7 +44,7 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     let holds_out = data.as_ref().is_none_or(|data| data.hold_out > 0);
     let train = root
         .required_section("train")
-        .and_then(|section| train(section, holds_out));
+        .and_then(|section| train::train(section, holds_out));
     root.finish();
     Some(Recipe {
         title: title?,
@@ -155,131 +148,5 @@ fn lstm(section: &mut Section<'_>) -> Option<CellSettings> {
         cell_clip: cell_clip?,
         num_proj: num_proj?,
         proj_clip: proj_clip?,
-    })
-}
-
-fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSettings> {
-    let epochs = section.required("epochs", size(1..=MOST_EPOCHS));
-    let batch = section.required("batch", size(1..=MOST_IN_A_BATCH));
-    let optimiser = table_or(
-        &mut section,
-        "optimiser",
-        OptimiserSettings::Adam(AdamSettings::default()),
-        optimiser,
-    );
-    let schedule = table_or(&mut section, "schedule", Schedule::Constant, schedule);
-    let early_stopping = table_or(&mut section, "early_stopping", None, |section| {
-        early_stopping(section, holds_out).map(Some)
-    });
-    section.finish();
-    Some(TrainSettings {
-        epochs: epochs?,
-        batch: batch?,
-        optimiser: optimiser?,
-        schedule: schedule?,
-        early_stopping: early_stopping?,
-    })
-}
-
-/// The table `key` as `read` reads it, or `default` where there is none.
-fn table_or<'p, T>(
-    section: &mut Section<'p>,
-    key: &'static str,
-    default: T,
-    read: impl FnOnce(Section<'p>) -> Option<T>,
-) -> Option<T> {
-    if section.has(key) {
-        section.section(key).and_then(read)
-    } else {
-        section.leave_unjudged(&[key]);
-        Some(default)
-    }
-}
-
-fn optimiser(mut section: Section<'_>) -> Option<OptimiserSettings> {
-    let default = AdamSettings::default();
-    let name = section.required("name", choice(OPTIMISERS));
-    let above_zero = || number(ABOVE_ZERO, |value| value > 0.0);
-    let decay = || number(ZERO_TO_BELOW_ONE, |value| (0.0..1.0).contains(&value));
-    let learning_rate = section.or("learning_rate", above_zero(), default.learning_rate);
-    let beta1 = section.or("beta1", decay(), default.beta1);
-    let beta2 = section.or("beta2", decay(), default.beta2);
-    let epsilon = section.or("epsilon", above_zero(), default.epsilon);
-    section.finish();
-    name?;
-    Some(OptimiserSettings::Adam(AdamSettings {
-        learning_rate: learning_rate?,
-        beta1: beta1?,
-        beta2: beta2?,
-        epsilon: epsilon?,
-    }))
-}
-
-/// What only one kind of schedule has.
-const OF_EXPONENTIAL: [&str; 2] = ["rate", "start_epoch"];
-const OF_STEP: [&str; 2] = ["every", "factor"];
-
-fn schedule(mut section: Section<'_>) -> Option<Schedule> {
-    let factor = || number(ABOVE_ZERO_TO_ONE, |factor| factor > 0.0 && factor <= 1.0);
-    let kind = section.required("kind", choice(SCHEDULES));
-    let schedule = match kind {
-        None => {
-            section.leave_unjudged(&OF_EXPONENTIAL);
-            section.leave_unjudged(&OF_STEP);
-            None
-        }
-        Some(ScheduleKind::Constant) => Some(Schedule::Constant),
-        Some(ScheduleKind::Exponential) => {
-            let rate = section.required("rate", factor());
-            let start_epoch = section.or("start_epoch", size(0..=MOST_EPOCHS), 0);
-            rate.zip(start_epoch)
-                .map(|(rate, start_epoch)| Schedule::Exponential { rate, start_epoch })
-        }
-        Some(ScheduleKind::Step) => {
-            let every = section.required("every", size(1..=MOST_EPOCHS));
-            let factor = section.required("factor", factor());
-            every
-                .zip(factor)
-                .map(|(every, factor)| Schedule::Step { every, factor })
-        }
-    };
-    for (owner, keys) in [
-        (ScheduleKind::Exponential, OF_EXPONENTIAL),
-        (ScheduleKind::Step, OF_STEP),
-    ] {
-        if let Some(kind) = kind.filter(|kind| *kind != owner) {
-            for key in keys {
-                let why = format!(
-                    "the schedule is `{}`, only `{}` has this key; \
-                     remove it or change `train.schedule.kind`",
-                    word(SCHEDULES, kind),
-                    word(SCHEDULES, owner)
-                );
-                section.inapplicable(key, &why);
-            }
-        }
-    }
-    section.finish();
-    schedule
-}
-
-fn early_stopping(mut section: Section<'_>, holds_out: bool) -> Option<EarlyStopping> {
-    let monitor = section.required("monitor", choice(MONITORS));
-    let patience = section.required("patience", size(1..=MOST_EPOCHS));
-    let change = number("a finite number of at least 0", |change| change >= 0.0);
-    let minimum_change = section.or("minimum_change", change, 0.0);
-    if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !holds_out) {
-        section.problem(format!(
-            "{}: `{}` needs held-out images and `data.hold_out` is 0; \
-             hold some out or watch `train_loss`",
-            section.name("monitor"),
-            word(MONITORS, monitor)
-        ));
-    }
-    section.finish();
-    Some(EarlyStopping {
-        monitor: monitor?,
-        patience: patience?,
-        minimum_change: minimum_change?,
     })
 }

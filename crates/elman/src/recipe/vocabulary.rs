@@ -2,7 +2,7 @@
 
 use strsim::damerau_levenshtein;
 
-use super::{DataFormat, Monitor, Task};
+use super::{DataFormat, Monitor, ScheduleUnit, Task};
 use crate::activation::Activation;
 use crate::cell::ResetGate;
 
@@ -55,16 +55,59 @@ pub(super) const CELLS: Choices<CellKind> = &[
 pub(super) enum ScheduleKind {
     Constant,
     Exponential,
-    Step,
+    InverseTime,
+    NaturalExp,
+    Polynomial,
+    Cosine,
+    PiecewiseConstant,
 }
 
 pub(super) const SCHEDULES: Choices<ScheduleKind> = &[
     ("constant", ScheduleKind::Constant),
     ("exponential", ScheduleKind::Exponential),
-    ("step", ScheduleKind::Step),
+    ("inverse_time", ScheduleKind::InverseTime),
+    ("natural_exp", ScheduleKind::NaturalExp),
+    ("polynomial", ScheduleKind::Polynomial),
+    ("cosine", ScheduleKind::Cosine),
+    ("piecewise_constant", ScheduleKind::PiecewiseConstant),
 ];
 
-pub(super) const OPTIMISERS: Choices<()> = &[("adam", ())];
+pub(super) const SCHEDULE_UNITS: Choices<ScheduleUnit> =
+    &[("step", ScheduleUnit::Step), ("epoch", ScheduleUnit::Epoch)];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OptimiserKind {
+    Sgd,
+    Momentum,
+    AdaGrad,
+    RmsProp,
+    Adam,
+    AdamW,
+}
+
+pub(super) const OPTIMISERS: Choices<OptimiserKind> = &[
+    ("sgd", OptimiserKind::Sgd),
+    ("momentum", OptimiserKind::Momentum),
+    ("adagrad", OptimiserKind::AdaGrad),
+    ("rmsprop", OptimiserKind::RmsProp),
+    ("adam", OptimiserKind::Adam),
+    ("adamw", OptimiserKind::AdamW),
+];
+
+/// A choice that brings a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClipKind {
+    Value,
+    Norm,
+    GlobalNorm,
+}
+
+pub(super) const CLIPS: Choices<ClipKind> = &[
+    ("value", ClipKind::Value),
+    ("norm", ClipKind::Norm),
+    ("global_norm", ClipKind::GlobalNorm),
+];
 
 /// How `meaning` is spelt.
 pub(super) fn word<T: PartialEq>(choices: Choices<T>, meaning: T) -> &'static str {

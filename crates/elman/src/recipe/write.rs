@@ -1,14 +1,13 @@
 //! A recipe as TOML.
 
+mod train;
+
 use std::fmt::Write as _;
 
 use toml::Value;
 
-use super::vocabulary::{
-    ACTIVATIONS, CELLS, CellKind, FORMATS, MONITORS, OPTIMISERS, RESET_GATES, SCHEDULES,
-    ScheduleKind, TASKS, word,
-};
-use super::{AdamSettings, CellSettings, EarlyStopping, OptimiserSettings, Recipe, Schedule};
+use super::vocabulary::{ACTIVATIONS, CELLS, CellKind, FORMATS, RESET_GATES, TASKS, word};
+use super::{CellSettings, Recipe};
 
 /// Lines of TOML.
 struct Writer(String);
@@ -62,15 +61,7 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
     out.text("activation", word(ACTIVATIONS, model.activation));
     cell(&mut out, &model.cell);
 
-    out.table("train");
-    out.set("epochs", train.epochs);
-    out.set("batch", train.batch);
-    let OptimiserSettings::Adam(adam) = &train.optimiser;
-    optimiser(&mut out, adam);
-    schedule(&mut out, &train.schedule);
-    if let Some(stopping) = &train.early_stopping {
-        early_stopping(&mut out, stopping);
-    }
+    train::train(&mut out, train);
     out.0
 }
 
@@ -106,49 +97,4 @@ fn cell(out: &mut Writer, cell: &CellSettings) {
         }
         CellSettings::Gru { reset_gate } => out.text("reset_gate", word(RESET_GATES, *reset_gate)),
     }
-}
-
-fn optimiser(out: &mut Writer, adam: &AdamSettings) {
-    let AdamSettings {
-        learning_rate,
-        beta1,
-        beta2,
-        epsilon,
-    } = *adam;
-    out.table("train.optimiser");
-    out.text("name", word(OPTIMISERS, ()));
-    out.number("learning_rate", learning_rate);
-    out.number("beta1", beta1);
-    out.number("beta2", beta2);
-    out.number("epsilon", epsilon);
-}
-
-fn schedule(out: &mut Writer, schedule: &Schedule) {
-    out.table("train.schedule");
-    let mut kind = |kind| out.text("kind", word(SCHEDULES, kind));
-    match *schedule {
-        Schedule::Constant => kind(ScheduleKind::Constant),
-        Schedule::Exponential { rate, start_epoch } => {
-            kind(ScheduleKind::Exponential);
-            out.number("rate", rate);
-            out.set("start_epoch", start_epoch);
-        }
-        Schedule::Step { every, factor } => {
-            kind(ScheduleKind::Step);
-            out.set("every", every);
-            out.number("factor", factor);
-        }
-    }
-}
-
-fn early_stopping(out: &mut Writer, stopping: &EarlyStopping) {
-    let EarlyStopping {
-        monitor,
-        patience,
-        minimum_change,
-    } = *stopping;
-    out.table("train.early_stopping");
-    out.text("monitor", word(MONITORS, monitor));
-    out.set("patience", patience);
-    out.number("minimum_change", minimum_change);
 }

@@ -203,11 +203,14 @@ impl Objective for Classification {
             None => None,
         };
         let test = model.evaluate(&self.test)?;
+        let norms = finished.running.gradient_norms();
         Ok(EpochMetrics {
             epoch: finished.epoch,
             learning_rate: finished.learning_rate,
             train_loss: finished.running.loss(),
             train_accuracy: finished.running.accuracy(),
+            gradient_norm: norms.before,
+            clipped_norm: norms.after,
             valid_loss: valid.as_ref().map(|valid| valid.loss_nats),
             valid_accuracy: valid.as_ref().map(|valid| valid.confusion.accuracy()),
             test_loss: test.loss_nats,

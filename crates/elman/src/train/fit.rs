@@ -8,10 +8,10 @@ use burn::tensor::Tensor;
 
 use crate::error::{Error, Result};
 use crate::metric::EpochMetrics;
-use crate::recipe::{OptimiserSettings, TrainSettings};
+use crate::recipe::TrainSettings;
 use crate::store::{FileKind, NamedTensors, RunDirectory, StoredFile, TensorFile};
-use crate::train::adam::{Adam, AdamState};
 use crate::train::observer::{Observer, StepProgress};
+use crate::train::optimiser::{Optimiser, OptimiserState};
 use crate::train::parameters::{restore, snapshot};
 use crate::train::position::{Position, Running, SavedPosition};
 
@@ -69,7 +69,7 @@ pub struct BatchLoss {
 pub struct FinishedEpoch {
     /// From 0.
     pub epoch: usize,
-    /// Of its steps.
+    /// Of its last step.
     pub learning_rate: f64,
     /// Sums over its steps.
     pub running: Running,
@@ -145,7 +145,7 @@ struct Trainer<'a, O: Objective> {
     run: &'a RunDirectory,
     options: FitOptions,
     model: O::Model,
-    adam: Adam,
+    optimiser: Optimiser,
     position: Position,
     /// The best epoch's weights, when early stopping watches.
     best: Option<NamedTensors>,
@@ -155,7 +155,7 @@ struct Trainer<'a, O: Objective> {
 /// Which part of a checkpoint a tensor belongs to: the first part of its name.
 const MODEL: &str = "model";
 const BEST: &str = "best";
-const OPTIMISER: &str = "adam";
+const OPTIMISER: &str = "optimiser";
 const POSITION: &str = "position";
 
 impl<'a, O: Objective> Trainer<'a, O> {
@@ -166,14 +166,16 @@ impl<'a, O: Objective> Trainer<'a, O> {
             run,
             options,
         } = *training;
-        let OptimiserSettings::Adam(adam) = settings.optimiser;
+        let optimiser = Optimiser::new(settings.optimiser)
+            .with_clip(settings.clip)
+            .with_regularisation(settings.regularisation);
         let mut trainer = Self {
             objective,
             settings,
             run,
             options,
             model: objective.init(),
-            adam: Adam::new(adam),
+            optimiser,
             position: Position::default(),
             best: None,
             saved: Instant::now(),
@@ -207,11 +209,11 @@ impl<'a, O: Objective> Trainer<'a, O> {
         let weights = parts.remove(MODEL).unwrap_or_default();
         trainer.model = restore(trainer.model, weights, &path)?;
         trainer.best = parts.remove(BEST);
-        let state = AdamState {
-            powers: saved.adam_powers,
-            moments: parts.remove(OPTIMISER).unwrap_or_default(),
+        let state = OptimiserState {
+            scalars: saved.optimiser,
+            slots: parts.remove(OPTIMISER).unwrap_or_default(),
         };
-        trainer.adam = Adam::restored(adam, state, &path)?;
+        trainer.optimiser = trainer.optimiser.with_state(state, &path)?;
         if let Some(part) = parts.keys().next() {
             return Err(Error::damaged(&path, format!("unknown tensors {part}.*")));
         }
@@ -224,13 +226,10 @@ impl<'a, O: Objective> Trainer<'a, O> {
 
     /// Runs the epoch from where it is to its end, evaluates and saves.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let OptimiserSettings::Adam(adam) = self.settings.optimiser;
         let epoch = self.position.epoch;
-        let schedule = self.settings.schedule;
-        let learning_rate = schedule.learning_rate(adam.learning_rate, epoch);
         let batches = self.objective.batches(epoch, self.position.step_in_epoch)?;
         for batch in batches {
-            let examples = self.step(&batch, learning_rate)?;
+            let examples = self.step(&batch)?;
             observer.step(&self.progress(examples));
             if let Some(signal) = observer.stop_signal() {
                 self.save()?;
@@ -242,7 +241,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
         }
         let finished = FinishedEpoch {
             epoch,
-            learning_rate,
+            learning_rate: self.learning_rate(self.position.step.saturating_sub(1)),
             running: self.position.running,
         };
         let metrics = self.objective.evaluate(&self.model, &finished)?;
@@ -264,8 +263,9 @@ impl<'a, O: Objective> Trainer<'a, O> {
     }
 
     /// One step; returns the number of its examples.
-    fn step(&mut self, batch: &O::Batch, learning_rate: f64) -> Result<usize> {
+    fn step(&mut self, batch: &O::Batch) -> Result<usize> {
         let step = self.position.step;
+        let learning_rate = self.learning_rate(step);
         let loss = self.objective.loss(&self.model, batch)?;
         let value = f64::from(loss.mean.clone().into_scalar::<f32>());
         if !value.is_finite() {
@@ -273,20 +273,30 @@ impl<'a, O: Objective> Trainer<'a, O> {
                 "the loss",
                 step,
                 format!(
-                    "lower the learning rate (train.optimiser.learning_rate); the last good \
-                     checkpoint is in {}",
+                    "lower the learning rate (train.optimiser.learning_rate) or clip gradients \
+                     (train.clip); the last good checkpoint is in {}",
                     self.run.root().display()
                 ),
             ));
         }
         let gradients = loss.mean.backward();
         let model = self.model.clone();
-        self.model = self.adam.update(model, gradients, learning_rate, step)?;
+        self.model = self
+            .optimiser
+            .update(model, gradients, learning_rate, step)?;
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         let running = &mut self.position.running;
         running.add(value, loss.correct, loss.count);
+        running.add_norms(self.optimiser.norms());
         Ok(loss.count)
+    }
+
+    /// The learning rate of `step`, which is one of the running epoch's.
+    fn learning_rate(&self, step: u64) -> f64 {
+        let base = self.settings.optimiser.learning_rate();
+        let epoch = self.position.epoch;
+        self.settings.schedule.learning_rate(base, epoch, step)
     }
 
     fn progress(&self, examples: usize) -> StepProgress {
@@ -297,6 +307,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
             steps: self.objective.steps(),
             loss: self.position.running.loss(),
             accuracy: self.position.running.accuracy(),
+            gradient_norms: self.optimiser.norms(),
             examples,
         }
     }
@@ -332,11 +343,11 @@ impl<'a, O: Objective> Trainer<'a, O> {
     }
 
     fn checkpoint(&self) -> TensorFile {
-        let state = self.adam.state();
+        let state = self.optimiser.state();
         let parts = [
             (MODEL, Some(snapshot(&self.model))),
             (BEST, self.best.clone()),
-            (OPTIMISER, Some(state.moments)),
+            (OPTIMISER, Some(state.slots)),
         ];
         let mut tensors = NamedTensors::new();
         for (part, named) in parts {
@@ -345,7 +356,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
             }
         }
         let saved = SavedPosition {
-            adam_powers: state.powers,
+            optimiser: state.scalars,
             position: self.position.clone(),
         };
         let mut facts = self.objective.facts();

@@ -1,13 +1,17 @@
-//! The training loop, its optimiser, and what it needs to stop and go on.
+//! The training loop, its optimisers, and what it needs to stop and go on.
 
-mod adam;
+mod clip;
 mod fit;
 mod observer;
+mod optimiser;
 mod parameters;
 mod position;
+mod regularisation;
 
-pub use adam::{Adam, AdamState, BetaPowers};
+pub use clip::{Clip, GradientNorms};
 pub use fit::{BatchLoss, FinishedEpoch, FitOptions, FitReport, Objective, Training};
 pub use observer::{Observer, Silent, StepProgress};
+pub use optimiser::{Optimiser, OptimiserState};
 pub use parameters::{restore, snapshot};
 pub use position::{Best, Position, Running};
+pub use regularisation::Regularisation;

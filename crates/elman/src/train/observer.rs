@@ -1,6 +1,7 @@
 //! How a training run talks to whoever started it: the library itself prints nothing.
 
 use crate::metric::EpochMetrics;
+use crate::train::GradientNorms;
 
 /// Where a run is after a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct StepProgress {
     pub loss: f64,
     /// The training accuracy of this epoch so far, 0 to 1.
     pub accuracy: f64,
+    /// The norms of the step's gradients.
+    pub gradient_norms: GradientNorms,
     /// Examples of the step.
     pub examples: usize,
 }

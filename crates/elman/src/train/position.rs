@@ -1,5 +1,6 @@
 //! Where a training run is.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::metric::{EpochMetrics, MeanLoss};
 use crate::recipe::{EarlyStopping, Monitor};
-use crate::train::adam::BetaPowers;
+use crate::train::GradientNorms;
 
 /// Where a training run is, between two steps.
 ///
@@ -40,6 +41,10 @@ pub struct Running {
     pub correct: usize,
     /// Examples seen.
     pub examples: usize,
+    /// Steps done.
+    pub steps: usize,
+    /// Sums of the steps' gradient norms.
+    pub norm_sums: GradientNorms,
 }
 
 impl Running {
@@ -48,6 +53,22 @@ impl Running {
         self.loss_sum += mean_nats * examples as f64;
         self.correct += correct;
         self.examples += examples;
+    }
+
+    /// Adds a step's gradient norms.
+    pub(crate) fn add_norms(&mut self, norms: GradientNorms) {
+        self.steps += 1;
+        self.norm_sums.before += norms.before;
+        self.norm_sums.after += norms.after;
+    }
+
+    /// The means of the steps' gradient norms; NaN before the first step.
+    pub fn gradient_norms(&self) -> GradientNorms {
+        let mean = |sum: f64| sum / self.steps as f64;
+        GradientNorms {
+            before: mean(self.norm_sums.before),
+            after: mean(self.norm_sums.after),
+        }
     }
 
     /// The mean loss; NaN before the first step.
@@ -75,7 +96,8 @@ pub struct Best {
 /// What of a run is not a tensor, as it is saved: TOML gives back the very same numbers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SavedPosition {
-    pub(crate) adam_powers: BetaPowers,
+    /// What the optimiser keeps besides its slots.
+    pub(crate) optimiser: BTreeMap<String, f64>,
     pub(crate) position: Position,
 }
 

@@ -82,6 +82,25 @@ pub(super) fn number(expected: &'static str, fits: fn(f64) -> bool) -> impl Rule
     }
 }
 
+/// A list of values that `rule` accepts.
+pub(super) fn list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
+    move |value| {
+        let Value::List(items) = value else {
+            let Err(Mismatch { expected, .. }) = rule(value) else {
+                return Err(Mismatch::new("a list"));
+            };
+            return Err(Mismatch::new(format!("a list, each {expected}")));
+        };
+        let item = |(at, item)| {
+            rule(item).map_err(|mismatch| Mismatch {
+                expected: format!("{} at place {} of the list", mismatch.expected, at + 1),
+                advice: Some(format!("that is {item}")),
+            })
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+}
+
 /// One of the words of `choices`.
 pub(super) fn choice<T: Copy>(choices: Choices<T>) -> impl Rule<T> {
     move |value| {

@@ -2,6 +2,7 @@ use burn::module::ParamId;
 use burn::tensor::Device;
 
 use super::*;
+use crate::recipe::AdamSettings;
 use crate::train::{restore, snapshot};
 
 #[derive(Module, Debug)]
@@ -64,8 +65,8 @@ fn by_hand(mut weight: f64, gradient: impl Fn(f64) -> f64, steps: i32) -> f64 {
     weight
 }
 
-fn trained(dtype: DType, steps: u64) -> (Pair, Adam) {
-    let mut adam = Adam::new(settings());
+fn trained(dtype: DType, steps: u64) -> (Pair, Optimiser) {
+    let mut adam = Optimiser::new(settings());
     let mut model = pair(dtype);
     for step in 0..steps {
         let gradients = gradients(&model);
@@ -110,7 +111,7 @@ fn epsilon_stands_outside_the_bias_correction() {
         epsilon: 1.0,
         ..AdamSettings::default()
     };
-    let mut adam = Adam::new(settings);
+    let mut adam = Optimiser::new(settings);
     let before = pair(DType::F64);
     let gradient = -0.125;
     let grads = gradients(&before);
@@ -126,7 +127,9 @@ fn saved_and_restored_it_goes_on_bit_for_bit() {
     let (straight, _) = trained(DType::F32, 6);
     let (model, adam) = trained(DType::F32, 3);
     let path = Path::new("checkpoint");
-    let mut adam = Adam::restored(settings(), adam.state(), path).expect("whole");
+    let mut adam = Optimiser::new(settings())
+        .with_state(adam.state(), path)
+        .expect("whole");
     let mut model = restore(pair(DType::F32), snapshot(&model), path).expect("the same shapes");
     for step in 3..6 {
         let gradients = gradients(&model);
@@ -139,7 +142,7 @@ fn saved_and_restored_it_goes_on_bit_for_bit() {
 fn a_parameter_without_a_gradient_is_an_error() {
     let model = pair(DType::F32);
     let right = model.right.val();
-    let error = Adam::new(settings())
+    let error = Optimiser::new(settings())
         .update(model, right.sum().backward(), RATE, 0)
         .expect_err("left takes no part");
     assert_eq!(
@@ -152,7 +155,7 @@ fn a_parameter_without_a_gradient_is_an_error() {
 fn what_is_not_finite_is_named_with_its_step() {
     let model = pair(DType::F32);
     let loss = model.left.val().sum() + (model.right.val() * f64::INFINITY).sum();
-    let error = Adam::new(settings())
+    let error = Optimiser::new(settings())
         .update(model, loss.backward(), RATE, 41)
         .expect_err("an infinite gradient");
     assert!(error.is_not_finite());
@@ -164,7 +167,7 @@ fn what_is_not_finite_is_named_with_its_step() {
     );
     let model = pair(DType::F32);
     let grads = gradients(&model);
-    let error = Adam::new(settings())
+    let error = Optimiser::new(settings())
         .update(model, grads, 1e39, 5)
         .expect_err("too large a step");
     assert!(
@@ -180,13 +183,14 @@ fn state_of_another_model_is_refused() {
     let (_, adam) = trained(DType::F32, 1);
     let path = Path::new("checkpoint");
     let mut state = adam.state();
-    state.moments.remove("v.left");
-    let error = Adam::restored(settings(), state, path).expect_err("a moment is missing");
-    assert!(error.to_string().contains("m.left"), "{error}");
+    state.slots.remove("v.left");
+    let restored = |state| Optimiser::new(settings()).with_state(state, path);
+    let error = restored(state).expect_err("a moment is missing");
+    assert!(error.to_string().contains("m, v of left"), "{error}");
     let mut state = adam.state();
-    state.moments.remove("m.left");
-    state.moments.remove("v.left");
-    let mut adam = Adam::restored(settings(), state, path).expect("in pairs");
+    state.slots.remove("m.left");
+    state.slots.remove("v.left");
+    let mut adam = restored(state).expect("in pairs");
     let model = pair(DType::F32);
     let grads = gradients(&model);
     let error = adam
@@ -228,7 +232,7 @@ fn parameters_keep_their_identity() {
     let before = pair(DType::F32);
     let ids: [ParamId; 2] = [before.left.id, before.right.id];
     let grads = gradients(&before);
-    let after = Adam::new(settings())
+    let after = Optimiser::new(settings())
         .update(before, grads, RATE, 0)
         .expect("finite");
     assert_eq!([after.left.id, after.right.id], ids);

@@ -1,0 +1,390 @@
+//! The table `[train]`.
+
+use super::reader::{Section, choice, list, number, size, truth, whole};
+use super::{ABOVE_ZERO, MOST_EPOCHS, MOST_IN_A_BATCH};
+use crate::recipe::vocabulary::{
+    CLIPS, Choices, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES,
+    ScheduleKind, alternatives, word,
+};
+use crate::recipe::{
+    AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
+    MomentumSettings, OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings,
+    TrainSettings,
+};
+use crate::train::{Clip, Regularisation};
+
+const ABOVE_ZERO_TO_ONE: &str = "a number above 0 and at most 1";
+const ZERO_TO_BELOW_ONE: &str = "a number from 0 to below 1";
+const AT_LEAST_ZERO: &str = "a finite number of at least 0";
+
+const DEFAULT_INITIAL_ACCUMULATOR: f64 = 0.1;
+const DEFAULT_RMS_DECAY: f64 = 0.9;
+const DEFAULT_RMS_EPSILON: f64 = 1e-10;
+const DEFAULT_END_LEARNING_RATE: f64 = 1e-4;
+
+pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSettings> {
+    let epochs = section.required("epochs", size(1..=MOST_EPOCHS));
+    let batch = section.required("batch", size(1..=MOST_IN_A_BATCH));
+    let optimiser = table_or(
+        &mut section,
+        "optimiser",
+        OptimiserSettings::Adam(AdamSettings::default()),
+        optimiser,
+    );
+    let is_adamw = matches!(optimiser, Some(OptimiserSettings::AdamW(_)));
+    let schedule = table_or(&mut section, "schedule", Schedule::default(), schedule);
+    let clip = table_or(&mut section, "clip", None, |section| {
+        clip(section).map(Some)
+    });
+    let regularisation = table_or(
+        &mut section,
+        "regularisation",
+        Regularisation::default(),
+        |section| regularisation(section, is_adamw),
+    );
+    let early_stopping = table_or(&mut section, "early_stopping", None, |section| {
+        early_stopping(section, holds_out).map(Some)
+    });
+    section.finish();
+    Some(TrainSettings {
+        epochs: epochs?,
+        batch: batch?,
+        optimiser: optimiser?,
+        schedule: schedule?,
+        clip: clip?,
+        regularisation: regularisation?,
+        early_stopping: early_stopping?,
+    })
+}
+
+/// The table `key` as `read` reads it, or `default` where there is none.
+fn table_or<'p, T>(
+    section: &mut Section<'p>,
+    key: &'static str,
+    default: T,
+    read: impl FnOnce(Section<'p>) -> Option<T>,
+) -> Option<T> {
+    if section.has(key) {
+        section.section(key).and_then(read)
+    } else {
+        section.leave_unjudged(&[key]);
+        Some(default)
+    }
+}
+
+/// The keys that not every word of a choice has, with the words that have them.
+type Owners<K> = &'static [(&'static str, &'static [K])];
+
+/// Notes every key that the chosen word does not have. `what` is the choice in a sentence, `key`
+/// its own key; without a choice nothing is judged.
+fn refuse_others<K: Copy + PartialEq>(
+    section: &mut Section<'_>,
+    owners: Owners<K>,
+    kind: Option<K>,
+    (what, key, choices): (&str, &str, Choices<K>),
+) {
+    for &(name, kinds) in owners {
+        match kind {
+            None => section.leave_unjudged(&[name]),
+            Some(kind) if kinds.contains(&kind) => {}
+            Some(kind) => {
+                let having = alternatives(kinds.iter().map(|&kind| word(choices, kind)));
+                let have = if kinds.len() == 1 { "has" } else { "have" };
+                let why = format!(
+                    "the {what} is `{}`, only {having} {have} this key; \
+                     remove it or change `{}`",
+                    word(choices, kind),
+                    section.name(key)
+                );
+                section.inapplicable(name, &why);
+            }
+        }
+    }
+}
+
+const OF_OPTIMISERS: Owners<OptimiserKind> = {
+    use OptimiserKind::{AdaGrad, Adam, AdamW, Momentum, RmsProp};
+    &[
+        ("momentum", &[Momentum, RmsProp]),
+        ("nesterov", &[Momentum]),
+        ("initial_accumulator_value", &[AdaGrad]),
+        ("decay", &[RmsProp]),
+        ("centered", &[RmsProp]),
+        ("beta1", &[Adam, AdamW]),
+        ("beta2", &[Adam, AdamW]),
+        ("epsilon", &[RmsProp, Adam, AdamW]),
+        ("weight_decay", &[AdamW]),
+    ]
+};
+
+fn optimiser(mut section: Section<'_>) -> Option<OptimiserSettings> {
+    let kind = section.required("name", choice(OPTIMISERS));
+    let settings = match kind {
+        None => {
+            section.leave_unjudged(&["learning_rate"]);
+            None
+        }
+        Some(OptimiserKind::Sgd) => {
+            let learning_rate = learning_rate(&mut section);
+            learning_rate.map(|learning_rate| SgdSettings { learning_rate }.into())
+        }
+        Some(OptimiserKind::Momentum) => momentum(&mut section).map(Into::into),
+        Some(OptimiserKind::AdaGrad) => adagrad(&mut section).map(Into::into),
+        Some(OptimiserKind::RmsProp) => rms_prop(&mut section).map(Into::into),
+        Some(OptimiserKind::Adam) => adam(&mut section).map(Into::into),
+        Some(OptimiserKind::AdamW) => adam_w(&mut section).map(Into::into),
+    };
+    let choice = ("optimiser", "name", OPTIMISERS);
+    refuse_others(&mut section, OF_OPTIMISERS, kind, choice);
+    section.finish();
+    settings
+}
+
+fn learning_rate(section: &mut Section<'_>) -> Option<f64> {
+    section.required("learning_rate", number(ABOVE_ZERO, |value| value > 0.0))
+}
+
+/// From 0 to below 1: a part that stays, or that goes.
+fn part(value: f64) -> bool {
+    (0.0..1.0).contains(&value)
+}
+
+fn momentum(section: &mut Section<'_>) -> Option<MomentumSettings> {
+    let learning_rate = learning_rate(section);
+    let momentum = section.required("momentum", number(ZERO_TO_BELOW_ONE, part));
+    let nesterov = section.or("nesterov", truth, false);
+    Some(MomentumSettings {
+        learning_rate: learning_rate?,
+        momentum: momentum?,
+        nesterov: nesterov?,
+    })
+}
+
+fn adagrad(section: &mut Section<'_>) -> Option<AdaGradSettings> {
+    let learning_rate = learning_rate(section);
+    let initial_accumulator_value = section.or(
+        "initial_accumulator_value",
+        number(ABOVE_ZERO, |value| value > 0.0),
+        DEFAULT_INITIAL_ACCUMULATOR,
+    );
+    Some(AdaGradSettings {
+        learning_rate: learning_rate?,
+        initial_accumulator_value: initial_accumulator_value?,
+    })
+}
+
+fn rms_prop(section: &mut Section<'_>) -> Option<RmsPropSettings> {
+    let above_zero = || number(ABOVE_ZERO, |value| value > 0.0);
+    let learning_rate = learning_rate(section);
+    let decay = section.or("decay", number(ZERO_TO_BELOW_ONE, part), DEFAULT_RMS_DECAY);
+    let momentum = section.or("momentum", number(ZERO_TO_BELOW_ONE, part), 0.0);
+    let epsilon = section.or("epsilon", above_zero(), DEFAULT_RMS_EPSILON);
+    let centered = section.or("centered", truth, false);
+    Some(RmsPropSettings {
+        learning_rate: learning_rate?,
+        decay: decay?,
+        momentum: momentum?,
+        epsilon: epsilon?,
+        centered: centered?,
+    })
+}
+
+fn adam(section: &mut Section<'_>) -> Option<AdamSettings> {
+    let default = AdamSettings::default();
+    let above_zero = || number(ABOVE_ZERO, |value| value > 0.0);
+    let learning_rate = section.or("learning_rate", above_zero(), default.learning_rate);
+    let beta1 = section.or("beta1", number(ZERO_TO_BELOW_ONE, part), default.beta1);
+    let beta2 = section.or("beta2", number(ZERO_TO_BELOW_ONE, part), default.beta2);
+    let epsilon = section.or("epsilon", above_zero(), default.epsilon);
+    Some(AdamSettings {
+        learning_rate: learning_rate?,
+        beta1: beta1?,
+        beta2: beta2?,
+        epsilon: epsilon?,
+    })
+}
+
+fn adam_w(section: &mut Section<'_>) -> Option<AdamWSettings> {
+    let adam = adam(section);
+    let weight_decay = section.required("weight_decay", number(ZERO_TO_BELOW_ONE, part));
+    Some(AdamWSettings {
+        adam: adam?,
+        weight_decay: weight_decay?,
+    })
+}
+
+const OF_SCHEDULES: Owners<ScheduleKind> = {
+    use ScheduleKind::{
+        Cosine, Exponential, InverseTime, NaturalExp, PiecewiseConstant, Polynomial,
+    };
+    &[
+        (
+            "unit",
+            &[
+                Exponential,
+                InverseTime,
+                NaturalExp,
+                Polynomial,
+                Cosine,
+                PiecewiseConstant,
+            ],
+        ),
+        (
+            "decay_steps",
+            &[Exponential, InverseTime, NaturalExp, Polynomial, Cosine],
+        ),
+        ("decay_rate", &[Exponential, InverseTime, NaturalExp]),
+        ("staircase", &[Exponential, InverseTime, NaturalExp]),
+        ("end_learning_rate", &[Polynomial]),
+        ("power", &[Polynomial]),
+        ("cycle", &[Polynomial]),
+        ("alpha", &[Cosine]),
+        ("boundaries", &[PiecewiseConstant]),
+        ("values", &[PiecewiseConstant]),
+    ]
+};
+
+/// The most steps that a schedule counts: more than any run has.
+const MOST_STEPS: u64 = 1_000_000_000_000;
+
+fn schedule(mut section: Section<'_>) -> Option<Schedule> {
+    let kind = section.required("kind", choice(SCHEDULES));
+    let unit = match kind {
+        None | Some(ScheduleKind::Constant) => Some(ScheduleUnit::default()),
+        Some(_) => section.or("unit", choice(SCHEDULE_UNITS), ScheduleUnit::default()),
+    };
+    let decay = kind.and_then(|kind| match kind {
+        ScheduleKind::Constant => Some(Decay::Constant),
+        ScheduleKind::Exponential => decay_rate(&mut section, true).map(Decay::Exponential),
+        ScheduleKind::InverseTime => decay_rate(&mut section, false).map(Decay::InverseTime),
+        ScheduleKind::NaturalExp => decay_rate(&mut section, false).map(Decay::NaturalExp),
+        ScheduleKind::Polynomial => polynomial(&mut section),
+        ScheduleKind::Cosine => cosine(&mut section),
+        ScheduleKind::PiecewiseConstant => piecewise_constant(&mut section),
+    });
+    let choice = ("schedule", "kind", SCHEDULES);
+    refuse_others(&mut section, OF_SCHEDULES, kind, choice);
+    section.finish();
+    Some(Schedule {
+        decay: decay?,
+        unit: unit?,
+    })
+}
+
+fn decay_rate(section: &mut Section<'_>, at_most_one: bool) -> Option<DecayRate> {
+    let decay_steps = section.required("decay_steps", whole(1..=MOST_STEPS));
+    let rule = match at_most_one {
+        true => number(ABOVE_ZERO_TO_ONE, |rate| rate > 0.0 && rate <= 1.0),
+        false => number(ABOVE_ZERO, |rate| rate > 0.0),
+    };
+    let decay_rate = section.required("decay_rate", rule);
+    let staircase = section.or("staircase", truth, false);
+    Some(DecayRate {
+        decay_steps: decay_steps?,
+        decay_rate: decay_rate?,
+        staircase: staircase?,
+    })
+}
+
+fn polynomial(section: &mut Section<'_>) -> Option<Decay> {
+    let decay_steps = section.required("decay_steps", whole(1..=MOST_STEPS));
+    let end_learning_rate = section.or(
+        "end_learning_rate",
+        number(AT_LEAST_ZERO, |rate| rate >= 0.0),
+        DEFAULT_END_LEARNING_RATE,
+    );
+    let power = section.or("power", number(ABOVE_ZERO, |power| power > 0.0), 1.0);
+    let cycle = section.or("cycle", truth, false);
+    Some(Decay::Polynomial {
+        decay_steps: decay_steps?,
+        end_learning_rate: end_learning_rate?,
+        power: power?,
+        cycle: cycle?,
+    })
+}
+
+fn cosine(section: &mut Section<'_>) -> Option<Decay> {
+    let decay_steps = section.required("decay_steps", whole(1..=MOST_STEPS));
+    let alpha = number("a number from 0 to 1", |alpha| (0.0..=1.0).contains(&alpha));
+    let alpha = section.or("alpha", alpha, 0.0);
+    Some(Decay::Cosine {
+        decay_steps: decay_steps?,
+        alpha: alpha?,
+    })
+}
+
+fn piecewise_constant(section: &mut Section<'_>) -> Option<Decay> {
+    let boundaries = section.required("boundaries", list(whole(0..=MOST_STEPS)));
+    let values = section.required("values", list(number(ABOVE_ZERO, |rate| rate > 0.0)));
+    let (boundaries, values) = (boundaries?, values?);
+    let rising = boundaries.is_sorted_by(|one, next| one < next);
+    if !rising {
+        let name = section.name("boundaries");
+        section.problem(format!("{name}: each must be larger than the one before"));
+    }
+    let fits = values.len() == boundaries.len() + 1;
+    if !fits {
+        section.problem(format!(
+            "{}: expected {} values, one more than boundaries, found {}",
+            section.name("values"),
+            boundaries.len() + 1,
+            values.len()
+        ));
+    }
+    (rising && fits).then_some(Decay::PiecewiseConstant { boundaries, values })
+}
+
+fn clip(mut section: Section<'_>) -> Option<Clip> {
+    let kind = section.required("by", choice(CLIPS));
+    let limit = section.required("limit", number(ABOVE_ZERO, |limit| limit > 0.0));
+    section.finish();
+    let limit = limit?;
+    Some(match kind? {
+        ClipKind::Value => Clip::Value(limit),
+        ClipKind::Norm => Clip::Norm(limit),
+        ClipKind::GlobalNorm => Clip::GlobalNorm(limit),
+    })
+}
+
+fn regularisation(mut section: Section<'_>, is_adamw: bool) -> Option<Regularisation> {
+    let factor = || number(AT_LEAST_ZERO, |factor| factor >= 0.0);
+    let l1 = section.or("l1", factor(), 0.0);
+    let l2 = section.or("l2", factor(), 0.0);
+    let weight_decay = if is_adamw {
+        section.inapplicable(
+            "weight_decay",
+            "the optimiser is `adamw`, which has its own; remove this key or change \
+             `train.optimiser.weight_decay`",
+        );
+        Some(0.0)
+    } else {
+        section.or("weight_decay", number(ZERO_TO_BELOW_ONE, part), 0.0)
+    };
+    section.finish();
+    Some(Regularisation {
+        l1: l1?,
+        l2: l2?,
+        weight_decay: weight_decay?,
+    })
+}
+
+fn early_stopping(mut section: Section<'_>, holds_out: bool) -> Option<EarlyStopping> {
+    let monitor = section.required("monitor", choice(MONITORS));
+    let patience = section.required("patience", size(1..=MOST_EPOCHS));
+    let change = number(AT_LEAST_ZERO, |change| change >= 0.0);
+    let minimum_change = section.or("minimum_change", change, 0.0);
+    if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !holds_out) {
+        section.problem(format!(
+            "{}: `{}` needs held-out images and `data.hold_out` is 0; \
+             hold some out or watch `train_loss`",
+            section.name("monitor"),
+            word(MONITORS, monitor)
+        ));
+    }
+    section.finish();
+    Some(EarlyStopping {
+        monitor: monitor?,
+        patience: patience?,
+        minimum_change: minimum_change?,
+    })
+}
