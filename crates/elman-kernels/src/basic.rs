@@ -181,11 +181,14 @@ impl<T: Real> Basic<T> {
                 ),
                 sums(vec![Source::new(&one); plan.pairs()], 1),
             ];
+            let mut kernel = run.begin(0, (inputs + units) * units);
+            let mut bias = run.begin(1, units);
+            wanted[0].start(&[(&kernel, units)], 0);
+            wanted[1].start(&[(&kernel, units)], inputs);
+            wanted[2].start(&[(&bias, units)], 0);
             let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
             // SAFETY: every factor points at a whole row of what it stands for.
             unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-            let mut kernel = vec![T::default(); (inputs + units) * units];
-            let mut bias = vec![T::default(); units];
             wanted[0].unpack(&mut [(&mut kernel, units)], 0);
             wanted[1].unpack(&mut [(&mut kernel, units)], inputs);
             wanted[2].unpack(&mut [(&mut bias, units)], 0);

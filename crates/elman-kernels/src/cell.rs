@@ -7,6 +7,9 @@ use crate::lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
 use crate::real::Real;
 use crate::run::{Backward, Forward, Gradients};
 
+/// The most numbers in a vector: f32 on AVX-512.
+const WIDEST: usize = 16;
+
 /// What a fused cell computes.
 ///
 /// Parameters are a list of slices in the order of the cell's weights struct: for a basic cell
@@ -49,6 +52,23 @@ impl Spec {
         match self {
             Self::Lstm(spec) => spec.state(),
             other => other.outputs(),
+        }
+    }
+
+    /// How many numbers a tape and its backward pass keep of every real (step, row) pair, at most:
+    /// rows are padded to whole vectors.
+    pub fn tape(&self) -> usize {
+        let padded = |size: usize| size.next_multiple_of(WIDEST);
+        match self {
+            Self::Basic(spec) => padded(spec.units),
+            Self::Lstm(spec) => {
+                // Gates and cell; with a projection m and the gradient of what it becomes.
+                let projected = spec
+                    .projection
+                    .map(|outputs| padded(spec.units) + padded(outputs));
+                5 * padded(spec.units) + projected.unwrap_or(0)
+            }
+            Self::GruBefore(spec) | Self::GruAfter(spec) => 4 * padded(spec.units),
         }
     }
 

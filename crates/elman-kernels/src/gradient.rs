@@ -1,10 +1,12 @@
 //! Gradients of weights: one big product over all real steps of all rows.
 //!
 //! ```text
-//! d_weights[m][·] = Σ_k factor_k[m] · d_gates_k[·]        k: every real (step, row) pair, in order
+//! d_weights[m][·] = Σ_k factor_k[m] · d_gates_k[·]        k: every real (step, row) pair, the last first
 //! ```
 //!
-//! Threads split the result, never the sum, so that it has one order for any number of threads.
+//! Threads split the result, never the sum, so that it has one order for any number of threads. The
+//! order is backward's, from the last step to the first: a sequence may be taken in segments, each
+//! adding to the sums of the segments after it, and the bits stay the same.
 
 use std::ops::Range;
 
@@ -75,7 +77,26 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         }
     }
 
-    /// Adds the sums to rows `first_row` … of row-major matrices with the given number of
+    /// Begins with the sums of later steps, which stand where [`unpack`](Self::unpack) puts sums.
+    pub(crate) fn start(&mut self, later: &[(&[T], usize)], first_row: usize) {
+        for panel in 0..self.columns.count() {
+            let width = self.columns.width(panel);
+            let lanes = width / self.columns.vectors(panel);
+            let start = self.columns.offset(panel, self.features);
+            for feature in 0..self.features {
+                let line = &mut self.sums[start + feature * width..][..width];
+                let slots = self.columns.slots(panel).iter().enumerate();
+                for (vector, slot) in slots.filter(|(vector, _)| self.slots.contains(vector)) {
+                    let (source, columns) = later[slot.source];
+                    let from = (first_row + feature) * columns + slot.column;
+                    line[vector * lanes..][..slot.valid]
+                        .copy_from_slice(&source[from..from + slot.valid]);
+                }
+            }
+        }
+    }
+
+    /// Writes the sums to rows `first_row` … of row-major matrices with the given number of
     /// columns, one per source of the slots.
     pub(crate) fn unpack(&self, targets: &mut [(&mut [T], usize)], first_row: usize) {
         for panel in 0..self.columns.count() {
@@ -143,7 +164,7 @@ impl<T: Real> Work for Part<'_, T> {
                 continue;
             }
             let mut factors = Buffer::zeros(tiles * height * BLOCK);
-            for block in (0..pairs).step_by(BLOCK) {
+            for block in (0..pairs).step_by(BLOCK).rev() {
                 let terms = BLOCK.min(pairs - block);
                 // SAFETY: pointers are good by the promise of `weight_gradients`.
                 unsafe {

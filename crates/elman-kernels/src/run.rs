@@ -57,8 +57,26 @@ pub struct Backward<'a, T> {
     pub d_outputs: &'a [T],
     /// The gradient of `final_state`.
     pub d_final_state: &'a [T],
+    /// The parameters' gradients of the steps after these, to which those of these steps are added:
+    /// one per parameter, or none at all.
+    pub later: &'a [Vec<T>],
     /// What to compute.
     pub wanted: Wanted,
+}
+
+impl<T: Real> Backward<'_, T> {
+    /// What the gradient of parameter `index`, of `count` numbers, begins with.
+    ///
+    /// # Panics
+    ///
+    /// When there are later gradients and this one is missing or of another length.
+    pub(crate) fn begin(&self, index: usize, count: usize) -> Vec<T> {
+        if self.later.is_empty() {
+            return vec![T::default(); count];
+        }
+        assert_eq!(self.later[index].len(), count, "gradient {index}");
+        self.later[index].clone()
+    }
 }
 
 /// Which gradients are wanted, besides the initial state's.

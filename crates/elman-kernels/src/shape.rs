@@ -71,6 +71,32 @@ impl Plan {
         }
     }
 
+    /// The plan of the steps in `steps` alone, as a batch of sequences of that many steps. Rows are
+    /// walked in the order of the whole.
+    ///
+    /// # Panics
+    ///
+    /// When `steps` ends after `T`.
+    pub fn segment(&self, steps: Range<usize>) -> Self {
+        assert!(steps.end <= self.time, "a segment ends within the sequence");
+        let within = |&length: &usize| length.saturating_sub(steps.start).min(steps.len());
+        let last = self.steps();
+        let starts = &self.starts[steps.start.min(last)..=steps.end.min(last)];
+        Self {
+            layout: self.layout,
+            batch: self.batch,
+            time: steps.len(),
+            order: self.order.clone(),
+            lengths: self.lengths.iter().map(within).collect(),
+            starts: starts.iter().map(|start| start - starts[0]).collect(),
+        }
+    }
+
+    /// The order of the axes.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// `B`.
     pub fn batch(&self) -> usize {
         self.batch
@@ -212,6 +238,27 @@ mod tests {
             }
             assert_eq!(next, 40);
         }
+    }
+
+    #[test]
+    fn segments_of_a_plan_are_its_steps() {
+        let lengths = [2, 0, 5, 3, 5];
+        let plan = Plan::ragged(Layout::BatchMajor, 6, &lengths);
+        let mut pairs = 0;
+        for steps in [0..2, 2..3, 3..6, 6..6] {
+            let segment = plan.segment(steps.clone());
+            assert_eq!(segment.time(), steps.len());
+            for position in 0..5 {
+                assert_eq!(segment.row(position), plan.row(position));
+                let length = plan.length(position).saturating_sub(steps.start);
+                assert_eq!(segment.length(position), length.min(steps.len()));
+            }
+            for step in 0..segment.steps() {
+                assert_eq!(segment.running(step), plan.running(steps.start + step));
+            }
+            pairs += segment.pairs();
+        }
+        assert_eq!(pairs, plan.pairs());
     }
 
     #[test]

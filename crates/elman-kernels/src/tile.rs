@@ -250,9 +250,11 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let row = tile.sums.0.add(m * tile.sums.1);
             std::array::from_fn(|v| Lanes::load(simd, row.add(v * width)))
         });
-        let mut factors = tile.factors.0;
-        let mut weights = tile.weights.0;
+        let mut factors = tile.factors.0.wrapping_add(tile.terms * tile.factors.1);
+        let mut weights = tile.weights.0.wrapping_add(tile.terms * tile.weights.1);
         for _ in 0..tile.terms {
+            factors = factors.wrapping_sub(tile.factors.1);
+            weights = weights.wrapping_sub(tile.weights.1);
             let splats: [Lanes<S, T>; M] =
                 std::array::from_fn(|m| Lanes::splat(simd, *factors.add(m)));
             for v in 0..V {
@@ -261,8 +263,6 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
                     sums[m][v] = splats[m].mul_add(weight, sums[m][v]);
                 }
             }
-            factors = factors.wrapping_add(tile.factors.1);
-            weights = weights.wrapping_add(tile.weights.1);
         }
         for (m, row) in sums.iter().enumerate() {
             let end = tile.sums.0.add(m * tile.sums.1);

@@ -334,6 +334,7 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
         final_state: &mut final_state,
     });
     let run = Backward {
+        later: &[],
         plan: &case.plan,
         inputs: &case.inputs,
         state: &case.state,
@@ -414,4 +415,65 @@ fn instruction_sets_agree_on_gradients() {
             }
         }
     }
+}
+
+/// A sequence in two segments, the last one's backward first: time major, so that each is a slice.
+#[test]
+fn two_segments_give_the_bits_of_the_whole() {
+    let isa = Isa::detect();
+    let mut count = 0;
+    for case in Case::all() {
+        if case.layout != Layout::TimeMajor || case.plan.time() < 2 {
+            continue;
+        }
+        let (batch, time) = (case.plan.batch(), case.plan.time());
+        let mut numbers = Numbers(17);
+        let size = batch * time * case.spec.outputs();
+        let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));
+        let whole = gradients(&case, isa, &cotangent);
+        let parameters: Vec<&[f64]> = case.parameters.iter().map(Vec::as_slice).collect();
+        let mut before = case.state.clone();
+        let mut segments = Vec::new();
+        for steps in [0..1, 1..time] {
+            let plan = case.plan.segment(steps.clone());
+            let part = |width: usize| steps.start * batch * width..steps.end * batch * width;
+            let inputs = &case.inputs[part(case.spec.inputs())];
+            let mut outputs = vec![9.0; part(case.spec.outputs()).len()];
+            let mut after = vec![9.0; case.state.len()];
+            let tape = case.spec.pack(&parameters, isa).forward_training(Forward {
+                plan: &plan,
+                inputs,
+                state: &before,
+                outputs: &mut outputs,
+                final_state: &mut after,
+            });
+            let d_outputs = &cotangent.0[part(case.spec.outputs())];
+            segments.push((plan, inputs, before, outputs, d_outputs, tape));
+            before = after;
+        }
+        let mut d_state = cotangent.1.clone();
+        let mut later = Vec::new();
+        let mut d_inputs = Vec::new();
+        for (plan, inputs, state, outputs, d_outputs, tape) in segments.into_iter().rev() {
+            let run = Backward {
+                plan: &plan,
+                inputs,
+                state: &state,
+                outputs: &outputs,
+                d_outputs,
+                d_final_state: &d_state,
+                later: &later,
+                wanted: Wanted::Everything,
+            };
+            let found = tape.backward(&run, &parameters);
+            d_inputs.insert(0, found.inputs.expect("wanted"));
+            d_state = found.state;
+            later = found.parameters;
+        }
+        let mut cut = vec![d_inputs.concat(), d_state];
+        cut.extend(later);
+        assert_eq!(cut, whole, "{}", case.name);
+        count += 1;
+    }
+    assert!(count > 0);
 }

@@ -236,13 +236,31 @@ impl<T: Real> GruAfter<T> {
                 1,
             ),
         ];
+        let mut gates_kernel = run.begin(0, (inputs + units) * 2 * units);
+        let mut candidate_kernel = run.begin(2, (inputs + units) * units);
+        let mut biases = [
+            run.begin(1, 2 * units),
+            run.begin(3, units),
+            run.begin(4, units),
+        ];
+        let later = [
+            (&gates_kernel[..], 2 * units),
+            (&candidate_kernel[..], units),
+        ];
+        wanted[0].start(&later, 0);
+        wanted[1].start(&later, inputs);
+        let [gates_bias, candidate_bias, recurrent_bias] = &biases;
+        wanted[2].start(
+            &[
+                (gates_bias, 2 * units),
+                (candidate_bias, units),
+                (recurrent_bias, units),
+            ],
+            0,
+        );
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
         unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        let zeros = |count| vec![T::default(); count];
-        let mut gates_kernel = zeros((inputs + units) * 2 * units);
-        let mut candidate_kernel = zeros((inputs + units) * units);
-        let mut biases = [zeros(2 * units), zeros(units), zeros(units)];
         let mut kernels = [
             (&mut gates_kernel[..], 2 * units),
             (&mut candidate_kernel[..], units),

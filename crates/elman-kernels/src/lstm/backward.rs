@@ -212,7 +212,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
     }
 }
 
-/// The peepholes' gradients of some panels: sums over all pairs, in their order.
+/// The peepholes' gradients of some panels: sums over all pairs, the last first, added to what is
+/// there.
 pub(super) struct PeepholePart<'a, T: Real> {
     pub(super) cell: &'a Lstm<T>,
     pub(super) plan: &'a Plan,
@@ -239,9 +240,12 @@ impl<T: Real> Work for PeepholePart<'_, T> {
             let unit = panel * lanes;
             let width = cell.columns.width(panel);
             let start = cell.columns.offset(panel, plan.pairs());
-            let mut total = [Lanes::<S, T>::splat(simd, T::default()); 3];
-            for step in 0..plan.steps() {
-                for position in 0..plan.running(step) {
+            let mut total: [Lanes<S, T>; 3] = std::array::from_fn(|which| {
+                // SAFETY: every panel has places of its own.
+                unsafe { Lanes::load(simd, sums.at(which * padded + unit)) }
+            });
+            for step in (0..plan.steps()).rev() {
+                for position in (0..plan.running(step)).rev() {
                     let pair = plan.pair(step, position);
                     let before = match step.checked_sub(1) {
                         None => position,

@@ -349,17 +349,31 @@ impl<T: Real> Lstm<T> {
                 units,
             ));
         }
+        let mut kernel = run.begin(0, (inputs + outputs) * GATES * units);
+        let mut bias = run.begin(1, GATES * units);
+        wanted[0].start(&[(&kernel, GATES * units)], 0);
+        wanted[1].start(&[(&kernel, GATES * units)], inputs);
+        wanted[2].start(&[(&bias, GATES * units)], 0);
+        // The projection's comes last, after the peepholes' if there are any.
+        let last = if self.peepholes.is_some() { 5 } else { 2 };
+        let projection = spec
+            .projection
+            .map(|outputs| run.begin(last, units * outputs));
+        if let (Some(wanted), Some(numbers)) = (wanted.get_mut(3), &projection) {
+            wanted.start(&[(numbers, outputs)], 0);
+        }
         let parts = parts(plan.pairs(), spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
         unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        let mut kernel = vec![T::default(); (inputs + outputs) * GATES * units];
-        let mut bias = vec![T::default(); GATES * units];
         wanted[0].unpack(&mut [(&mut kernel, GATES * units)], 0);
         wanted[1].unpack(&mut [(&mut kernel, GATES * units)], inputs);
         wanted[2].unpack(&mut [(&mut bias, GATES * units)], 0);
         let mut parameters = vec![kernel, bias];
         if self.peepholes.is_some() {
             let mut sums = Buffer::zeros(3 * padded);
+            for (which, sums) in sums.chunks_exact_mut(padded).enumerate() {
+                sums[..units].copy_from_slice(&run.begin(2 + which, units));
+            }
             let parts = threads::get().get().min(self.columns.count());
             let shared = Shared::new(&mut sums);
             threads::each(parts, |part| {
@@ -373,9 +387,8 @@ impl<T: Real> Lstm<T> {
             });
             parameters.extend(sums.chunks_exact(padded).map(|sums| sums[..units].to_vec()));
         }
-        if let Some(projection) = wanted.get(3) {
-            let mut numbers = vec![T::default(); units * outputs];
-            projection.unpack(&mut [(&mut numbers, outputs)], 0);
+        if let (Some(wanted), Some(mut numbers)) = (wanted.get(3), projection) {
+            wanted.unpack(&mut [(&mut numbers, outputs)], 0);
             parameters.push(numbers);
         }
         parameters

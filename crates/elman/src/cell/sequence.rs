@@ -76,6 +76,7 @@ pub struct Sequence {
     layout: Layout,
     lengths: Option<Lengths>,
     path: Path,
+    memory: Option<u64>,
 }
 
 impl Sequence {
@@ -86,6 +87,7 @@ impl Sequence {
             layout,
             lengths: None,
             path: Path::default(),
+            memory: None,
         }
     }
 
@@ -119,6 +121,13 @@ impl Sequence {
     /// Chooses the implementation.
     pub fn with_path(mut self, path: Path) -> Self {
         self.path = path;
+        self
+    }
+
+    /// Keeps what a fused kernel holds for backward within `bytes`, by computing it again; the
+    /// numbers stay the same. The composed path keeps everything all the same.
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
         self
     }
 
@@ -163,6 +172,11 @@ impl Sequence {
     /// Which implementation runs.
     pub fn path(&self) -> Path {
         self.path
+    }
+
+    /// The most bytes that a fused kernel holds for backward; `None` when there is no limit.
+    pub fn memory(&self) -> Option<u64> {
+        self.memory
     }
 
     /// Another sequence over the same rows and steps: same layout, lengths and path.

@@ -3,6 +3,7 @@
 //! A whole sequence through a cell is one operation with a hand-written backward. An operation has
 //! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
+mod checkpointed;
 mod operation;
 mod runner;
 
@@ -140,7 +141,13 @@ pub(crate) fn sequence<C: Fused>(
     }
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[1]).collect();
     let inputs = sequence.inputs().clone();
-    let call = (spec, plan(&sequence));
+    let plan = plan(&sequence);
+    let number = inputs.dtype().size();
+    let segment = match sequence.memory() {
+        Some(budget) => checkpointed::segment_steps(&spec, &plan, number, budget)?,
+        None => None,
+    };
+    let call = (spec, plan, segment);
     let (outputs, state) = operation::run(inputs, Tensor::cat(parts, 1), parameters, call);
     Ok(Unrolled {
         outputs,

@@ -13,6 +13,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use elman_kernels::{Isa, Plan, Real, Spec, Tape, Wanted};
 
+use super::checkpointed::{Checkpoints, ResultGradients, Segmented};
+
 /// The most parameters that a fused cell has: an LSTM's kernel, bias, three peepholes, projection.
 const PARAMETERS: usize = 6;
 /// Inputs, state, parameters.
@@ -25,6 +27,8 @@ pub(super) struct Call {
     plan: Plan,
     /// How many of the parameter tensors the cell has; the others are placeholders.
     parameters: usize,
+    /// The steps of a segment, if the sequence is taken in segments.
+    segment: Option<usize>,
     gradients: PartGradients,
 }
 
@@ -76,18 +80,20 @@ impl Call {
 }
 
 /// Runs the operation: inputs as the plan lays them out, the state `[B, S]`, the parameters in the
-/// order of [`Spec`]. Gives the outputs, laid out as the inputs, and the final state.
+/// order of [`Spec`]. Gives the outputs, laid out as the inputs, and the final state. With a
+/// `segment` backward runs forward again, so many steps at a time.
 pub(super) fn run(
     inputs: Tensor<3>,
     state: Tensor<2>,
     parameters: Vec<Tensor<2>>,
-    (spec, plan): (Spec, Plan),
+    (spec, plan, segment): (Spec, Plan, Option<usize>),
 ) -> (Tensor<3>, Tensor<2>) {
     let [first, second, _] = inputs.dims();
     let call = Call {
         spec,
         plan,
         parameters: parameters.len(),
+        segment,
         gradients: PartGradients::default(),
     };
     let outputs = Cut {
@@ -234,12 +240,12 @@ impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
             .stateful()
         {
             OpsKind::Tracked(preparation) => {
-                let (result, tape) = operands.train(&call);
+                let (result, notes) = operands.train(&call);
                 let saved = Saved {
                     operands,
                     call,
                     result: result.clone(),
-                    tape: Arc::new(Mutex::new(Some(tape))),
+                    notes: Arc::new(Mutex::new(Some(notes))),
                 };
                 preparation.finish(saved, result)
             }
@@ -303,13 +309,34 @@ impl Operands {
         flat(result)
     }
 
-    fn train(&self, call: &Call) -> (FlexTensor, AnyTape) {
-        fn run<T: Number>(operands: &Operands, call: &Call) -> (FlexTensor, Tape<T>) {
+    /// In segments of `steps` steps; `parameters` are the cell's.
+    fn segmented<'a, T: Number>(
+        &'a self,
+        call: &'a Call,
+        steps: usize,
+        parameters: &'a [&'a [T]],
+    ) -> Segmented<'a, T> {
+        Segmented {
+            spec: &call.spec,
+            plan: &call.plan,
+            steps,
+            parameters,
+            inputs: self.inputs(),
+            state: self.state(),
+        }
+    }
+
+    fn train(&self, call: &Call) -> (FlexTensor, AnyNotes) {
+        fn run<T: Number>(operands: &Operands, call: &Call) -> (FlexTensor, Notes<T>) {
             let mut result = vec![T::default(); call.total()];
             let (outputs, final_state) = result.split_at_mut(call.outputs());
-            let cell = call
-                .spec
-                .pack(&operands.parameters::<T>(call), Isa::detect());
+            let parameters = operands.parameters::<T>(call);
+            if let Some(steps) = call.segment {
+                let segmented = operands.segmented(call, steps, &parameters);
+                let checkpoints = segmented.forward(outputs, final_state);
+                return (flat(result), Notes::Segments(checkpoints));
+            }
+            let cell = call.spec.pack(&parameters, Isa::detect());
             let tape = cell.forward_training(elman_kernels::Forward {
                 plan: &call.plan,
                 inputs: operands.inputs(),
@@ -317,16 +344,16 @@ impl Operands {
                 outputs,
                 final_state,
             });
-            (flat(result), tape)
+            (flat(result), Notes::Whole(tape))
         }
         match self.dtype() {
             DType::F64 => {
-                let (result, tape) = run(self, call);
-                (result, AnyTape::F64(tape))
+                let (result, notes) = run(self, call);
+                (result, AnyNotes::F64(notes))
             }
             _ => {
-                let (result, tape) = run(self, call);
-                (result, AnyTape::F32(tape))
+                let (result, notes) = run(self, call);
+                (result, AnyNotes::F32(notes))
             }
         }
     }
@@ -353,11 +380,20 @@ fn shaped<T: Number>(numbers: Vec<T>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(numbers, shape))
 }
 
-/// A tape in either number type.
+/// What forward notes for backward.
 #[derive(Debug)]
-enum AnyTape {
-    F32(Tape<f32>),
-    F64(Tape<f64>),
+enum Notes<T: Real> {
+    /// Of all steps.
+    Whole(Tape<T>),
+    /// Of the segments.
+    Segments(Checkpoints<T>),
+}
+
+/// Notes in either number type.
+#[derive(Debug)]
+enum AnyNotes {
+    F32(Notes<f32>),
+    F64(Notes<f64>),
 }
 
 /// What forward leaves for backward.
@@ -367,32 +403,53 @@ struct Saved {
     call: Call,
     result: FlexTensor,
     /// Taken by the first backward; a second one runs forward again.
-    tape: Arc<Mutex<Option<AnyTape>>>,
+    notes: Arc<Mutex<Option<AnyNotes>>>,
 }
 
 impl Saved {
-    fn gradients<T: Number>(&self, tape: Tape<T>, wanted: Wanted) -> [Option<FlexTensor>; TENSORS] {
+    fn gradients<T: Number>(
+        &self,
+        notes: Notes<T>,
+        wanted: Wanted,
+    ) -> [Option<FlexTensor>; TENSORS] {
         let (outputs, total) = (self.call.outputs(), self.call.total());
         let given = self.call.gradients.take();
         let given = given.map(|gradient| gradient.map(|gradient| gradient.to_contiguous()));
-        let zeros = |part: Part, count| match given[part as usize] {
+        let part = |part: Part| given[part as usize].as_ref().map(numbers::<T>);
+        let zeros = |part: Option<&[T]>, count| match part {
             None => vec![T::default(); count],
             Some(_) => Vec::new(),
         };
-        let no_outputs = zeros(Part::Outputs, outputs);
-        let no_final_state = zeros(Part::FinalState, total - outputs);
-        let part = |part: Part| given[part as usize].as_ref().map(numbers::<T>);
-        let run = elman_kernels::Backward {
-            plan: &self.call.plan,
-            inputs: self.operands.inputs(),
-            state: self.operands.state(),
-            outputs: &numbers::<T>(&self.result)[..outputs],
-            d_outputs: part(Part::Outputs).unwrap_or(&no_outputs),
-            d_final_state: part(Part::FinalState).unwrap_or(&no_final_state),
-            wanted,
-        };
+        let (d_outputs, d_final_state) = (part(Part::Outputs), part(Part::FinalState));
+        let no_final_state = zeros(d_final_state, total - outputs);
+        let d_final_state = d_final_state.unwrap_or(&no_final_state);
+        let forward = &numbers::<T>(&self.result)[..outputs];
         let parameters = self.operands.parameters::<T>(&self.call);
-        let gradients = tape.backward(&run, &parameters);
+        let gradients = match (notes, self.call.segment) {
+            (Notes::Segments(checkpoints), Some(steps)) => {
+                let given = ResultGradients {
+                    outputs: d_outputs,
+                    final_state: d_final_state,
+                };
+                let segmented = self.operands.segmented(&self.call, steps, &parameters);
+                segmented.backward(checkpoints, forward, given, wanted)
+            }
+            (Notes::Segments(_), None) => unreachable!("segments have a length"),
+            (Notes::Whole(tape), _) => {
+                let no_outputs = zeros(d_outputs, outputs);
+                let run = elman_kernels::Backward {
+                    plan: &self.call.plan,
+                    inputs: self.operands.inputs(),
+                    state: self.operands.state(),
+                    outputs: forward,
+                    d_outputs: d_outputs.unwrap_or(&no_outputs),
+                    d_final_state,
+                    later: &[],
+                    wanted,
+                };
+                tape.backward(&run, &parameters)
+            }
+        };
         let all = [gradients.inputs, Some(gradients.state)]
             .into_iter()
             .chain(gradients.parameters.into_iter().map(Some));
@@ -429,14 +486,14 @@ impl Backward<Flex, TENSORS> for RecurrentSequence {
             (false, _) => Wanted::Parameters,
         };
         let taken = saved
-            .tape
+            .notes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let tape = taken.unwrap_or_else(|| saved.operands.train(&saved.call).1);
-        let gradients = match tape {
-            AnyTape::F32(tape) => saved.gradients(tape, wanted),
-            AnyTape::F64(tape) => saved.gradients(tape, wanted),
+        let notes = taken.unwrap_or_else(|| saved.operands.train(&saved.call).1);
+        let gradients = match notes {
+            AnyNotes::F32(notes) => saved.gradients(notes, wanted),
+            AnyNotes::F64(notes) => saved.gradients(notes, wanted),
         };
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {

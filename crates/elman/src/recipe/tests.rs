@@ -9,6 +9,7 @@ use super::*;
 use crate::cell::ResetGate;
 use crate::random::Seed;
 use crate::train::{Clip, Regularisation};
+use crate::unroll::Backpropagation;
 
 const SOUND: &str = r#"title = "a title"
 task = "classifier"
@@ -181,7 +182,7 @@ monitor = "valid_los"
 minimum_change = -0.5
 "#;
     insta::assert_snapshot!(message(text, &["train.early_stopping.patience=0"]), @r#"
-    r.toml: 26 problems
+    r.toml: 28 problems
       - title (line 1): expected a string that is not empty, found the string ""
       - task (line 2): expected `classifier`, found the string "clasifier"; did you mean `classifier`?
       - seed (line 3): expected a whole number from 0 to 18446744073709551615, found -1
@@ -196,16 +197,18 @@ minimum_change = -0.5
       - model.reset_gate (line 18): the cell is `lstm`, only `gru` has a reset gate; remove this key or change `model.cell`
       - train.epochs: this key is missing; set it to a whole number from 1 to 1000000
       - train.batch (line 22): expected a whole number from 1 to 1000000, found 2.5
-      - train.optimiser.name (line 25): expected `adam`, found the string "adamw"; did you mean `adam`?
-      - train.optimiser.learning_rate (line 26): expected a finite number above 0, found inf
-      - train.optimiser.beta1 (line 27): expected a number from 0 to below 1, found 1.0
-      - train.optimiser.epsilon (line 28): expected a finite number above 0, found 0.0
-      - train.schedule.every (line 32): expected a whole number from 1 to 1000000, found 0
-      - train.schedule.factor: this key is missing; set it to a number above 0 and at most 1
-      - train.schedule.rate (line 33): the schedule is `step`, only `exponential` has this key; remove it or change `train.schedule.kind`
-      - train.early_stopping.monitor (line 36): expected `valid_loss`, `valid_accuracy` or `train_loss`, found the string "valid_los"; did you mean `valid_loss`?
+      - train.optimiser.name (line 25): expected `sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adamw`, found the string "adma"; did you mean `adam`?
+      - train.schedule.decay_steps (line 32): expected a whole number from 1 to 1000000000000, found 0
+      - train.schedule.decay_rate: this key is missing; set it to a number above 0 and at most 1
+      - train.schedule.alpha (line 33): the schedule is `exponential`, only `cosine` has this key; remove it or change `train.schedule.kind`
+      - train.clip.by (line 36): expected `value`, `norm` or `global_norm`, found the string "global-norm"; did you mean `global_norm`?
+      - train.clip.limit (line 37): expected a finite number above 0, found 0
+      - train.regularisation.l2 (line 41): expected a finite number of at least 0, found -1
+      - train.regularisation.weight_decay (line 42): expected a number from 0 to below 1, found 1
+      - unknown key `train.regularisation.l3` (line 40); known here: `l1`, `l2` or `weight_decay`
+      - train.early_stopping.monitor (line 45): expected `valid_loss`, `valid_accuracy` or `train_loss`, found the string "valid_los"; did you mean `valid_loss`?
       - train.early_stopping.patience (--set): expected a whole number from 1 to 1000000, found 0
-      - train.early_stopping.minimum_change (line 37): expected a finite number of at least 0, found -0.5
+      - train.early_stopping.minimum_change (line 46): expected a finite number of at least 0, found -0.5
       - unknown key `train.epocs` (line 21); did you mean `epochs`?
       - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model` or `train`
     "#);
@@ -324,7 +327,7 @@ fn overrides_that_are_none_are_refused() {
     title.length (--set): `title` is the string "a title", not a table
     "#);
     insta::assert_snapshot!(problem(&["trian.epochs=3"]), @"unknown key `trian` (--set); did you mean `train`?");
-    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"unknown key `train.zzz` (--set); known here: `epochs`, `batch`, `optimiser`, `schedule` or `early_stopping`");
+    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"unknown key `train.zzz` (--set); known here: `epochs`, `batch`, `optimiser`, `schedule`, `clip`, `backpropagation`, `regularisation` or `early_stopping`");
 }
 
 #[test]
@@ -356,15 +359,15 @@ fn keys_of_another_optimiser_or_schedule_are_refused() {
         all.extend(texts);
         problem(&all)
     };
-    insta::assert_snapshot!(optimiser(&["train.optimiser.beta1=0.5"]), @"");
-    insta::assert_snapshot!(optimiser(&["train.optimiser.name=adamw"]), @"");
-    insta::assert_snapshot!(optimiser(&["train.optimiser.name=momentun"]), @"");
+    insta::assert_snapshot!(optimiser(&["train.optimiser.beta1=0.5"]), @r#"train.optimiser.beta1 (--set): the optimiser is `sgd`, only `adam` or `adamw` has this key; remove it or change `train.optimiser.name`"#);
+    insta::assert_snapshot!(optimiser(&["train.optimiser.name=adamw"]), @r#"train.optimiser.weight_decay: this key is missing; set it to a number from 0 to below 1"#);
+    insta::assert_snapshot!(optimiser(&["train.optimiser.name=momentun"]), @r#"train.optimiser.name (--set): expected `sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adamw`, found the string "momentun"; did you mean `momentum`?"#);
     let adamw = [
         "train.optimiser.name=adamw",
         "train.optimiser.weight_decay=0.1",
         "train.regularisation.weight_decay=0.1",
     ];
-    insta::assert_snapshot!(problem(&adamw), @"");
+    insta::assert_snapshot!(problem(&adamw), @r#"train.regularisation.weight_decay (--set): the optimiser is `adamw`, which has its own; remove this key or change `train.optimiser.weight_decay`"#);
     let piecewise = |boundaries: &str, values: &str| {
         let boundaries = format!("train.schedule.boundaries={boundaries}");
         let values = format!("train.schedule.values={values}");
@@ -374,11 +377,28 @@ fn keys_of_another_optimiser_or_schedule_are_refused() {
             &values,
         ])
     };
-    insta::assert_snapshot!(piecewise("[3, 2]", "[1, 2, 3]"), @"");
-    insta::assert_snapshot!(piecewise("[2, 3]", "[1, 2]"), @"");
-    insta::assert_snapshot!(piecewise("[2, 3]", "[1, 0.5, -1]"), @"");
-    insta::assert_snapshot!(piecewise("7", "[1, 0.5]"), @"");
-    insta::assert_snapshot!(problem(&["train.schedule.kind=constant", "train.schedule.unit=step"]), @"");
+    insta::assert_snapshot!(piecewise("[3, 2]", "[1, 2, 3]"), @r#"train.schedule.boundaries: each must be larger than the one before"#);
+    insta::assert_snapshot!(piecewise("[2, 3]", "[1, 2]"), @r#"train.schedule.values: expected 3 values, one more than boundaries, found 2"#);
+    insta::assert_snapshot!(piecewise("[2, 3]", "[1, 0.5, -1]"), @r#"train.schedule.values (--set): expected a list, each a finite number above 0, found a list of 3; place 3 of it is -1"#);
+    insta::assert_snapshot!(piecewise("7", "[1, 0.5]"), @r#"train.schedule.boundaries (--set): expected a list, each a whole number from 0 to 1000000000000, found 7"#);
+    insta::assert_snapshot!(problem(&["train.schedule.kind=constant", "train.schedule.unit=step"]), @"train.schedule.unit (--set): the schedule is `constant`, only `exponential`, `inverse_time`, `natural_exp`, `polynomial`, `cosine` or `piecewise_constant` has this key; remove it or change `train.schedule.kind`");
+}
+
+#[test]
+fn memory_has_a_unit() {
+    for (text, bytes) in [("7B", 7), ("3 KiB", 3 << 10), ("2GiB", 2 << 30)] {
+        let found = with(&[&format!("train.backpropagation.memory={text}")]);
+        assert_eq!(found.train.backpropagation.memory, Some(bytes));
+    }
+    for text in ["512", "0MiB", "-1MiB", "1.5GiB", "9MB", "99999999999GiB"] {
+        let problem = problem(&[&format!("train.backpropagation.memory={text}")]);
+        assert!(
+            problem.contains("(--set): expected a whole number of B, KiB, MiB"),
+            "{problem}"
+        );
+    }
+    assert_eq!(super::validate::in_bytes(512 << 20), "512MiB");
+    assert_eq!(super::validate::in_bytes((1 << 30) + 1024), "1048577KiB");
 }
 
 #[test]
@@ -392,7 +412,14 @@ fn every_setting_of_training_can_be_set() {
         "train.clip.by=global_norm",
         "train.clip.limit=5",
         "train.regularisation.l2=0.25",
+        "train.backpropagation.window=20",
+        "train.backpropagation.memory=512MiB",
     ]);
+    let expected = Backpropagation {
+        window: Some(20),
+        memory: Some(512 << 20),
+    };
+    assert_eq!(momentum.backpropagation, expected);
     let expected = MomentumSettings {
         learning_rate: 0.02,
         momentum: 0.95,
@@ -591,10 +618,16 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         any_schedule(),
         any_clip(),
         penalties,
+        (
+            prop::option::of(1_usize..99),
+            prop::option::of(1_u64..1 << 40),
+        ),
         prop::option::of(stopping),
     )
         .prop_map(
-            |(epochs, batch, optimiser, schedule, clip, (l1, l2, decay), early_stopping)| {
+            |(epochs, batch, optimiser, schedule, clip, penalties, back, early_stopping)| {
+                let (l1, l2, decay) = penalties;
+                let (window, memory) = back;
                 let is_adamw = matches!(optimiser, OptimiserSettings::AdamW(_));
                 TrainSettings {
                     epochs,
@@ -602,6 +635,7 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
                     optimiser,
                     schedule,
                     clip,
+                    backpropagation: Backpropagation { window, memory },
                     regularisation: Regularisation {
                         l1,
                         l2,

@@ -3,6 +3,8 @@
 mod reader;
 mod train;
 
+pub(super) use reader::in_bytes;
+
 use std::cell::RefCell;
 
 use self::reader::{Section, choice, number, size, text, truth, whole};

@@ -14,7 +14,7 @@ use crate::metric::{ConfusionMatrix, MeanLoss};
 use crate::random::Seed;
 use crate::recipe::{CellSettings, ModelSettings};
 use crate::train::BatchLoss;
-use crate::unroll::{UnrollOptions, dynamic_rnn};
+use crate::unroll::{Backpropagation, UnrollOptions};
 
 /// The recurrent layer of a model whose kind of cell a recipe chooses.
 #[derive(Module, Debug)]
@@ -98,18 +98,18 @@ impl RecurrentLayer {
     }
 
     /// The output after the last step, `[B, H]`, for `inputs` of shape `[B, T, F]`.
-    fn final_output(&self, inputs: Tensor<3>) -> Result<Tensor<2>> {
+    fn final_output(&self, inputs: Tensor<3>, through: Backpropagation) -> Result<Tensor<2>> {
         Ok(match self {
             Self::Basic(cell) => {
-                let run = dynamic_rnn(cell, inputs, UnrollOptions::default())?;
+                let run = through.unroll(cell, inputs, UnrollOptions::default())?;
                 run.state.hidden
             }
             Self::Lstm(cell) => {
-                let run = dynamic_rnn(cell, inputs, UnrollOptions::default())?;
+                let run = through.unroll(cell, inputs, UnrollOptions::default())?;
                 run.state.hidden
             }
             Self::Gru(cell) => {
-                let run = dynamic_rnn(cell, inputs, UnrollOptions::default())?;
+                let run = through.unroll(cell, inputs, UnrollOptions::default())?;
                 run.state.hidden
             }
         })
@@ -202,6 +202,10 @@ impl Classifier {
     ///
     /// When the images are of another size than the model was made for.
     pub fn logits(&self, inputs: Tensor<3>) -> Result<Tensor<2>> {
+        self.logits_through(inputs, Backpropagation::default())
+    }
+
+    fn logits_through(&self, inputs: Tensor<3>, through: Backpropagation) -> Result<Tensor<2>> {
         let [_, time, features] = inputs.dims();
         if time != self.time {
             return Err(Error::shape("images", 'T', self.time, time));
@@ -214,7 +218,7 @@ impl Classifier {
                 features,
             ));
         }
-        let output = self.cell.final_output(inputs)?;
+        let output = self.cell.final_output(inputs, through)?;
         Ok(output.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze())
     }
 
@@ -224,8 +228,22 @@ impl Classifier {
     ///
     /// When a shape does not fit the model.
     pub fn loss(&self, inputs: Tensor<3>, labels: &[u8]) -> Result<BatchLoss> {
+        self.loss_through(inputs, labels, Backpropagation::default())
+    }
+
+    /// The [`loss`](Self::loss) of a batch, whose gradient goes back as `through` says.
+    ///
+    /// # Errors
+    ///
+    /// When a shape does not fit the model, or the memory is too little.
+    pub fn loss_through(
+        &self,
+        inputs: Tensor<3>,
+        labels: &[u8],
+        through: Backpropagation,
+    ) -> Result<BatchLoss> {
         Error::ensure_axis("labels", 'B', labels.len(), inputs.dims()[0])?;
-        let logits = self.logits(inputs)?;
+        let logits = self.logits_through(inputs, through)?;
         let correct = count_correct(&logits, labels);
         Ok(BatchLoss {
             mean: cross_entropy(logits, labels),

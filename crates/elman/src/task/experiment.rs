@@ -194,7 +194,8 @@ impl Objective for Classification {
 
     fn loss(&self, model: &Classifier, batch: &Vec<usize>) -> Result<BatchLoss> {
         let inputs: Tensor<3> = image_tensor(&self.train, batch, &self.device);
-        model.loss(inputs, &self.train.targets(batch))
+        let through = self.recipe.train.backpropagation;
+        model.loss_through(inputs, &self.train.targets(batch), through)
     }
 
     fn evaluate(&self, model: &Classifier, finished: &FinishedEpoch) -> Result<EpochMetrics> {

@@ -12,6 +12,7 @@ pub struct UnrollOptions<S> {
     pub(crate) initial_state: Option<S>,
     pub(crate) layout: Layout,
     pub(crate) path: Path,
+    pub(crate) memory: Option<u64>,
 }
 
 impl<S> Default for UnrollOptions<S> {
@@ -22,6 +23,7 @@ impl<S> Default for UnrollOptions<S> {
             initial_state: None,
             layout: Layout::default(),
             path: Path::default(),
+            memory: None,
         }
     }
 }
@@ -51,9 +53,20 @@ impl<S: State> UnrollOptions<S> {
         self
     }
 
+    /// Exact backpropagation within `bytes` of memory for each cell's sequence: kernels keep the
+    /// states at the ends of segments only and compute the rest again (TF 1's `swap_memory` was
+    /// for this). The numbers stay the same. The composed path keeps everything all the same.
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
     /// The sequence over `inputs` that these options describe.
     pub(crate) fn sequence(&self, inputs: Tensor<3>) -> Result<Sequence> {
-        let sequence = Sequence::new(inputs, self.layout).with_path(self.path);
+        let mut sequence = Sequence::new(inputs, self.layout).with_path(self.path);
+        if let Some(bytes) = self.memory {
+            sequence = sequence.with_memory(bytes);
+        }
         match &self.sequence_length {
             Some(lengths) => sequence.with_lengths(lengths.clone()),
             None => Ok(sequence),

@@ -1,6 +1,8 @@
 //! Drivers: what turns a cell into a network over time (`tf.nn.static_rnn`, `tf.nn.dynamic_rnn`,
-//! `tf.nn.bidirectional_dynamic_rnn`, `tf.nn.raw_rnn`).
+//! `tf.nn.bidirectional_dynamic_rnn`, `tf.nn.raw_rnn`), and what becomes of the gradient over many
+//! steps.
 
+mod backpropagation;
 mod bidirectional;
 mod composed;
 mod dynamic;
@@ -8,7 +10,9 @@ mod raw;
 mod reverse;
 mod static_;
 mod stream;
+mod truncated;
 
+pub use backpropagation::Backpropagation;
 pub use bidirectional::{Bidirectional, bidirectional_dynamic_rnn};
 pub(crate) use composed::composed;
 pub use dynamic::{UnrollOptions, dynamic_rnn};
@@ -16,3 +20,4 @@ pub use raw::{LoopStart, LoopTurn, RawUnrolled, raw_rnn};
 pub use reverse::reverse_sequence;
 pub use static_::{StaticUnrolled, static_rnn};
 pub use stream::Stream;
+pub use truncated::{StateSaver, truncated_rnn};

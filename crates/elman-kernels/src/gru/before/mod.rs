@@ -266,24 +266,27 @@ impl<T: Real> GruBefore<T> {
             candidates(kept.collect(), units),
             candidates(ones(), 1),
         ];
-        let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
-        // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        let zeros = |count| vec![T::default(); count];
         let mut parameters = vec![
-            zeros((inputs + units) * 2 * units),
-            zeros(2 * units),
-            zeros((inputs + units) * units),
-            zeros(units),
+            run.begin(0, (inputs + units) * 2 * units),
+            run.begin(1, 2 * units),
+            run.begin(2, (inputs + units) * units),
+            run.begin(3, units),
         ];
-        for (index, parameter, columns, first_row) in [
+        let places = [
             (0, 0, 2 * units, 0),
             (1, 0, 2 * units, inputs),
             (2, 1, 2 * units, 0),
             (3, 2, units, 0),
             (4, 2, units, inputs),
             (5, 3, units, 0),
-        ] {
+        ];
+        for (index, parameter, columns, first_row) in places {
+            wanted[index].start(&[(&parameters[parameter], columns)], first_row);
+        }
+        let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
+        // SAFETY: every factor points at a whole row of what it stands for.
+        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
+        for (index, parameter, columns, first_row) in places {
             wanted[index].unpack(&mut [(&mut parameters[parameter], columns)], first_row);
         }
         parameters

@@ -2,6 +2,7 @@
 
 use super::{OptimiserSettings, Schedule};
 use crate::train::{Clip, Regularisation};
+use crate::unroll::Backpropagation;
 
 /// How the network is fitted (`[train]`).
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,9 @@ pub struct TrainSettings {
     pub schedule: Schedule,
     /// How gradients are kept small (`[train.clip]`, default not at all).
     pub clip: Option<Clip>,
+    /// How far gradients go back, and in how much memory (`[train.backpropagation]`, default to the
+    /// first step, in whatever it takes).
+    pub backpropagation: Backpropagation,
     /// How large weights are held down (`[train.regularisation]`, default not at all).
     pub regularisation: Regularisation,
     /// When to stop before the last epoch (`[train.early_stopping]`, default never).

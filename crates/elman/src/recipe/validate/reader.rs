@@ -82,19 +82,54 @@ pub(super) fn number(expected: &'static str, fits: fn(f64) -> bool) -> impl Rule
     }
 }
 
+/// The units of sizes in memory, the largest first.
+const BYTE_UNITS: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
+
+/// A size in memory: a whole number above 0 and a unit.
+pub(super) fn bytes(value: &Value) -> Result<u64, Mismatch> {
+    let found = match value {
+        Value::String(text) => parse_bytes(text),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        Mismatch::new("a whole number of B, KiB, MiB or GiB above 0, such as \"512MiB\"")
+    })
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_start_matches(|it: char| it.is_ascii_digit());
+    let (number, unit) = text.split_at(text.len() - digits.len());
+    let (_, factor) = BYTE_UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(*factor).filter(|&bytes| bytes > 0)
+}
+
+/// `bytes` as [`bytes`](bytes()) reads it, in the largest unit that fits.
+pub(in crate::recipe) fn in_bytes(bytes: u64) -> String {
+    let fitting = BYTE_UNITS
+        .iter()
+        .find(|(_, factor)| bytes.is_multiple_of(*factor));
+    let (unit, factor) = fitting.expect("every number is a multiple of 1");
+    format!("{}{unit}", bytes / factor)
+}
+
 /// A list of values that `rule` accepts.
 pub(super) fn list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
     move |value| {
         let Value::List(items) = value else {
-            let Err(Mismatch { expected, .. }) = rule(value) else {
-                return Err(Mismatch::new("a list"));
-            };
-            return Err(Mismatch::new(format!("a list, each {expected}")));
+            let each = rule(&Value::Other("nothing")).err();
+            let each = each.map_or(String::new(), |each| format!(", each {}", each.expected));
+            return Err(Mismatch::new(format!("a list{each}")));
         };
         let item = |(at, item)| {
-            rule(item).map_err(|mismatch| Mismatch {
-                expected: format!("{} at place {} of the list", mismatch.expected, at + 1),
-                advice: Some(format!("that is {item}")),
+            rule(item).map_err(|Mismatch { expected, .. }| Mismatch {
+                expected: format!("a list, each {expected}"),
+                advice: Some(format!("place {} of it is {item}", at + 1)),
             })
         };
         items.iter().enumerate().map(item).collect()

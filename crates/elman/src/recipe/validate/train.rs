@@ -1,6 +1,6 @@
 //! The table `[train]`.
 
-use super::reader::{Section, choice, list, number, size, truth, whole};
+use super::reader::{Section, bytes, choice, list, number, size, truth, whole};
 use super::{ABOVE_ZERO, MOST_EPOCHS, MOST_IN_A_BATCH};
 use crate::recipe::vocabulary::{
     CLIPS, Choices, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES,
@@ -12,6 +12,7 @@ use crate::recipe::{
     TrainSettings,
 };
 use crate::train::{Clip, Regularisation};
+use crate::unroll::Backpropagation;
 
 const ABOVE_ZERO_TO_ONE: &str = "a number above 0 and at most 1";
 const ZERO_TO_BELOW_ONE: &str = "a number from 0 to below 1";
@@ -36,6 +37,12 @@ pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSe
     let clip = table_or(&mut section, "clip", None, |section| {
         clip(section).map(Some)
     });
+    let backpropagation = table_or(
+        &mut section,
+        "backpropagation",
+        Backpropagation::default(),
+        backpropagation,
+    );
     let regularisation = table_or(
         &mut section,
         "regularisation",
@@ -52,6 +59,7 @@ pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSe
         optimiser: optimiser?,
         schedule: schedule?,
         clip: clip?,
+        backpropagation: backpropagation?,
         regularisation: regularisation?,
         early_stopping: early_stopping?,
     })
@@ -89,9 +97,8 @@ fn refuse_others<K: Copy + PartialEq>(
             Some(kind) if kinds.contains(&kind) => {}
             Some(kind) => {
                 let having = alternatives(kinds.iter().map(|&kind| word(choices, kind)));
-                let have = if kinds.len() == 1 { "has" } else { "have" };
                 let why = format!(
-                    "the {what} is `{}`, only {having} {have} this key; \
+                    "the {what} is `{}`, only {having} has this key; \
                      remove it or change `{}`",
                     word(choices, kind),
                     section.name(key)
@@ -244,6 +251,9 @@ const OF_SCHEDULES: Owners<ScheduleKind> = {
     ]
 };
 
+/// The most steps of a window: more than any sequence has.
+const MOST_WINDOW: u64 = 1_000_000_000;
+
 /// The most steps that a schedule counts: more than any run has.
 const MOST_STEPS: u64 = 1_000_000_000_000;
 
@@ -343,6 +353,16 @@ fn clip(mut section: Section<'_>) -> Option<Clip> {
         ClipKind::Value => Clip::Value(limit),
         ClipKind::Norm => Clip::Norm(limit),
         ClipKind::GlobalNorm => Clip::GlobalNorm(limit),
+    })
+}
+
+fn backpropagation(mut section: Section<'_>) -> Option<Backpropagation> {
+    let window = section.optional("window", size(1..=MOST_WINDOW));
+    let memory = section.optional("memory", bytes);
+    section.finish();
+    Some(Backpropagation {
+        window: window?,
+        memory: memory?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The table `[train]`.
 
 use super::Writer;
+use crate::recipe::validate::in_bytes;
 use crate::recipe::vocabulary::{
     CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES, ScheduleKind,
     word,
@@ -10,6 +11,7 @@ use crate::recipe::{
     MomentumSettings, OptimiserSettings, RmsPropSettings, Schedule, SgdSettings, TrainSettings,
 };
 use crate::train::{Clip, Regularisation};
+use crate::unroll::Backpropagation;
 
 pub(super) fn train(out: &mut Writer, train: &TrainSettings) {
     // No `..`: a new setting must be written here.
@@ -19,6 +21,7 @@ pub(super) fn train(out: &mut Writer, train: &TrainSettings) {
         optimiser: the_optimiser,
         schedule: the_schedule,
         clip: the_clip,
+        backpropagation: the_backpropagation,
         regularisation: the_regularisation,
         early_stopping: the_early_stopping,
     } = train;
@@ -32,6 +35,10 @@ pub(super) fn train(out: &mut Writer, train: &TrainSettings) {
     if let Some(the_clip) = the_clip {
         out.table("train.clip");
         clip(out, *the_clip);
+    }
+    if *the_backpropagation != Backpropagation::default() {
+        out.table("train.backpropagation");
+        backpropagation(out, *the_backpropagation);
     }
     if *the_regularisation != Regularisation::default() {
         out.table("train.regularisation");
@@ -161,6 +168,16 @@ fn clip(out: &mut Writer, clip: Clip) {
     };
     out.text("by", word(CLIPS, kind));
     out.number("limit", limit);
+}
+
+fn backpropagation(out: &mut Writer, backpropagation: Backpropagation) {
+    let Backpropagation { window, memory } = backpropagation;
+    if let Some(steps) = window {
+        out.set("window", steps);
+    }
+    if let Some(bytes) = memory {
+        out.text("memory", &in_bytes(bytes));
+    }
 }
 
 fn regularisation(out: &mut Writer, regularisation: &Regularisation, is_adamw: bool) {

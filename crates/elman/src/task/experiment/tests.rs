@@ -74,7 +74,19 @@ fn stopped_anywhere_and_resumed_a_run_ends_with_the_same_bytes() {
         "train.early_stopping.monitor=valid_loss",
         "train.early_stopping.patience=2",
     ];
-    for (settings, epoch) in [(&[][..], 10), (&early[..], 8)] {
+    let other = [
+        "train.optimiser.name=rmsprop",
+        "train.optimiser.learning_rate=0.01",
+        "train.optimiser.momentum=0.5",
+        "train.schedule.kind=cosine",
+        "train.schedule.decay_steps=25",
+        "train.clip.by=global_norm",
+        "train.clip.limit=0.5",
+        "train.regularisation.l2=0.01",
+        "train.backpropagation.window=4",
+        "train.backpropagation.memory=1GiB",
+    ];
+    for (settings, epoch) in [(&[][..], 10), (&early[..], 8), (&other[..], 10)] {
         let recipe = recipe(data.path(), settings);
         let folder = TempDir::new().expect("a folder");
         let straight = folder.path().join("straight");
@@ -220,4 +232,53 @@ fn other_data_or_another_recipe_cannot_be_gone_on_with() {
             .contains("belongs to another recipe (now: units = 8; then: units = 7)"),
         "{error}"
     );
+}
+
+#[test]
+fn gradient_norms_and_the_schedule_are_logged() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    let settings = [
+        "train.clip.by=global_norm",
+        "train.clip.limit=0.25",
+        "train.schedule.kind=exponential",
+        "train.schedule.decay_steps=10",
+        "train.schedule.decay_rate=0.5",
+        "train.schedule.staircase=true",
+    ];
+    let clipped = plan(
+        recipe(data.path(), &settings),
+        &folder.path().join("clipped"),
+    );
+    let history = fit(&clipped, &mut Silent).expect("trained").history;
+    for (epoch, metrics) in history.iter().enumerate() {
+        assert_eq!(metrics.learning_rate, 0.001 * 0.5_f64.powi(epoch as i32));
+        assert!(metrics.gradient_norm > 0.25, "{metrics:?}");
+        assert!((metrics.clipped_norm - 0.25).abs() < 1e-6, "{metrics:?}");
+    }
+    let free = plan(recipe(data.path(), &[]), &folder.path().join("free"));
+    for metrics in fit(&free, &mut Silent).expect("trained").history {
+        assert_eq!(metrics.gradient_norm, metrics.clipped_norm);
+    }
+}
+
+#[test]
+fn a_memory_budget_changes_no_number_and_too_small_a_one_is_refused() {
+    let data = data();
+    let folder = TempDir::new().expect("a folder");
+    let run = |settings: &[&str], name: &str| {
+        let plan = plan(recipe(data.path(), settings), &folder.path().join(name));
+        fit(&plan, &mut Silent)
+    };
+    let free = run(&[], "free").expect("trained").history;
+    // One tape for all 6 steps would take 12,480 bytes.
+    let tight = run(&["train.backpropagation.memory=10KiB"], "tight").expect("trained");
+    assert_eq!(tight.history, free);
+    let error = run(&["train.backpropagation.memory=5KiB"], "none").expect_err("too little");
+    assert!(
+        error.to_string().starts_with("memory: is 5120 bytes"),
+        "{error}"
+    );
+    let cut = run(&["train.backpropagation.window=4"], "cut").expect("trained");
+    assert_ne!(cut.history, free);
 }

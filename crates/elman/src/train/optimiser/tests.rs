@@ -238,3 +238,54 @@ fn parameters_keep_their_identity() {
     assert_eq!([after.left.id, after.right.id], ids);
     assert!(after.left.val().is_require_grad());
 }
+
+/// One step of plain gradient descent with rate 1 under `regularisation`: what it took away.
+fn taken_away(regularisation: Regularisation) -> (Vec<f64>, GradientNorms) {
+    let settings = crate::recipe::SgdSettings { learning_rate: 1.0 };
+    let mut optimiser = Optimiser::new(settings).with_regularisation(regularisation);
+    let before = pair(DType::F64);
+    let start = numbers(&before);
+    let grads = gradients(&before);
+    let after = optimiser.update(before, grads, 1.0, 0).expect("finite");
+    let taken = start
+        .iter()
+        .zip(numbers(&after))
+        .map(|(start, end)| start - end);
+    (taken.collect(), optimiser.norms())
+}
+
+#[test]
+fn penalties_pull_matrices_towards_zero_and_leave_vectors_alone() {
+    let (plain, norms) = taken_away(Regularisation::default());
+    let square_sum: f64 = plain.iter().map(|number| number * number).sum();
+    assert!(
+        (norms.before - square_sum.sqrt()).abs() < 1e-12,
+        "{norms:?}"
+    );
+    let start = numbers(&pair(DType::F64));
+    let by = |l1, l2, weight_decay| {
+        let (taken, norms) = taken_away(Regularisation {
+            l1,
+            l2,
+            weight_decay,
+        });
+        let more = taken.iter().zip(&plain).map(|(taken, plain)| taken - plain);
+        (more.collect::<Vec<f64>>(), norms)
+    };
+    let close = |found: &[f64], expected: &dyn Fn(f64) -> f64| {
+        for (at, (found, &weight)) in found.iter().zip(&start).enumerate() {
+            let expected = if at < 6 { expected(weight) } else { 0.0 };
+            assert!((found - expected).abs() < 1e-14, "{at}: {found} {expected}");
+        }
+    };
+    let (l1, l1_norms) = by(0.25, 0.0, 0.0);
+    close(&l1, &|weight| 0.25 * weight.signum());
+    assert!(
+        l1_norms.before != norms.before,
+        "the norm is with the penalty"
+    );
+    close(&by(0.0, 0.5, 0.0).0, &|weight| 0.5 * weight);
+    let (decay, decay_norms) = by(0.0, 0.0, 0.125);
+    close(&decay, &|weight| 0.125 * weight);
+    assert_eq!(decay_norms, norms);
+}
