@@ -15,6 +15,7 @@ mod elman_epoch;
 pub mod elman_peer;
 pub mod epoch;
 mod error;
+pub mod long;
 pub mod peers;
 pub mod profile;
 pub mod report;

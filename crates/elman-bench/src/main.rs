@@ -12,6 +12,7 @@ use elman_bench::child::Limits;
 use elman_bench::compare::{Plan, compare};
 use elman_bench::elman_peer::Elman;
 use elman_bench::epoch::compare_epochs;
+use elman_bench::long::{LongRun, compare_long};
 use elman_bench::peers::{PYTHON_SETUP, PeerKind, Peers, Pythons};
 use elman_bench::profile::profile;
 use elman_bench::{Error, Result};
@@ -35,6 +36,14 @@ enum Command {
     Epoch(EpochFlags),
     /// Where the time of one shape goes, and what fraction of the machine elman reaches.
     Profile(ProfileFlags),
+    /// One very long sequence through an LSTM within a memory budget, beside the plain run.
+    Long(LongFlags),
+    /// One run of `long`, in this process.
+    #[command(hide = true)]
+    LongRun {
+        /// What to run, as JSON.
+        request: String,
+    },
     /// Elman as one of the peers: started by the other commands.
     #[command(hide = true)]
     Serve {
@@ -181,6 +190,28 @@ struct ProfileFlags {
     threads: NonZeroUsize,
 }
 
+#[derive(Args)]
+struct LongFlags {
+    /// T of the long run.
+    #[arg(long, default_value_t = 100_000)]
+    steps: usize,
+    /// T of the plain run, and of the one with half the budget whose gradients must be the same.
+    #[arg(long, default_value_t = 36_000)]
+    plain_steps: usize,
+    /// B.
+    #[arg(long, default_value_t = 4)]
+    batch: usize,
+    /// H.
+    #[arg(long, default_value_t = 128)]
+    units: usize,
+    /// The budget of the long run.
+    #[arg(long, default_value_t = 512)]
+    memory_mib: u64,
+    /// Runs of each; medians are reported.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum CellFlag {
     Basic,
@@ -217,6 +248,8 @@ fn main() -> ExitCode {
         Command::Peers(flags) => run_peers(flags),
         Command::Epoch(flags) => run_epoch(flags),
         Command::Profile(flags) => run_profile(&flags),
+        Command::Long(flags) => run_long(&flags),
+        Command::LongRun { request } => run_long_here(&request),
         Command::Serve { threads } => run_serve(threads),
     };
     match done {
@@ -285,6 +318,27 @@ fn run_profile(flags: &ProfileFlags) -> Result<()> {
         "{}",
         profile(&launch, flags.cell.into(), flags.shape, &plan)?
     );
+    Ok(())
+}
+
+fn run_long(flags: &LongFlags) -> Result<()> {
+    let path = Path::new("this program");
+    let program = std::env::current_exe().map_err(|error| Error::file(path, error))?;
+    let long = LongRun {
+        time: flags.steps,
+        batch: flags.batch,
+        units: flags.units,
+        memory: Some(flags.memory_mib << 20),
+        rounds: flags.rounds.max(1),
+    };
+    print!("{}", compare_long(&program, long, flags.plain_steps)?);
+    Ok(())
+}
+
+fn run_long_here(request: &str) -> Result<()> {
+    let path = Path::new("the request");
+    let run: LongRun = serde_json::from_str(request).map_err(|error| Error::file(path, error))?;
+    println!("{}", json!(run.measure()?));
     Ok(())
 }
 

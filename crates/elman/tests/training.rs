@@ -112,10 +112,14 @@ fn optimisers_follow_tensorflow_step_by_step() {
     let tensors = Weights::load(fixtures().join("optimisers.safetensors")).expect("sound");
     let tensor = |name: &str| tensors.get(name).expect("in the fixture");
     let entries = json("optimisers.json");
-    assert_eq!(entries.len(), 10);
+    assert_eq!(entries.len(), 11);
     for (dtype, bits, tolerance) in TOLERANCES {
         let mut worst = 0.0_f64;
         for (name, entry) in &entries {
+            // TensorFlow keeps 0.9, 0.999 and their powers in f32.
+            if name == "adam_defaults" && dtype == DType::F64 {
+                continue;
+            }
             let mut optimiser = Optimiser::new(settings(entry));
             let mut model = Model::new(tensor("weights"), dtype);
             for at in 0..STEPS {
@@ -217,8 +221,8 @@ fn schedule(entry: &Value) -> Schedule {
     }
 }
 
-/// TensorFlow computes rates in f32: three roundings, and 100 staircase steps of a power.
-const RATE_TOLERANCE: f64 = 2e-6;
+/// TensorFlow computes rates in f32: its 0.9 is off by 2.6e-8, to the power 100.
+const RATE_TOLERANCE: f64 = 4e-6;
 
 #[test]
 fn schedules_follow_tensorflow() {
