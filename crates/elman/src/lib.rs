@@ -44,6 +44,7 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`cell`] | the cells: [`BasicRnnCell`](cell::BasicRnnCell), [`LstmCell`](cell::LstmCell), [`GruCell`](cell::GruCell), and the trait of your own |
+//! | [`wrapper`] | cells around cells: stacks, dropout, residuals, projections |
 //! | [`unroll`] | the drivers: [`dynamic_rnn`](unroll::dynamic_rnn), [`static_rnn`](unroll::static_rnn), bidirectional, raw, [`Stream`](unroll::Stream) |
 //! | [`activation`], [`initializer`] | what cells are made with |
 //! | [`exchange`] | weights of TensorFlow 1 and PyTorch |
@@ -79,6 +80,7 @@ pub mod store;
 pub mod task;
 pub mod train;
 pub mod unroll;
+pub mod wrapper;
 
 pub use elman_kernels::threads;
 pub use error::{Error, Result};

@@ -2,8 +2,8 @@
 //!
 //! The cases stand in `fixtures/golden` (its README says which versions and command made them), or
 //! in the folder that `ELMAN_GOLDEN` names. Every case of the folder's `manifest.json` that is a
-//! single cell or one bidirectional layer is run: outputs, final states, and the gradients of
-//! inputs, initial states and every parameter.
+//! cell, a wrapped cell, a stack or bidirectional layers is run: outputs, final states, and the
+//! gradients of inputs, initial states and every parameter.
 
 #[path = "support/collect.rs"]
 mod collect;
@@ -15,6 +15,8 @@ mod golden_case;
 mod golden_run;
 #[path = "support/golden_sabotage.rs"]
 mod golden_sabotage;
+#[path = "support/golden_stack.rs"]
+mod golden_stack;
 
 use burn::tensor::{DType, TensorData};
 use elman::cell::Path;
@@ -71,7 +73,7 @@ fn check_folder(dtype: DType, path: Path, tolerance: f64) {
     }
     println!(
         "golden: {} cases of {}, {runs} runs in {dtype:?} on {path:?}, {tensors} tensors, \
-         worst relative difference {worst:.1e}; not single cells: {:?}",
+         worst relative difference {worst:.1e}; not networks: {:?}",
         folder.cases.len(),
         folder.path.display(),
         folder.others

@@ -5,7 +5,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
-use crate::cell::{Cell, Runner, Sequence, State, Step, Unrolled};
+use crate::cell::{Cell, Runner, Sequence, State, StatePart, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::initializer::Initializer;
@@ -70,9 +70,13 @@ impl State for LstmState {
         vec![self.cell, self.hidden]
     }
 
-    fn from_parts(parts: Vec<Tensor<2>>) -> Self {
+    fn with_parts(self, parts: Vec<Tensor<2>>) -> Self {
         let [cell, hidden] = <[_; 2]>::try_from(parts).expect("an LSTM state has two parts");
         Self { cell, hidden }
+    }
+
+    fn kinds(&self) -> Vec<StatePart> {
+        vec![StatePart::Cell, StatePart::Hidden]
     }
 }
 

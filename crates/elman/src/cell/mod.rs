@@ -18,7 +18,7 @@ pub use lstm::{
 pub use runner::Runner;
 pub(crate) use runner::Sequential;
 pub use sequence::{Layout, Lengths, Path, Sequence, Unrolled};
-pub use state::{HiddenState, State};
+pub use state::{HiddenState, State, StatePart};
 
 use burn::tensor::Tensor;
 

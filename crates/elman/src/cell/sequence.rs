@@ -187,6 +187,29 @@ impl Sequence {
         }
     }
 
+    /// How many steps the longest row has.
+    pub(crate) fn longest(&self) -> usize {
+        let lengths = self.lengths.as_ref();
+        lengths.map_or(self.time(), |lengths| {
+            lengths.0.iter().copied().max().unwrap_or(0)
+        })
+    }
+
+    /// `tensor`, in the layout of the inputs, with zeros past each row's length. Backward
+    /// multiplies by the padding even where nothing flows back, and 0 · NaN is NaN.
+    pub(crate) fn without_padding(&self, tensor: Tensor<3>) -> Tensor<3> {
+        let Some(lengths) = &self.lengths else {
+            return tensor;
+        };
+        let shape = tensor.dims();
+        let padding = lengths.padding(self.time(), &tensor.device());
+        let padding = match self.layout {
+            Layout::BatchMajor => padding,
+            Layout::TimeMajor => padding.transpose(),
+        };
+        tensor.mask_fill(padding.unsqueeze_dim::<3>(2).expand(shape), 0.0)
+    }
+
     /// The axis over which time runs.
     pub(crate) fn time_axis(&self) -> usize {
         match self.layout {

@@ -14,6 +14,7 @@ use crate::cell::{
     BasicRnnCell, Cell, GruCell, Layout, LstmCell, Path, ResetGate, Sequence, State, Step, Unrolled,
 };
 use crate::error::{Error, Result};
+use crate::unroll::sequence_of_one;
 
 pub(crate) use runner::runner;
 
@@ -27,11 +28,7 @@ pub(crate) fn serves(sequence: &Sequence) -> bool {
 
 /// One step as a sequence of length 1, so that a step and a sequence give the same bits.
 pub(crate) fn step<C: Cell>(cell: &C, input: Tensor<2>, state: C::State) -> Result<Step<C::State>> {
-    let run = cell.sequence(Sequence::batch_major(input.unsqueeze_dim(1)), state)?;
-    Ok(Step {
-        output: run.outputs.squeeze_dim(1),
-        state: run.state,
-    })
+    sequence_of_one(cell, Sequence::batch_major(input.unsqueeze_dim(1)), state)
 }
 
 /// What of a cell a kernel needs.
@@ -126,7 +123,7 @@ pub(crate) fn sequence<C: Fused>(
     let (batch, time) = (sequence.batch(), sequence.time());
     let spec = cell.spec();
     let parameters = cell.parameters();
-    let parts = state.into_parts();
+    let parts = state.clone().into_parts();
     let batches: Vec<usize> = parts.iter().map(|part| part.dims()[0]).collect();
     let dtypes: Vec<DType> = parts.iter().map(Tensor::dtype).collect();
     check(&sequence, &spec, &batches, &dtypes, parameters[0].dtype())?;
@@ -136,7 +133,7 @@ pub(crate) fn sequence<C: Fused>(
         let options = (&sequence.inputs().device(), sequence.inputs().dtype());
         return Ok(Unrolled {
             outputs: Tensor::zeros(shape, options),
-            state: C::State::from_parts(parts),
+            state,
         });
     }
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[1]).collect();
@@ -148,10 +145,10 @@ pub(crate) fn sequence<C: Fused>(
         None => None,
     };
     let call = (spec, plan, segment);
-    let (outputs, state) = operation::run(inputs, Tensor::cat(parts, 1), parameters, call);
+    let (outputs, parts) = operation::run(inputs, Tensor::cat(parts, 1), parameters, call);
     Ok(Unrolled {
         outputs,
-        state: C::State::from_parts(state.split_with_sizes(widths, 1)),
+        state: state.with_parts(parts.split_with_sizes(widths, 1)),
     })
 }
 

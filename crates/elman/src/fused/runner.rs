@@ -107,13 +107,14 @@ impl<C: Fused, T: Element + Real> Runner<C::State> for FusedRunner<'_, C, T> {
             Carried::Rows(rows) => rows,
         };
         // The zero state of no rows says how wide the parts are.
-        let like = self.cell.zero_state(1).into_parts();
-        let device = like[0].device();
-        let widths = like.iter().map(|part| part.dims()[1]).collect();
+        let like = self.cell.zero_state(1);
+        let parts = like.clone().into_parts();
+        let device = parts[0].device();
+        let widths = parts.iter().map(|part| part.dims()[1]).collect();
         let shape = [rows.len() / self.spec.state(), self.spec.state()];
         let data = TensorData::new(rows.clone(), shape);
         let packed = Tensor::<2>::from_data(data, (&device, T::dtype()));
-        C::State::from_parts(packed.split_with_sizes(widths, 1))
+        like.with_parts(packed.split_with_sizes(widths, 1))
     }
 }
 

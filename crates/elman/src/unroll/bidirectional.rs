@@ -46,14 +46,9 @@ pub fn bidirectional_dynamic_rnn<F: Cell, B: Cell>(
     Error::ensure_axis("inputs", 'F', sequence.features(), forward.input_size())?;
     Error::ensure_axis("inputs", 'F', sequence.features(), backward.input_size())?;
     let batch = sequence.batch();
-    let forward_state = match options.initial_state {
-        Some(state) => state,
-        None => forward.zero_state(batch),
-    };
-    let backward_state = match backward_state {
-        Some(state) => state,
-        None => backward.zero_state(batch),
-    };
+    let forward_state = options.start(|| forward.zero_state(batch));
+    let backward_state = backward_state.unwrap_or_else(|| backward.zero_state(batch));
+    let backward_state = options.in_training(backward_state);
     let reversed = reverse_sequence(sequence.inputs().clone(), &sequence);
     let backwards = backward.sequence(sequence.with_inputs(reversed), backward_state)?;
     let forward = forward.sequence(sequence.clone(), forward_state)?;

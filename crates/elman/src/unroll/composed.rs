@@ -2,13 +2,14 @@
 
 use burn::tensor::Tensor;
 
-use crate::cell::{Layout, Sequence, State, Step, Unrolled};
+use crate::cell::{Sequence, State, Step, Unrolled};
 use crate::error::{Error, Result};
 
 /// Runs `step` over all time steps of `sequence`.
 ///
 /// Rows past their length emit zeros and keep their state (`_rnn_step` of TF 1's `rnn.py`). What
-/// the padding holds, even NaN, reaches neither results nor gradients.
+/// the padding holds, even NaN, reaches neither results nor gradients. Steps that no row reaches
+/// are not computed, but for the first (TF 1's loop to `max(1, max(sequence_length))`).
 /// Outputs have `output_size` features and the layout of the inputs.
 ///
 /// # Errors
@@ -23,11 +24,12 @@ pub(crate) fn composed<S: State>(
     for part in state.clone().into_parts() {
         Error::ensure_axis("state", 'B', part.dims()[0], sequence.batch())?;
     }
-    let inputs = without_padding(&sequence);
+    let inputs = sequence.without_padding(sequence.inputs().clone());
     let device = inputs.device();
     let axis = sequence.time_axis();
     let mut outputs = Vec::with_capacity(sequence.time());
-    for time in 0..sequence.time() {
+    let reached = sequence.longest().max(1).min(sequence.time());
+    for time in 0..reached {
         let input: Tensor<2> = inputs.clone().narrow(axis, time, 1).squeeze_dim(axis);
         let next = step(input, state.clone())?;
         let (output, next_state) = match sequence.lengths() {
@@ -45,28 +47,19 @@ pub(crate) fn composed<S: State>(
         outputs.push(output);
         state = next_state;
     }
-    let outputs = if outputs.is_empty() {
+    let mut blocks = Vec::with_capacity(2);
+    if !outputs.is_empty() {
+        blocks.push(Tensor::stack::<3>(outputs, axis));
+    }
+    if reached < sequence.time() || blocks.is_empty() {
         let mut shape = inputs.dims();
+        shape[axis] = sequence.time() - reached;
         shape[2] = output_size;
-        Tensor::zeros(shape, (&device, inputs.dtype()))
-    } else {
-        Tensor::stack(outputs, axis)
+        blocks.push(Tensor::zeros(shape, (&device, inputs.dtype())));
+    }
+    let outputs = match blocks.len() {
+        1 => blocks.remove(0),
+        _ => Tensor::cat(blocks, axis),
     };
     Ok(Unrolled { outputs, state })
-}
-
-/// The inputs with zeros past each row's length: backward multiplies by them even where nothing
-/// flows back, and 0 · NaN is NaN.
-fn without_padding(sequence: &Sequence) -> Tensor<3> {
-    let inputs = sequence.inputs().clone();
-    let Some(lengths) = sequence.lengths() else {
-        return inputs;
-    };
-    let shape = inputs.dims();
-    let padding = lengths.padding(sequence.time(), &inputs.device());
-    let padding = match sequence.layout() {
-        Layout::BatchMajor => padding,
-        Layout::TimeMajor => padding.transpose(),
-    };
-    inputs.mask_fill(padding.unsqueeze_dim::<3>(2).expand(shape), 0.0)
 }

@@ -13,6 +13,7 @@ pub struct UnrollOptions<S> {
     pub(crate) layout: Layout,
     pub(crate) path: Path,
     pub(crate) memory: Option<u64>,
+    pub(crate) training_step: Option<u64>,
 }
 
 impl<S> Default for UnrollOptions<S> {
@@ -24,6 +25,7 @@ impl<S> Default for UnrollOptions<S> {
             layout: Layout::default(),
             path: Path::default(),
             memory: None,
+            training_step: None,
         }
     }
 }
@@ -59,6 +61,26 @@ impl<S: State> UnrollOptions<S> {
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
         self
+    }
+
+    /// Which step of training this is: dropout and zoneout draw anew in each
+    /// ([`State::at_training_step`]).
+    pub fn with_training_step(mut self, step: u64) -> Self {
+        self.training_step = Some(step);
+        self
+    }
+
+    /// The state before the first step: the one of these options, or what `zero` gives.
+    pub(crate) fn start(&self, zero: impl FnOnce() -> S) -> S {
+        self.in_training(self.initial_state.clone().unwrap_or_else(zero))
+    }
+
+    /// `state` in the training step of these options.
+    pub(crate) fn in_training<T: State>(&self, state: T) -> T {
+        match self.training_step {
+            Some(step) => state.at_training_step(step),
+            None => state,
+        }
     }
 
     /// The sequence over `inputs` that these options describe.
@@ -104,9 +126,6 @@ pub fn dynamic_rnn<C: Cell>(
 ) -> Result<Unrolled<C::State>> {
     let sequence = options.sequence(inputs)?;
     Error::ensure_axis("inputs", 'F', sequence.features(), cell.input_size())?;
-    let state = match options.initial_state {
-        Some(state) => state,
-        None => cell.zero_state(sequence.batch()),
-    };
+    let state = options.start(|| cell.zero_state(sequence.batch()));
     cell.sequence(sequence, state)
 }

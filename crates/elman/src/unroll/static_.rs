@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::cell::{Cell, Path, Sequence, State, Step, Unrolled};
+use crate::cell::{Cell, State};
 use crate::error::{Error, Result};
-use crate::unroll::UnrollOptions;
+use crate::unroll::{UnrollOptions, single_step};
 
 /// What [`static_rnn`] yields.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub fn static_rnn<C: Cell>(
     };
     let [batch, _] = first.dims();
     let device = first.device();
-    let lengths = match options.sequence_length {
+    let lengths = match options.sequence_length.clone() {
         None => None,
         Some(lengths) => {
             Error::ensure_axis("lengths", 'B', lengths.as_slice().len(), batch)?;
@@ -57,10 +57,7 @@ pub fn static_rnn<C: Cell>(
         .as_ref()
         .and_then(|lengths| lengths.as_slice().iter().copied().max())
         .unwrap_or(inputs.len());
-    let mut state = match options.initial_state {
-        Some(state) => state,
-        None => cell.zero_state(batch),
-    };
+    let mut state = options.start(|| cell.zero_state(batch));
     let mut outputs = Vec::with_capacity(inputs.len());
     for (time, input) in inputs.into_iter().enumerate() {
         Error::ensure_axis(&format!("inputs[{time}]"), 'B', input.dims()[0], batch)?;
@@ -78,7 +75,7 @@ pub fn static_rnn<C: Cell>(
             continue;
         }
         let Some(lengths) = &lengths else {
-            let next = step(cell, input, state, options.path)?;
+            let next = single_step(cell, input, state, options.path)?;
             outputs.push(next.output);
             state = next.state;
             continue;
@@ -88,32 +85,12 @@ pub fn static_rnn<C: Cell>(
         // Backward multiplies by the padding even where nothing flows back, and 0 · NaN is NaN.
         let shape = input.dims();
         let input = input.mask_fill(past.clone().expand(shape), 0.0);
-        let next = step(cell, input, state.clone(), options.path)?;
+        let next = single_step(cell, input, state.clone(), options.path)?;
         let shape = next.output.dims();
         outputs.push(next.output.mask_fill(past.expand(shape), 0.0));
         state = next.state.select(&real, state);
     }
     Ok(StaticUnrolled { outputs, state })
-}
-
-/// One step of `cell` on `path`.
-fn step<C: Cell>(
-    cell: &C,
-    input: Tensor<2>,
-    state: C::State,
-    path: Path,
-) -> Result<Step<C::State>> {
-    match path {
-        Path::Auto => cell.step(input, state),
-        Path::Composed => {
-            let sequence = Sequence::batch_major(input.unsqueeze_dim(1)).with_path(path);
-            let Unrolled { outputs, state } = cell.sequence(sequence, state)?;
-            Ok(Step {
-                output: outputs.squeeze_dim(1),
-                state,
-            })
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use serde_json::Value;
 /// The cases of a folder.
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
-    /// Single cells and single bidirectional layers.
+    /// Cells, wrapped cells, stacks and bidirectional layers.
     pub(crate) cases: Vec<Case>,
-    /// The names of all others (stacks, attention, losses, …).
+    /// The names of all others (attention, losses, …).
     pub(crate) others: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Folder {
             others: Vec::new(),
         };
         for (name, entry) in manifest {
-            match is_single_layer(&entry) {
+            match is_network(&entry) {
                 true => folder.cases.push(Case::read(path, name, entry)),
                 false => folder.others.push(name),
             }
@@ -55,14 +55,19 @@ impl Folder {
     }
 }
 
-fn is_single_layer(entry: &Value) -> bool {
-    let known = ["BasicRNNCell", "BasicLSTMCell", "LSTMCell", "GRUCell"];
+fn is_network(entry: &Value) -> bool {
+    let known = [
+        "BasicRNNCell",
+        "BasicLSTMCell",
+        "LSTMCell",
+        "GRUCell",
+        "MultiRNNCell",
+        "ResidualWrapper",
+    ];
     let is_known_cell = entry["cell"]
         .as_str()
         .is_some_and(|cell| known.contains(&cell));
-    let is_module = entry["module"].is_string();
-    let layers = entry["num_layers"].as_u64().unwrap_or(1);
-    (is_known_cell || is_module) && layers == 1
+    is_known_cell || entry["module"].is_string()
 }
 
 /// A case's entry in the manifest. A field that is not here stops the test: no option of a case
@@ -74,11 +79,14 @@ pub(crate) struct Entry {
     pub(crate) batch: usize,
     pub(crate) time: usize,
     pub(crate) inputs: usize,
-    pub(crate) units: usize,
+    /// Of every layer; a stack of TF 1 says it cell by cell.
+    pub(crate) units: Option<usize>,
     #[serde(default)]
     pub(crate) bidirectional: bool,
     // TensorFlow 1
     pub(crate) cell: Option<String>,
+    /// The cells in a wrapper or a stack: "LSTMCell(4, use_peepholes)".
+    pub(crate) cells: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) unroll: Option<String>,
     #[serde(default)]
@@ -109,6 +117,43 @@ pub(crate) struct Case {
     pub(crate) tensors: Weights,
 }
 
+/// One cell of a stack.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) cell: String,
+    pub(crate) units: usize,
+    pub(crate) options: Vec<String>,
+}
+
+impl Layer {
+    /// From "LSTMCell(4, use_peepholes)".
+    fn parse(text: &str) -> Self {
+        let (cell, arguments) = text.split_once('(').expect("a cell and its arguments");
+        let mut arguments = arguments.trim_end_matches(')').split(", ");
+        let units = arguments.next().and_then(|units| units.parse().ok());
+        Self {
+            cell: cell.to_owned(),
+            units: units.expect("the first argument is the number of units"),
+            options: arguments.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The variable scope of TF 1's cell.
+    pub(crate) fn scope(&self) -> &'static str {
+        tensorflow_scope(&self.cell)
+    }
+}
+
+fn tensorflow_scope(cell: &str) -> &'static str {
+    match cell {
+        "BasicRNNCell" => "basic_rnn_cell",
+        "BasicLSTMCell" => "basic_lstm_cell",
+        "LSTMCell" => "lstm_cell",
+        "GRUCell" => "gru_cell",
+        other => panic!("no scope for {other}"),
+    }
+}
+
 /// Which way a cell reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -134,7 +179,6 @@ impl Case {
     /// The file is what the manifest says.
     fn check_sizes(&self) {
         let entry = &self.entry;
-        assert_eq!(entry.num_layers.unwrap_or(1), 1, "{}", self.name);
         let (batch, time) = (entry.batch, entry.time);
         let first = match self.layout() {
             Layout::BatchMajor => [batch, time],
@@ -156,11 +200,48 @@ impl Case {
         self.entry.module.is_some()
     }
 
+    /// Are there several cells of one direction, or a wrapper?
+    pub(crate) fn is_stack(&self) -> bool {
+        self.entry.cells.is_some() || self.entry.num_layers.unwrap_or(1) > 1
+    }
+
+    /// The cells of a stack, the lowest first.
+    pub(crate) fn layers(&self) -> Vec<Layer> {
+        let entry = &self.entry;
+        let Some(cells) = &entry.cells else {
+            let units = entry.units.expect("PyTorch's layers have one size");
+            let cell = entry.module.clone().expect("it is PyTorch's");
+            let layer = Layer {
+                cell,
+                units,
+                options: Vec::new(),
+            };
+            return vec![layer; entry.num_layers.unwrap_or(1)];
+        };
+        cells.iter().map(|cell| Layer::parse(cell)).collect()
+    }
+
+    /// `F` and `H` of the layer that a parameter is of.
+    pub(crate) fn sizes_of(&self, parameter: &str) -> (usize, usize) {
+        let entry = &self.entry;
+        if entry.cells.is_none() {
+            return (entry.inputs, entry.units.expect("its units"));
+        }
+        let layers = self.layers();
+        let of = |index: &usize| parameter.contains(&format!("/cell_{index}/"));
+        let index = (0..layers.len()).find(of).unwrap_or(0);
+        let inputs = match index {
+            0 => entry.inputs,
+            _ => layers[index - 1].units,
+        };
+        (inputs, layers[index].units)
+    }
+
     pub(crate) fn is_static(&self) -> bool {
         self.entry.unroll.as_deref() == Some("static")
     }
 
-    /// Is the LSTM's state one tensor, `[B, H+P]`?
+    /// Is the state one tensor: an LSTM's `[B, H+P]`, or all states of a stack side by side?
     pub(crate) fn is_packed(&self) -> bool {
         self.entry.state_is_tuple == Some(false)
     }
@@ -221,13 +302,7 @@ impl Case {
 
     /// The variable scope of a direction's cell (TF 1).
     pub(crate) fn scope(&self, direction: Direction) -> String {
-        let cell = match self.entry.cell.as_deref() {
-            Some("BasicRNNCell") => "basic_rnn_cell",
-            Some("BasicLSTMCell") => "basic_lstm_cell",
-            Some("LSTMCell") => "lstm_cell",
-            Some("GRUCell") => "gru_cell",
-            other => panic!("{}: no scope for {other:?}", self.name),
-        };
+        let cell = tensorflow_scope(self.entry.cell.as_deref().expect("a cell of TF 1"));
         let way = match (self.entry.bidirectional, direction) {
             (false, _) => "",
             (true, Direction::Forward) => "/fw/",

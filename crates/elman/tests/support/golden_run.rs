@@ -11,6 +11,7 @@ use elman::unroll::{UnrollOptions, bidirectional_dynamic_rnn, dynamic_rnn, stati
 
 use crate::collect::gradient_module;
 use crate::golden_case::{Case, Direction};
+use crate::golden_stack;
 
 /// What unrolls the cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,9 @@ impl Driver {
 
 /// Runs a case in `dtype`.
 pub(crate) fn run(case: &Case, dtype: DType, path: Path, driver: Driver) -> Weights {
+    if case.is_stack() {
+        return golden_stack::run(case, dtype, path, driver);
+    }
     let cell = case.entry.cell.as_deref().or(case.entry.module.as_deref());
     match cell.expect("a case has a cell or a module") {
         "BasicRNNCell" | "torch.nn.RNN" => run_cell::<BasicRnnCell>(case, dtype, path, driver),
@@ -50,8 +54,8 @@ trait Subject: Cell + Module {
     fn gradients(&self, case: &Case, direction: Direction) -> Weights;
 
     /// The state that the case's tensors describe.
-    fn state(parts: Vec<Tensor<2>>, _units: usize) -> Self::State {
-        Self::State::from_parts(parts)
+    fn state(&self, parts: Vec<Tensor<2>>) -> Self::State {
+        self.zero_state(1).with_parts(parts)
     }
 }
 
@@ -91,7 +95,10 @@ impl Subject for LstmCell {
         let cell = cell.unwrap_or_else(|error| panic!("{}: {error}", case.name));
         assert_eq!(cell.peepholes.is_some(), entry.use_peepholes);
         let outputs = entry.num_proj.or(entry.proj_size);
-        assert_eq!(cell.output_size(), outputs.unwrap_or(entry.units));
+        assert_eq!(
+            cell.output_size(),
+            outputs.or(entry.units).expect("its units")
+        );
         cell
     }
 
@@ -102,10 +109,12 @@ impl Subject for LstmCell {
         }
     }
 
-    fn state(mut parts: Vec<Tensor<2>>, units: usize) -> LstmState {
+    fn state(&self, mut parts: Vec<Tensor<2>>) -> LstmState {
         match parts.len() {
-            1 => LstmState::from_packed(parts.remove(0), units).expect("c and h side by side"),
-            _ => LstmState::from_parts(parts),
+            1 => {
+                LstmState::from_packed(parts.remove(0), self.units()).expect("c and h side by side")
+            }
+            _ => self.zero_state(1).with_parts(parts),
         }
     }
 }
@@ -132,7 +141,11 @@ impl Subject for GruCell {
 
 /// PyTorch's two biases are summed, so both have the gradient of the sum; only of the last `apart`
 /// units (the GRU's candidate) `bias_hh` has its own, which elman has too.
-fn pytorch_gradients<C: PytorchParameters>(cell: &C, suffix: &str, apart: usize) -> Weights {
+pub(crate) fn pytorch_gradients<C: PytorchParameters>(
+    cell: &C,
+    suffix: &str,
+    apart: usize,
+) -> Weights {
     let mut weights = cell.to_pytorch(suffix).expect("it came from PyTorch");
     let [summed, own] = ["bias_ih", "bias_hh"].map(|name| {
         let data = weights.get(&format!("{name}_{suffix}")).expect("a bias");
@@ -165,7 +178,7 @@ fn run_cell<C: Subject>(case: &Case, dtype: DType, path: Path, driver: Driver) -
         .collect();
     let mut leaves = Vec::new();
     let mut states = Vec::new();
-    for &direction in case.directions() {
+    for (cell, &direction) in cells.iter().zip(case.directions()) {
         let mut parts = Vec::new();
         for part in part_names::<C>(case) {
             let name = format!("initial_state{}{part}", way(case, direction));
@@ -175,7 +188,7 @@ fn run_cell<C: Subject>(case: &Case, dtype: DType, path: Path, driver: Driver) -
                 parts.push(part);
             }
         }
-        states.push((!parts.is_empty()).then(|| C::state(parts, case.entry.units)));
+        states.push((!parts.is_empty()).then(|| cell.state(parts)));
     }
 
     let runs = unroll(case, &cells, input.clone(), states, path, driver);
@@ -256,13 +269,18 @@ fn unroll<C: Subject>(
 
 /// A result, of whatever rank the reference gives it.
 #[derive(Clone)]
-enum Value {
+pub(crate) enum Value {
     Matrix(Tensor<2>),
     Cube(Tensor<3>),
 }
 
 impl Value {
-    fn weighted_sum(self, cotangent: &TensorData, dtype: DType, device: &Device) -> Tensor<1> {
+    pub(crate) fn weighted_sum(
+        self,
+        cotangent: &TensorData,
+        dtype: DType,
+        device: &Device,
+    ) -> Tensor<1> {
         let cotangent = cotangent.clone();
         match self {
             Self::Matrix(value) => (value * Tensor::from_data(cotangent, (device, dtype))).sum(),
@@ -270,7 +288,7 @@ impl Value {
         }
     }
 
-    fn into_data(self) -> TensorData {
+    pub(crate) fn into_data(self) -> TensorData {
         match self {
             Self::Matrix(value) => value.into_data(),
             Self::Cube(value) => value.into_data(),
@@ -327,6 +345,6 @@ fn way(case: &Case, direction: Direction) -> &'static str {
     }
 }
 
-fn leaf<const D: usize>(data: &TensorData, dtype: DType, device: &Device) -> Tensor<D> {
+pub(crate) fn leaf<const D: usize>(data: &TensorData, dtype: DType, device: &Device) -> Tensor<D> {
     Tensor::from_data(data.clone(), (device, dtype)).require_grad()
 }

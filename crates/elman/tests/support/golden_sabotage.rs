@@ -58,13 +58,13 @@ impl Parameter {
             false => Tensor::<2>::from_data(data.clone(), (&device, dtype)),
         };
         let rows = if transposed { rows.transpose() } else { rows };
-        let units = case.entry.units;
+        let (inputs, units) = case.sizes_of(name);
         let [height, width] = rows.dims();
         let is_projection = name.contains("projection") || name.contains("weight_hr");
         let gates = if is_projection { 1 } else { height / units };
         let first = match case.is_pytorch() {
             true if name.starts_with("weight_hh") => Some(0),
-            false if !is_vector && !is_projection => Some(case.entry.inputs),
+            false if !is_vector && !is_projection => Some(inputs),
             _ => None,
         };
         Self {

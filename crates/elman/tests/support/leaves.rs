@@ -112,8 +112,9 @@ impl Run {
     ) -> Self {
         let mut put = PutLeaves::new(leaves, setup, device);
         let inputs = put.next::<3>();
-        let parts = cell.zero_state(setup.batch).into_parts();
-        let state = C::State::from_parts(parts.iter().map(|_| put.next::<2>()).collect());
+        let form = cell.zero_state(setup.batch);
+        let parts = form.clone().into_parts();
+        let state = form.with_parts(parts.iter().map(|_| put.next::<2>()).collect());
         let cell = cell.clone().map(&mut put);
         assert!(put.remaining.next().is_none(), "every leaf has its place");
         let mut options = UnrollOptions::default()

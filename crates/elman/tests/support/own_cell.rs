@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
-use elman::cell::{Cell, HiddenState, State, Step};
+use elman::cell::{Cell, HiddenState, Step};
 use elman::initializer::Initializer;
 use elman::random::Seed;
 use elman::{Error, Result};
@@ -59,7 +59,9 @@ impl Cell for LeakyIntegrator {
     fn zero_state(&self, batch: usize) -> HiddenState {
         let decay = self.decay.val();
         let options = (&decay.device(), decay.dtype());
-        HiddenState::from_parts(vec![Tensor::zeros([batch, self.output_size()], options)])
+        HiddenState {
+            hidden: Tensor::zeros([batch, self.output_size()], options),
+        }
     }
 
     fn step(&self, input: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {

@@ -149,10 +149,11 @@ impl<C: Cell + Module> Specimen<C> {
 
     /// The initial state.
     pub(crate) fn state(&self) -> C::State {
-        let parts = self.cell.zero_state(self.sizes.batch).into_parts();
+        let form = self.cell.zero_state(self.sizes.batch);
+        let parts = form.clone().into_parts();
         let leaves = self.leaves[1..].iter().take(parts.len());
         let options = (&Device::flex(), self.setup.dtype);
-        C::State::from_parts(
+        form.with_parts(
             leaves
                 .map(|leaf| Tensor::from_data(leaf.data.clone(), options))
                 .collect(),

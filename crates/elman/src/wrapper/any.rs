@@ -1,0 +1,296 @@
+//! Any cell at all, chosen at run time.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::cell::{
+    BasicRnnCell, Cell, GruCell, HiddenState, LstmCell, LstmState, Runner, Sequence, Sequential,
+    State, StatePart, Step, Unrolled,
+};
+use crate::error::{Error, Result};
+use crate::wrapper::{
+    Boxed, Clocked, DeviceWrapper, DropoutWrapper, EmbeddingWrapper, HighwayWrapper,
+    InputProjectionWrapper, MultiRnnCell, MultiState, OutputProjectionWrapper, ResidualWrapper,
+    ZoneoutWrapper,
+};
+
+/// Makes [`AnyCell`] of its cells and its wrappers around `AnyCell`.
+macro_rules! any_cell {
+    (
+        cells { $($(#[$cell_doc:meta])* $cell:ident($cell_type:ty),)* }
+        wrappers { $($(#[$wrapper_doc:meta])* $wrapper:ident($wrapper_type:ty),)* }
+    ) => {
+        /// A cell whose kind is chosen at run time: what a stack of different cells is made of.
+        ///
+        /// Each kind goes into it by [`From`], a wrapper when it is around an `AnyCell`. It costs
+        /// one branch per call.
+        #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant)]
+        pub enum AnyCell {
+            $($(#[$cell_doc])* $cell($cell_type),)*
+            $($(#[$wrapper_doc])* $wrapper(Boxed<$wrapper_type>),)*
+        }
+
+        $(
+            impl From<$cell_type> for AnyCell {
+                fn from(cell: $cell_type) -> Self {
+                    Self::$cell(cell)
+                }
+            }
+        )*
+
+        $(
+            impl From<$wrapper_type> for AnyCell {
+                fn from(cell: $wrapper_type) -> Self {
+                    Self::$wrapper(Boxed::new(cell))
+                }
+            }
+        )*
+
+        /// One expression for whichever cell it is.
+        macro_rules! with_cell {
+            ($any:expr, $bound:ident => $result:expr) => {
+                match $any {
+                    $(AnyCell::$cell($bound) => $result,)*
+                    $(AnyCell::$wrapper(boxed) => {
+                        let $bound: &$wrapper_type = boxed;
+                        $result
+                    })*
+                }
+            };
+        }
+    };
+}
+
+any_cell! {
+    cells {
+        /// The basic recurrent cell.
+        Basic(BasicRnnCell),
+        /// The LSTM.
+        Lstm(LstmCell),
+        /// The GRU.
+        Gru(GruCell),
+        /// A stack.
+        Multi(MultiRnnCell<AnyCell>),
+    }
+    wrappers {
+        /// Dropout.
+        Dropout(DropoutWrapper<AnyCell>),
+        /// Zoneout.
+        Zoneout(ZoneoutWrapper<AnyCell>),
+        /// A residual connection.
+        Residual(ResidualWrapper<AnyCell>),
+        /// A highway connection.
+        Highway(HighwayWrapper<AnyCell>),
+        /// A projection of the inputs.
+        InputProjection(InputProjectionWrapper<AnyCell>),
+        /// A projection of the outputs.
+        OutputProjection(OutputProjectionWrapper<AnyCell>),
+        /// Words as inputs.
+        Embedding(EmbeddingWrapper<AnyCell>),
+        /// A device of its own.
+        Device(DeviceWrapper<AnyCell>),
+    }
+}
+
+/// The state of an [`AnyCell`].
+#[derive(Clone, Debug)]
+pub enum AnyState {
+    /// Of a cell that carries its output.
+    Hidden(HiddenState),
+    /// Of an LSTM.
+    Lstm(LstmState),
+    /// Of a stack.
+    Multi(MultiState<AnyState>),
+    /// Of a wrapper that draws at random.
+    Clocked(Box<Clocked<AnyState>>),
+}
+
+/// One expression for whichever state it is, and the result as an `AnyState` again.
+macro_rules! map_state {
+    ($any:expr, $bound:ident => $result:expr) => {
+        match $any {
+            AnyState::Hidden($bound) => AnyState::Hidden($result),
+            AnyState::Lstm($bound) => AnyState::Lstm($result),
+            AnyState::Multi($bound) => AnyState::Multi($result),
+            AnyState::Clocked(boxed) => {
+                let $bound = *boxed;
+                AnyState::Clocked(Box::new($result))
+            }
+        }
+    };
+}
+
+impl State for AnyState {
+    fn into_parts(self) -> Vec<Tensor<2>> {
+        match self {
+            Self::Hidden(state) => state.into_parts(),
+            Self::Lstm(state) => state.into_parts(),
+            Self::Multi(state) => state.into_parts(),
+            Self::Clocked(state) => state.into_parts(),
+        }
+    }
+
+    fn with_parts(self, parts: Vec<Tensor<2>>) -> Self {
+        map_state!(self, state => state.with_parts(parts))
+    }
+
+    fn kinds(&self) -> Vec<StatePart> {
+        match self {
+            Self::Hidden(state) => state.kinds(),
+            Self::Lstm(state) => state.kinds(),
+            Self::Multi(state) => state.kinds(),
+            Self::Clocked(state) => state.kinds(),
+        }
+    }
+
+    fn at_training_step(self, step: u64) -> Self {
+        map_state!(self, state => state.at_training_step(step))
+    }
+}
+
+/// A state that an [`AnyState`] can be.
+trait OneOfAll: State + Into<AnyState> {
+    /// What it is, for an error.
+    const NAME: &'static str;
+
+    /// The state, if it is of this kind.
+    fn of(any: AnyState) -> std::result::Result<Self, AnyState>;
+}
+
+macro_rules! one_of_all {
+    ($($state:ty, $name:literal: $pattern:pat => $inside:expr, $wrap:expr;)*) => {
+        $(
+            impl From<$state> for AnyState {
+                fn from(state: $state) -> Self {
+                    $wrap(state)
+                }
+            }
+
+            impl OneOfAll for $state {
+                const NAME: &'static str = $name;
+
+                fn of(any: AnyState) -> std::result::Result<Self, AnyState> {
+                    match any {
+                        $pattern => Ok($inside),
+                        other => Err(other),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+one_of_all! {
+    HiddenState, "a hidden state": AnyState::Hidden(state) => state, AnyState::Hidden;
+    LstmState, "an LSTM's": AnyState::Lstm(state) => state, AnyState::Lstm;
+    MultiState<AnyState>, "a stack's": AnyState::Multi(state) => state, AnyState::Multi;
+    Clocked<AnyState>, "dropout's or zoneout's": AnyState::Clocked(state) => *state,
+        |state| AnyState::Clocked(Box::new(state));
+}
+
+impl OneOfAll for AnyState {
+    const NAME: &'static str = "any";
+
+    fn of(any: AnyState) -> std::result::Result<Self, AnyState> {
+        Ok(any)
+    }
+}
+
+impl AnyState {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Hidden(_) => HiddenState::NAME,
+            Self::Lstm(_) => LstmState::NAME,
+            Self::Multi(_) => MultiState::<Self>::NAME,
+            Self::Clocked(_) => Clocked::<Self>::NAME,
+        }
+    }
+
+    fn of_kind<S: OneOfAll>(self) -> Result<S> {
+        S::of(self).map_err(|other| {
+            Error::argument(
+                "state",
+                format!("is {}, but the cell's is {}", other.name(), S::NAME),
+                "give a state of this cell (zero_state)",
+            )
+        })
+    }
+}
+
+fn step<C: Cell<State: OneOfAll>>(
+    cell: &C,
+    input: Tensor<2>,
+    state: AnyState,
+) -> Result<Step<AnyState>> {
+    let step = cell.step(input, state.of_kind()?)?;
+    Ok(Step {
+        output: step.output,
+        state: step.state.into(),
+    })
+}
+
+fn sequence<C: Cell<State: OneOfAll>>(
+    cell: &C,
+    sequence: Sequence,
+    state: AnyState,
+) -> Result<Unrolled<AnyState>> {
+    let run = cell.sequence(sequence, state.of_kind()?)?;
+    Ok(Unrolled {
+        outputs: run.outputs,
+        state: run.state.into(),
+    })
+}
+
+/// The runner of `cell`, or what is wrong with the state.
+fn runner<'cell, C: Cell<State: OneOfAll>>(
+    cell: &'cell C,
+    state: AnyState,
+) -> std::result::Result<Box<dyn Runner<AnyState> + 'cell>, AnyState> {
+    let inner = cell.runner(C::State::of(state)?);
+    Ok(Box::new(AnyRunner { inner }))
+}
+
+struct AnyRunner<'cell, S> {
+    inner: Box<dyn Runner<S> + 'cell>,
+}
+
+impl<S: OneOfAll> Runner<AnyState> for AnyRunner<'_, S> {
+    fn feed(&mut self, sequence: Sequence) -> Result<Tensor<3>> {
+        self.inner.feed(sequence)
+    }
+
+    fn state(&self) -> AnyState {
+        self.inner.state().into()
+    }
+}
+
+impl Cell for AnyCell {
+    type State = AnyState;
+
+    fn input_size(&self) -> usize {
+        with_cell!(self, cell => cell.input_size())
+    }
+
+    fn output_size(&self) -> usize {
+        with_cell!(self, cell => cell.output_size())
+    }
+
+    fn zero_state(&self, batch: usize) -> AnyState {
+        with_cell!(self, cell => cell.zero_state(batch).into())
+    }
+
+    fn step(&self, input: Tensor<2>, state: AnyState) -> Result<Step<AnyState>> {
+        with_cell!(self, cell => step(cell, input, state))
+    }
+
+    fn sequence(&self, inputs: Sequence, state: AnyState) -> Result<Unrolled<AnyState>> {
+        with_cell!(self, cell => sequence(cell, inputs, state))
+    }
+
+    /// A state of another kind is refused when the first piece is fed.
+    fn runner(&self, state: AnyState) -> Box<dyn Runner<AnyState> + '_> {
+        let running = with_cell!(self, cell => runner(cell, state));
+        running.unwrap_or_else(|state| Box::new(Sequential::new(self, state)))
+    }
+}

@@ -1,0 +1,54 @@
+//! Where a run is, for wrappers that draw at random.
+
+use burn::tensor::Tensor;
+
+use crate::cell::{State, StatePart};
+
+/// The position that a mask is drawn for, and belongs to: the same position, the same mask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// The step of training ([`State::at_training_step`]).
+    pub training_step: u64,
+    /// The time steps that have been read since the zero state. In a batch they go as far as its
+    /// longest row.
+    pub time: u64,
+}
+
+/// The state of a cell, and where its run is.
+///
+/// A cell keeps nothing between two calls, so the clock travels with the state. It is not one of
+/// the state's parts: packing a state loses it, and nothing else does.
+#[derive(Clone, Debug)]
+pub struct Clocked<S> {
+    /// The state of the cell inside.
+    pub state: S,
+    /// Where the run is.
+    pub clock: Clock,
+}
+
+impl<S: State> State for Clocked<S> {
+    fn into_parts(self) -> Vec<Tensor<2>> {
+        self.state.into_parts()
+    }
+
+    fn with_parts(self, parts: Vec<Tensor<2>>) -> Self {
+        Self {
+            state: self.state.with_parts(parts),
+            clock: self.clock,
+        }
+    }
+
+    fn kinds(&self) -> Vec<StatePart> {
+        self.state.kinds()
+    }
+
+    fn at_training_step(self, step: u64) -> Self {
+        Self {
+            state: self.state.at_training_step(step),
+            clock: Clock {
+                training_step: step,
+                ..self.clock
+            },
+        }
+    }
+}
