@@ -1,9 +1,12 @@
-//! Every cell keeps the same promises. Adding a cell to this suite takes one line.
+//! Every cell keeps the same promises, alone and in every wrapper, by every driver. Adding a cell
+//! to this suite takes one line here, and one in `support/matrix.rs` for the wrappers.
 
 #[path = "support/compare.rs"]
 mod compare;
 #[path = "support/leaves.rs"]
 mod leaves;
+#[path = "support/matrix.rs"]
+mod matrix;
 #[path = "support/own_cell.rs"]
 mod own_cell;
 #[path = "support/properties.rs"]
@@ -89,4 +92,36 @@ conformance! {
     gru_after: |inputs, units| GruCellConfig::new(inputs, units).with_reset_gate(AfterProduct);
     gru_after_selu: |inputs, units| GruCellConfig::new(inputs, units).with_reset_gate(AfterProduct).with_activation(Activation::Selu);
     leaky_integrator: |inputs, _| LeakyIntegratorConfig::new(inputs);
+}
+
+/// The tests of cells × wrappers × drivers, and how large that is.
+macro_rules! matrix {
+    ($turn:expr, $($property:ident)*) => {
+        $(
+            #[test]
+            fn $property() {
+                let _turn = $turn.unwrap_or_else(PoisonError::into_inner);
+                let [cells, wrappers, drivers] = matrix::size();
+                let cases = matrix::$property();
+                println!(
+                    "matrix of {cells} cells × {wrappers} wrappers × {drivers} drivers: {} in \
+                     {cases:?} cases",
+                    stringify!($property)
+                );
+            }
+        )*
+    };
+}
+
+mod cells_by_wrappers_by_drivers {
+    use super::*;
+
+    matrix!(ONE_OF_MANY.read(),
+        drivers_agree
+        padding_never_matters
+        gradients_are_differences
+        saved_is_loaded
+        rows_are_their_own_runs
+    );
+    matrix!(ONE_OF_MANY.write(), threads_never_matter);
 }

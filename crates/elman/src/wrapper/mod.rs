@@ -46,7 +46,7 @@ pub use clock::{Clock, Clocked};
 pub use device::DeviceWrapper;
 pub use dropout::{DropoutConfig, DropoutWrapper, StateFilter};
 pub use embedding::{EmbeddingConfig, EmbeddingWrapper};
-pub use highway::{HighwayConfig, HighwayWrapper};
+pub use highway::{HighwayConfig, HighwayGate, HighwayWrapper};
 pub use multi::{MultiRnnCell, MultiState};
 pub use noise::{Masks, Noise};
 pub use projection::{
