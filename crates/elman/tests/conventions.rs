@@ -7,12 +7,14 @@ use elman::cell::{
     ResetGate, State,
 };
 use elman::random::Seed;
+use elman::wrapper::{EmbeddingConfig, HighwayConfig, Projection, ProjectionConfig};
 
 const CONVENTIONS: &str = include_str!("../../../CONVENTIONS.md");
 /// `F`, `H` and `P`: different, so that none passes for another.
 const F: usize = 3;
 const H: usize = 5;
 const P: usize = 2;
+const V: usize = 7;
 
 /// The rows of the table under the heading `title`, a list of cells each; its head left out.
 fn table(title: &str) -> Vec<Vec<&'static str>> {
@@ -59,6 +61,7 @@ fn sizes(shape: &str, outputs: usize) -> Vec<usize> {
         "H" => H,
         "P" => P,
         "O" => outputs,
+        "V" => V,
         "2H" => 2 * H,
         "4H" => 4 * H,
         other => panic!("`{other}` is no size"),
@@ -127,6 +130,52 @@ fn the_parameter_shapes_are_the_codes() {
         basic.num_params() + lstm.num_params() + gru.num_params()
     );
     assert_eq!(lstm.output_size(), P);
+}
+
+#[test]
+fn the_parameter_shapes_of_wrappers_are_the_codes() {
+    let (device, seed) = (Device::flex(), Seed::new(42));
+    let gru = |inputs, units| GruCellConfig::new(inputs, units).init(seed, &device);
+    let input = ProjectionConfig::new(F).init_input(gru(H, H), seed, &device);
+    let output = ProjectionConfig::new(P).init_output(gru(H, H), seed, &device);
+    let highway = HighwayConfig::new().with_own_transform_gate();
+    let highway = highway.init(gru(F, F), seed, &device).expect("one size");
+    let transform = highway.transform.as_ref().expect("asked for");
+    let embedding = EmbeddingConfig::new(V).init(gru(F, H), seed, &device);
+    let mut wrapper = "";
+    let mut numbers = 0;
+    for row in table("Parameters of wrappers") {
+        if !row[0].is_empty() {
+            wrapper = row[0];
+        }
+        let kernel = |it: &Projection| vec![it.kernel.dims().to_vec()];
+        let bias = |it: &Projection| vec![it.bias.dims().to_vec()];
+        let gates = [&highway.carry, transform];
+        let found = match (wrapper, row[1]) {
+            ("`InputProjectionWrapper`", "`projection.kernel`") => kernel(&input.projection),
+            ("`InputProjectionWrapper`", "`projection.bias`") => bias(&input.projection),
+            ("`OutputProjectionWrapper`", "`projection.kernel`") => kernel(&output.projection),
+            ("`OutputProjectionWrapper`", "`projection.bias`") => bias(&output.projection),
+            ("`HighwayWrapper`", "`carry.kernel`, `transform.kernel`") => {
+                gates.map(|gate| gate.kernel.dims().to_vec()).to_vec()
+            }
+            ("`HighwayWrapper`", "`carry.bias`, `transform.bias`") => {
+                gates.map(|gate| gate.bias.dims().to_vec()).to_vec()
+            }
+            ("`EmbeddingWrapper`", "`embedding`") => vec![embedding.embedding.dims().to_vec()],
+            other => panic!("no such parameter: {other:?}"),
+        };
+        let stated = sizes(row[2], P);
+        for shape in found {
+            assert_eq!(shape, stated, "{wrapper} {}", row[1]);
+            numbers += shape.iter().product::<usize>();
+        }
+    }
+    // The table leaves no parameter out.
+    let wrapped = input.num_params() + output.num_params();
+    let wrapped = wrapped + highway.num_params() + embedding.num_params();
+    let inside = 2 * gru(H, H).num_params() + gru(F, F).num_params() + gru(F, H).num_params();
+    assert_eq!(numbers, wrapped - inside);
 }
 
 #[test]

@@ -258,7 +258,11 @@ fn a_seed_gives_these_masks() {
         let dropped = step.iter().enumerate().filter(|(_, it)| **it == 0.0);
         dropped.map(|(index, _)| index).collect::<Vec<_>>()
     };
-    insta::assert_compact_debug_snapshot!((dropped(0), dropped(1)));
+    let expected = [
+        2, 5, 9, 10, 14, 19, 25, 28, 29, 32, 34, 36, 38, 39, 44, 54, 60, 61, 62, 63,
+    ];
+    assert_eq!(dropped(0), expected);
+    assert_eq!(dropped(1), [7, 14, 19, 21, 25, 35, 50, 52, 54, 55, 61]);
 }
 
 #[test]

@@ -90,22 +90,44 @@ impl Drawn<'_> {
             Layout::BatchMajor => [batch, time, block.features],
             Layout::TimeMajor => [time, batch, block.features],
         };
+        let data = match options.1 {
+            DType::F64 => TensorData::new(self.draw(shape, block.layout, clock, kept), shape),
+            _ => TensorData::new(self.draw(shape, block.layout, clock, kept as f32), shape),
+        };
+        Tensor::from_data(data, options)
+    }
+
+    /// The numbers of a mask of `shape`, in `layout`.
+    fn draw<E: Copy + Default>(
+        &self,
+        shape: [usize; 3],
+        layout: Layout,
+        clock: Clock,
+        kept: E,
+    ) -> Vec<E> {
+        let [first, second, features] = shape;
+        let (batch, time) = match layout {
+            Layout::BatchMajor => (first, second),
+            Layout::TimeMajor => (second, first),
+        };
         // A number is kept when a uniform number is not below 1 - keep, as in TF 1.
         let threshold = ((1.0 - self.keep) * (1_u64 << 32) as f64) as u64;
-        let mut mask = vec![0.0_f32; shape.iter().product()];
+        let zero = E::default();
+        let mut mask = vec![zero; batch * time * features];
         for step in 0..time {
             let mut generator = self.seed.generator(&self.key(clock, step as u64));
             for row in 0..batch {
-                let start = match block.layout {
+                let start = match layout {
                     Layout::BatchMajor => row * time + step,
                     Layout::TimeMajor => step * batch + row,
-                } * block.features;
-                for number in &mut mask[start..start + block.features] {
-                    *number = f32::from(u8::from(u64::from(generator.word()) >= threshold));
+                } * features;
+                for number in &mut mask[start..start + features] {
+                    let is_kept = u64::from(generator.word()) >= threshold;
+                    *number = if is_kept { kept } else { zero };
                 }
             }
         }
-        Tensor::<3>::from_data(TensorData::new(mask, shape), options) * kept
+        mask
     }
 
     fn key(&self, clock: Clock, step: u64) -> String {
