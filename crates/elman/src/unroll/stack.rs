@@ -68,6 +68,7 @@ pub fn stack_bidirectional_dynamic_rnn<F: Cell, B: Cell>(
             initial_state: forward_state,
             layout: options.layout,
             path: options.path,
+            memory: options.memory,
             training_step: options.training_step,
         };
         let run = bidirectional_dynamic_rnn(forward, backward, outputs, options, backward_state)?;
