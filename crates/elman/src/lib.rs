@@ -43,7 +43,7 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | [`cell`] | the cells: [`BasicRnnCell`](cell::BasicRnnCell), [`LstmCell`](cell::LstmCell), [`GruCell`](cell::GruCell), and the trait of your own |
+//! | [`cell`] | the cells: [`BasicRnnCell`](cell::BasicRnnCell), [`LstmCell`](cell::LstmCell), [`GruCell`](cell::GruCell) and others, and the trait of your own |
 //! | [`wrapper`] | cells around cells: stacks, dropout, residuals, projections |
 //! | [`unroll`] | the drivers: [`dynamic_rnn`](unroll::dynamic_rnn), [`static_rnn`](unroll::static_rnn), bidirectional, raw, [`Stream`](unroll::Stream) |
 //! | [`activation`], [`initializer`] | what cells are made with |

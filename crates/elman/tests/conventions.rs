@@ -1,10 +1,14 @@
 //! `CONVENTIONS.md` says what the code does.
 
-use burn::module::Module;
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Tensor};
 use elman::cell::{
-    BasicRnnCellConfig, Cell, GruCellConfig, HiddenState, LstmCellConfig, LstmGate, LstmState,
-    ResetGate, State,
+    BasicRnnCellConfig, Cell, CoupledLstmCellConfig, GruCellConfig, HiddenState, IndRnnCellConfig,
+    LayerNormLstmCellConfig, LstmCellConfig, LstmGate, LstmNormalisation, LstmState,
+    MinGruCellConfig, MinLstmCellConfig, NasCellConfig, ResetGate, SruCellConfig, SruState, State,
+    UgrnnCellConfig,
 };
 use elman::random::Seed;
 use elman::wrapper::{EmbeddingConfig, HighwayConfig, Projection, ProjectionConfig};
@@ -62,9 +66,12 @@ fn sizes(shape: &str, outputs: usize) -> Vec<usize> {
         "P" => P,
         "O" => outputs,
         "V" => V,
-        "2H" => 2 * H,
-        "4H" => 4 * H,
-        other => panic!("`{other}` is no size"),
+        gates => {
+            let count = gates
+                .strip_suffix('H')
+                .and_then(|it| it.parse::<usize>().ok());
+            count.unwrap_or_else(|| panic!("`{gates}` is no size")) * H
+        }
     };
     let axes = shape.trim_matches(['`', '[', ']']).split(", ");
     axes.map(|axis| axis.split('+').map(letter).sum()).collect()
@@ -130,6 +137,103 @@ fn the_parameter_shapes_are_the_codes() {
         basic.num_params() + lstm.num_params() + gru.num_params()
     );
     assert_eq!(lstm.output_size(), P);
+}
+
+/// The names and shapes of a module's parameters.
+#[derive(Default)]
+struct Shapes {
+    path: Vec<String>,
+    found: BTreeMap<String, Vec<usize>>,
+}
+
+impl Shapes {
+    /// Of all these modules together.
+    fn of<M: Module>(modules: &[M]) -> BTreeMap<String, Vec<usize>> {
+        let mut shapes = Self::default();
+        for module in modules {
+            module.visit(&mut shapes);
+        }
+        shapes.found
+    }
+}
+
+impl ModuleVisitor for Shapes {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found
+            .insert(self.path.join("."), param.dims().to_vec());
+    }
+}
+
+#[test]
+fn the_parameter_shapes_of_further_cells_are_the_codes() {
+    let (device, seed) = (Device::flex(), Seed::new(42));
+    let layer_norm = |normalisation| {
+        let config = LayerNormLstmCellConfig::new(F, H).with_normalisation(normalisation);
+        config.init(seed, &device)
+    };
+    let coupled = CoupledLstmCellConfig::new(F, H)
+        .with_num_proj(P)
+        .with_peepholes();
+    let nas = NasCellConfig::new(F, H).with_num_proj(P).with_bias();
+    let mut found = BTreeMap::from([
+        (
+            "`LayerNormLstmCell`",
+            Shapes::of(&[
+                layer_norm(LstmNormalisation::PerGate),
+                layer_norm(LstmNormalisation::PerProduct),
+            ]),
+        ),
+        ("`NasCell`", Shapes::of(&[nas.init(seed, &device)])),
+        (
+            "`CoupledLstmCell`",
+            Shapes::of(&[
+                coupled.init(seed, &device),
+                coupled.with_layer_norm(1.0, 0.0).init(seed, &device),
+            ]),
+        ),
+        (
+            "`UgrnnCell`",
+            Shapes::of(&[UgrnnCellConfig::new(F, H).init(seed, &device)]),
+        ),
+        (
+            "`IndRnnCell`",
+            Shapes::of(&[IndRnnCellConfig::new(F, H).init(seed, &device)]),
+        ),
+        (
+            "`SruCell`",
+            Shapes::of(&[SruCellConfig::new(F, H).init(seed, &device)]),
+        ),
+        (
+            "`MinGruCell`",
+            Shapes::of(&[MinGruCellConfig::new(F, H).init(seed, &device)]),
+        ),
+        (
+            "`MinLstmCell`",
+            Shapes::of(&[MinLstmCellConfig::new(F, H).init(seed, &device)]),
+        ),
+    ]);
+    let mut cell = "";
+    for row in table("Parameters of further cells") {
+        if !row[0].is_empty() {
+            cell = row[0];
+        }
+        let parameters = found.get_mut(cell).expect("a cell of this list");
+        for name in row[1].split(", ") {
+            let shape = parameters.remove(name.trim_matches('`'));
+            assert_eq!(shape, Some(sizes(row[2], P)), "{cell} {name}");
+        }
+    }
+    // The table leaves no parameter out.
+    found.retain(|_, parameters| !parameters.is_empty());
+    assert!(found.is_empty(), "not in the table: {found:?}");
 }
 
 #[test]
@@ -200,6 +304,10 @@ fn the_state_orders_are_the_codes() {
                     cell: cell.clone(),
                     hidden: hidden.clone(),
                 };
+                (state.clone().into_parts(), state.packed())
+            }
+            "`SruState`" => {
+                let state = SruState { cell: cell.clone() };
                 (state.clone().into_parts(), state.packed())
             }
             other => panic!("{other} is no state"),

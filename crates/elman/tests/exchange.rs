@@ -5,7 +5,9 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elman::activation::Activation;
 use elman::cell::{
-    BasicRnnCell, BasicRnnCellConfig, GruCell, GruCellConfig, LstmCell, LstmCellConfig, ResetGate,
+    BasicRnnCell, BasicRnnCellConfig, CoupledLstmCellConfig, GruCell, GruCellConfig,
+    IndRnnCellConfig, LayerNormLstmCellConfig, LstmCell, LstmCellConfig, LstmNormalisation,
+    NasCellConfig, ResetGate, SruCellConfig, UgrnnCellConfig,
 };
 use elman::exchange::{PytorchParameters, TensorflowVariables, Weights};
 use elman::random::{Generator, Seed};
@@ -78,6 +80,46 @@ fn tensorflow_there_and_back() {
     assert_eq!(names.len(), 4);
     let names = through_tensorflow(&gru(ResetGate::AfterProduct), Activation::Tanh);
     assert!(names.contains(&"rnn/cell/candidate/recurrent_bias".to_owned()));
+}
+
+#[test]
+fn cells_of_contrib_there_and_back() {
+    let (seed, device) = (Seed::new(1), Device::flex());
+    for normalisation in [LstmNormalisation::PerGate, LstmNormalisation::PerProduct] {
+        let config = LayerNormLstmCellConfig::new(3, 4).with_normalisation(normalisation);
+        let cell = random(config.init(seed, &device));
+        let names = through_tensorflow(&cell, cell.settings);
+        let expected = match normalisation {
+            LstmNormalisation::PerGate => 1 + 2 * 5,
+            LstmNormalisation::PerProduct => 3 + 2 * 3,
+        };
+        assert_eq!(names.len(), expected, "{names:?}");
+    }
+    let nas = NasCellConfig::new(3, 4).with_bias().with_num_proj(2);
+    let names = through_tensorflow(&random(nas.init(seed, &device)), ());
+    assert_eq!(
+        names,
+        ["bias", "kernel", "projection_weights", "recurrent_kernel"]
+            .map(|name| format!("rnn/cell/{name}"))
+    );
+    let coupled = CoupledLstmCellConfig::new(3, 4)
+        .with_peepholes()
+        .with_num_proj(2);
+    let cell = random(coupled.init(seed, &device));
+    let names = through_tensorflow(&cell, cell.settings);
+    assert_eq!(
+        names,
+        ["B", "W", "W_F_diag", "W_O_diag", "W_P"].map(|name| format!("rnn/cell/{name}"))
+    );
+    let cell = random(coupled.with_layer_norm(1.0, 0.0).init(seed, &device));
+    let names = through_tensorflow(&cell, cell.settings);
+    assert_eq!(names.len(), 4 + 2 * 4, "{names:?}");
+    let cell = random(UgrnnCellConfig::new(3, 4).init(seed, &device));
+    through_tensorflow(&cell, cell.settings);
+    let cell = random(IndRnnCellConfig::new(3, 4).init(seed, &device));
+    through_tensorflow(&cell, cell.activation);
+    let cell = random(SruCellConfig::new(3, 4).init(seed, &device));
+    through_tensorflow(&cell, cell.activation);
 }
 
 /// Out under PyTorch's names, in, and out again: nothing is lost.

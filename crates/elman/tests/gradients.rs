@@ -11,8 +11,10 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elman::activation::Activation;
 use elman::cell::{
-    BasicRnnCellConfig, Cell, GruCellConfig, Layout, Lengths, LstmCellConfig, LstmState, Path,
-    ResetGate, Step,
+    BasicRnnCellConfig, Cell, CoupledLstmCellConfig, GruCellConfig, IndRnnCellConfig,
+    LayerNormLstmCellConfig, Layout, Lengths, LstmCellConfig, LstmNormalisation, LstmState,
+    MinCandidate, MinGruCellConfig, MinLstmCellConfig, NasCellConfig, Path, ResetGate,
+    SruCellConfig, Step, UgrnnCellConfig,
 };
 use elman::random::Seed;
 
@@ -270,6 +272,91 @@ fn gradients_of_the_gru_cell() {
         tally.check(&format!("gru {reset_gate:?}, wide"), cell);
     }
     tally.report("the GRU cell");
+}
+
+#[test]
+fn gradients_of_the_layer_normalised_lstm_cell() {
+    let mut tally = Tally::default();
+    for normalisation in [LstmNormalisation::PerGate, LstmNormalisation::PerProduct] {
+        for (inputs, units) in [(3, 5), (9, 17)] {
+            let config = LayerNormLstmCellConfig::new(inputs, units)
+                .with_normalisation(normalisation)
+                .with_dtype(DType::F64);
+            let cell = config.init(Seed::new(1), &Device::flex());
+            tally.check(&format!("layer norm lstm {normalisation:?} {units}"), cell);
+        }
+    }
+    tally.report("the layer-normalised LSTM cell");
+}
+
+#[test]
+fn gradients_of_the_nas_cell() {
+    let mut tally = Tally::default();
+    let plain = NasCellConfig::new(3, 5).with_dtype(DType::F64);
+    for (name, config) in [
+        ("nas", plain.clone()),
+        ("nas, bias", plain.clone().with_bias()),
+        ("nas, num_proj", plain.clone().with_num_proj(2)),
+        ("nas, everything", plain.with_bias().with_num_proj(7)),
+    ] {
+        tally.check(name, config.init(Seed::new(1), &Device::flex()));
+    }
+    tally.report("the NAS cell");
+}
+
+#[test]
+fn gradients_of_the_coupled_lstm_cell() {
+    let mut tally = Tally::default();
+    let plain = CoupledLstmCellConfig::new(3, 5).with_dtype(DType::F64);
+    let projected = plain.clone().with_num_proj(2).with_proj_clip(0.2);
+    for (name, config) in [
+        ("coupled", plain.clone()),
+        ("coupled, forget_bias", plain.clone().with_forget_bias(-0.7)),
+        ("coupled, peepholes", plain.clone().with_peepholes()),
+        ("coupled, proj_clip", projected.clone()),
+        (
+            "coupled, layer norm",
+            plain.clone().with_layer_norm(1.0, 0.0),
+        ),
+        (
+            "coupled, everything",
+            projected.with_peepholes().with_layer_norm(1.0, 0.0),
+        ),
+    ] {
+        tally.check(name, config.init(Seed::new(1), &Device::flex()));
+    }
+    for activation in ACTIVATIONS {
+        let config = plain.clone().with_activation(activation);
+        let cell = config.init(Seed::new(1), &Device::flex());
+        tally.check(&format!("coupled {activation:?}"), cell);
+    }
+    tally.report("the coupled LSTM cell");
+}
+
+#[test]
+fn gradients_of_the_cells_of_one_state() {
+    let (seed, device) = (Seed::new(1), Device::flex());
+    let mut tally = Tally::default();
+    for activation in ACTIVATIONS {
+        let ugrnn = UgrnnCellConfig::new(3, 5).with_dtype(DType::F64);
+        let cell = ugrnn.with_activation(activation).init(seed, &device);
+        tally.check(&format!("ugrnn {activation:?}"), cell);
+        let indrnn = IndRnnCellConfig::new(3, 5).with_dtype(DType::F64);
+        let cell = indrnn.with_activation(activation).init(seed, &device);
+        tally.check(&format!("indrnn {activation:?}"), cell);
+        let sru = SruCellConfig::new(3, 5).with_dtype(DType::F64);
+        let cell = sru.with_activation(activation).init(seed, &device);
+        tally.check(&format!("sru {activation:?}"), cell);
+    }
+    for candidate in [MinCandidate::Linear, MinCandidate::Positive] {
+        let min_gru = MinGruCellConfig::new(3, 5).with_dtype(DType::F64);
+        let cell = min_gru.with_candidate(candidate).init(seed, &device);
+        tally.check(&format!("min gru {candidate:?}"), cell);
+        let min_lstm = MinLstmCellConfig::new(3, 5).with_dtype(DType::F64);
+        let cell = min_lstm.with_candidate(candidate).with_forget_bias(0.5);
+        tally.check(&format!("min lstm {candidate:?}"), cell.init(seed, &device));
+    }
+    tally.report("UGRNN, IndRNN, SRU, minimal GRU and minimal LSTM");
 }
 
 /// A clip that cuts nothing, or everything, would leave half of its backward unseen.

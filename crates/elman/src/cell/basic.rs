@@ -7,7 +7,7 @@ use crate::activation::{Activation, activate};
 use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
-use crate::initializer::Initializer;
+use crate::initializer::{Initializer, KernelShape};
 use crate::random::Seed;
 use crate::unroll::composed;
 
@@ -18,6 +18,7 @@ pub struct BasicRnnCellConfig {
     units: usize,
     activation: Activation,
     initializer: Initializer,
+    recurrent_initializer: Option<Initializer>,
     dtype: DType,
 }
 
@@ -29,6 +30,7 @@ impl BasicRnnCellConfig {
             units,
             activation: Activation::default(),
             initializer: Initializer::GlorotUniform,
+            recurrent_initializer: None,
             dtype: DType::F32,
         }
     }
@@ -45,6 +47,13 @@ impl BasicRnnCellConfig {
         self
     }
 
+    /// How the kernel's rows of the hidden state are filled, gate by gate, in place of the kernel's
+    /// initialiser: [`Initializer::Orthogonal`], or [`Initializer::Identity`] for relu.
+    pub fn with_recurrent_initializer(mut self, initializer: Initializer) -> Self {
+        self.recurrent_initializer = Some(initializer);
+        self
+    }
+
     /// The number type of parameters and states: f32 or f64.
     pub fn with_dtype(mut self, dtype: DType) -> Self {
         self.dtype = dtype;
@@ -53,11 +62,19 @@ impl BasicRnnCellConfig {
 
     /// Builds the cell.
     pub fn init(&self, seed: Seed, device: &Device) -> BasicRnnCell {
-        let shape = [self.inputs + self.units, self.units];
+        let shape = KernelShape {
+            inputs: self.inputs,
+            outputs: self.units,
+            gates: 1,
+            units: self.units,
+        };
         BasicRnnCell {
-            kernel: self
-                .initializer
-                .init(shape, seed.child("kernel"), self.dtype, device),
+            kernel: self.initializer.kernel(
+                self.recurrent_initializer.as_ref(),
+                shape,
+                seed.child("kernel"),
+                (device, self.dtype),
+            ),
             bias: Initializer::Constant(0.0).init([self.units], seed, self.dtype, device),
             activation: self.activation,
         }

@@ -8,7 +8,7 @@ use crate::activation::{Activation, activate};
 use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
-use crate::initializer::Initializer;
+use crate::initializer::{Initializer, KernelShape};
 use crate::random::Seed;
 use crate::unroll::composed;
 
@@ -32,6 +32,7 @@ pub struct GruCellConfig {
     activation: Activation,
     reset_gate: ResetGate,
     kernel_initializer: Initializer,
+    recurrent_initializer: Option<Initializer>,
     bias_initializer: Option<Initializer>,
     dtype: DType,
 }
@@ -46,6 +47,7 @@ impl GruCellConfig {
             activation: Activation::default(),
             reset_gate: ResetGate::default(),
             kernel_initializer: Initializer::GlorotUniform,
+            recurrent_initializer: None,
             bias_initializer: None,
             dtype: DType::F32,
         }
@@ -69,6 +71,13 @@ impl GruCellConfig {
         self
     }
 
+    /// How both kernels' rows of the hidden state are filled, gate by gate, in place of the
+    /// kernels' initialiser: [`Initializer::Orthogonal`], or [`Initializer::Identity`] for relu.
+    pub fn with_recurrent_initializer(mut self, initializer: Initializer) -> Self {
+        self.recurrent_initializer = Some(initializer);
+        self
+    }
+
     /// How all biases are filled, in place of 1 for the gates and 0 for the rest.
     pub fn with_bias_initializer(mut self, initializer: Initializer) -> Self {
         self.bias_initializer = Some(initializer);
@@ -83,10 +92,19 @@ impl GruCellConfig {
 
     /// Builds the cell.
     pub fn init(&self, seed: Seed, device: &Device) -> GruCell {
-        let rows = self.inputs + self.units;
-        let kernel = |columns, name| {
-            self.kernel_initializer
-                .init([rows, columns], seed.child(name), self.dtype, device)
+        let kernel = |gates, name| {
+            let shape = KernelShape {
+                inputs: self.inputs,
+                outputs: self.units,
+                gates,
+                units: self.units,
+            };
+            self.kernel_initializer.kernel(
+                self.recurrent_initializer.as_ref(),
+                shape,
+                seed.child(name),
+                (device, self.dtype),
+            )
         };
         let bias = |size, default, name| {
             let initializer = self
@@ -96,9 +114,9 @@ impl GruCellConfig {
             initializer.init([size], seed.child(name), self.dtype, device)
         };
         GruCell {
-            gates_kernel: kernel(2 * self.units, "gates/kernel"),
+            gates_kernel: kernel(2, "gates/kernel"),
             gates_bias: bias(2 * self.units, 1.0, "gates/bias"),
-            candidate_kernel: kernel(self.units, "candidate/kernel"),
+            candidate_kernel: kernel(1, "candidate/kernel"),
             candidate_bias: bias(self.units, 0.0, "candidate/bias"),
             recurrent_bias: match self.reset_gate {
                 ResetGate::BeforeProduct => None,

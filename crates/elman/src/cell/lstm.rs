@@ -8,7 +8,7 @@ use crate::activation::{Activation, activate};
 use crate::cell::{Cell, Runner, Sequence, State, StatePart, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
-use crate::initializer::Initializer;
+use crate::initializer::{Initializer, KernelShape};
 use crate::random::Seed;
 use crate::unroll::composed;
 
@@ -92,6 +92,7 @@ pub struct LstmCellConfig {
     num_proj: Option<usize>,
     proj_clip: Option<f64>,
     initializer: Initializer,
+    recurrent_initializer: Option<Initializer>,
     dtype: DType,
 }
 
@@ -115,6 +116,7 @@ impl LstmCellConfig {
             num_proj: None,
             proj_clip: None,
             initializer: Initializer::GlorotUniform,
+            recurrent_initializer: None,
             dtype: DType::F32,
         }
     }
@@ -161,6 +163,13 @@ impl LstmCellConfig {
         self
     }
 
+    /// How the kernel's rows of the hidden state are filled, gate by gate, in place of the kernel's
+    /// initialiser: [`Initializer::Orthogonal`], or [`Initializer::Identity`] for relu.
+    pub fn with_recurrent_initializer(mut self, initializer: Initializer) -> Self {
+        self.recurrent_initializer = Some(initializer);
+        self
+    }
+
     /// The number type of parameters and states: f32 or f64.
     pub fn with_dtype(mut self, dtype: DType) -> Self {
         self.dtype = dtype;
@@ -171,7 +180,12 @@ impl LstmCellConfig {
     pub fn init(&self, seed: Seed, device: &Device) -> LstmCell {
         let outputs = self.num_proj.unwrap_or(self.units);
         let gates = LstmGate::STORED.len();
-        let kernel = [self.inputs + outputs, gates * self.units];
+        let shape = KernelShape {
+            inputs: self.inputs,
+            outputs: outputs,
+            gates: gates,
+            units: self.units,
+        };
         let matrix = |shape, name| {
             self.initializer
                 .init::<2>(shape, seed.child(name), self.dtype, device)
@@ -181,7 +195,12 @@ impl LstmCellConfig {
                 .init::<1>([self.units], seed.child(name), self.dtype, device)
         };
         LstmCell {
-            kernel: matrix(kernel, "kernel"),
+            kernel: self.initializer.kernel(
+                self.recurrent_initializer.as_ref(),
+                shape,
+                seed.child("kernel"),
+                (device, self.dtype),
+            ),
             bias: Initializer::Constant(0.0).init([gates * self.units], seed, self.dtype, device),
             peepholes: self.use_peepholes.then(|| Peepholes {
                 input: diagonal("w_i_diag"),

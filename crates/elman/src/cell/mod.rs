@@ -3,22 +3,45 @@
 //! A cell holds parameters and nothing else: state goes in and comes out as a value.
 
 mod basic;
+mod coupled_lstm;
 mod gru;
+mod indrnn;
+mod layer_norm;
+mod layer_norm_lstm;
 mod lstm;
+mod min_gru;
+mod min_lstm;
+mod nas;
 mod runner;
 mod sequence;
+mod sru;
 mod state;
+mod ugrnn;
 
 pub use basic::{BasicRnnCell, BasicRnnCellConfig};
+pub use coupled_lstm::{
+    CoupledLstmCell, CoupledLstmCellConfig, CoupledLstmSettings, CoupledNorms, CoupledPeepholes,
+};
 pub use gru::{GruCell, GruCellConfig, ResetGate};
+pub use indrnn::{IndRnnCell, IndRnnCellConfig};
+pub use layer_norm::LayerNorm;
+pub use layer_norm_lstm::{
+    GateNorms, LayerNormLstmCell, LayerNormLstmCellConfig, LayerNormLstmSettings,
+    LstmNormalisation, ProductNorms,
+};
 pub use lstm::{
     BasicLstmCell, BasicLstmCellConfig, LstmCell, LstmCellConfig, LstmGate, LstmSettings,
     LstmState, Peepholes,
 };
+pub use min_gru::{MinCandidate, MinGruCell, MinGruCellConfig};
+pub use min_lstm::{MinLstmCell, MinLstmCellConfig, MinLstmSettings};
+pub use nas::{NasCell, NasCellConfig};
 pub use runner::Runner;
 pub(crate) use runner::Sequential;
 pub use sequence::{Layout, Lengths, Path, Sequence, Unrolled};
+pub use sru::{SruCell, SruCellConfig, SruState};
 pub use state::{HiddenState, State, StatePart};
+pub use ugrnn::{UgrnnCell, UgrnnCellConfig, UgrnnSettings};
 
 use burn::tensor::Tensor;
 

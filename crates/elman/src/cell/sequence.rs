@@ -195,6 +195,28 @@ impl Sequence {
         })
     }
 
+    /// The inputs of all steps, `[T·B, F]`, without what the padding holds. Rows stand in the order of
+    /// time in both layouts, so that sums over them give the same bits.
+    pub(crate) fn rows(&self) -> Tensor<2> {
+        let inputs = self.without_padding(self.inputs.clone());
+        let inputs = match self.layout {
+            Layout::BatchMajor => inputs.swap_dims(0, 1),
+            Layout::TimeMajor => inputs,
+        };
+        inputs.reshape([self.time() * self.batch(), self.features()])
+    }
+
+    /// Outputs `[T·B, H]`, in the order of [`rows`](Self::rows), in the layout of the inputs with
+    /// zeros past each row's length.
+    pub(crate) fn outputs(&self, rows: Tensor<2>) -> Tensor<3> {
+        let [_, width] = rows.dims();
+        let steps = rows.reshape([self.time(), self.batch(), width]);
+        self.without_padding(match self.layout {
+            Layout::BatchMajor => steps.swap_dims(0, 1),
+            Layout::TimeMajor => steps,
+        })
+    }
+
     /// `tensor`, in the layout of the inputs, with zeros past each row's length. Backward
     /// multiplies by the padding even where nothing flows back, and 0 · NaN is NaN.
     pub(crate) fn without_padding(&self, tensor: Tensor<3>) -> Tensor<3> {

@@ -14,6 +14,8 @@
 //! # Ok::<(), elman::Error>(())
 //! ```
 
+mod contrib;
+mod gates;
 mod pytorch;
 mod reader;
 mod tensorflow;

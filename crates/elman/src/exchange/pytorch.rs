@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::cell::{BasicRnnCell, Cell, GruCell, LstmCell, LstmGate, LstmSettings};
 use crate::error::{Error, Result};
 use crate::exchange::Weights;
+use crate::exchange::gates::reorder;
 use crate::exchange::reader::{Reader, Size};
 use crate::exchange::tensorflow::parameter;
 
@@ -287,16 +288,6 @@ impl Layer {
         }
         weights
     }
-}
-
-/// Moves the gates, blocks of columns, from one order to another.
-fn reorder(kernel: Tensor<2>, from: [LstmGate; 4], to: [LstmGate; 4]) -> Tensor<2> {
-    let blocks = kernel.chunk(from.len(), 1);
-    let block_of = |gate| {
-        let block = from.iter().position(|&other| other == gate);
-        blocks[block.expect("an order names every gate")].clone()
-    };
-    Tensor::cat(to.map(block_of).to_vec(), 1)
 }
 
 /// The same numbers on the host, outside any gradient.

@@ -209,7 +209,7 @@ impl TensorflowVariables for GruCell {
     }
 }
 
-fn origin(cell: &str, scope: &str) -> String {
+pub(super) fn origin(cell: &str, scope: &str) -> String {
     format!("TensorFlow variables of {cell} {scope}")
 }
 

@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::cell::{
-    BasicRnnCell, Cell, GruCell, HiddenState, LstmCell, LstmState, Runner, Sequence, Sequential,
-    State, StatePart, Step, Unrolled,
+    BasicRnnCell, Cell, CoupledLstmCell, GruCell, HiddenState, IndRnnCell, LayerNormLstmCell,
+    LstmCell, LstmState, MinGruCell, MinLstmCell, NasCell, Runner, Sequence, Sequential, SruCell,
+    SruState, State, StatePart, Step, UgrnnCell, Unrolled,
 };
 use crate::error::{Error, Result};
 use crate::wrapper::{
@@ -70,6 +71,22 @@ any_cell! {
         Lstm(LstmCell),
         /// The GRU.
         Gru(GruCell),
+        /// The LSTM with layer normalisation.
+        LayerNormLstm(LayerNormLstmCell),
+        /// The LSTM with coupled input and forget gates.
+        CoupledLstm(CoupledLstmCell),
+        /// The cell of the neural architecture search.
+        Nas(NasCell),
+        /// The update gate cell.
+        Ugrnn(UgrnnCell),
+        /// The independently recurrent cell.
+        IndRnn(IndRnnCell),
+        /// The simple recurrent unit.
+        Sru(SruCell),
+        /// The minimal GRU.
+        MinGru(MinGruCell),
+        /// The minimal LSTM.
+        MinLstm(MinLstmCell),
         /// A stack.
         Multi(MultiRnnCell<AnyCell>),
     }
@@ -100,6 +117,8 @@ pub enum AnyState {
     Hidden(HiddenState),
     /// Of an LSTM.
     Lstm(LstmState),
+    /// Of an SRU.
+    Sru(SruState),
     /// Of a stack.
     Multi(MultiState<AnyState>),
     /// Of a wrapper that draws at random.
@@ -112,6 +131,7 @@ macro_rules! map_state {
         match $any {
             AnyState::Hidden($bound) => AnyState::Hidden($result),
             AnyState::Lstm($bound) => AnyState::Lstm($result),
+            AnyState::Sru($bound) => AnyState::Sru($result),
             AnyState::Multi($bound) => AnyState::Multi($result),
             AnyState::Clocked(boxed) => {
                 let $bound = *boxed;
@@ -126,6 +146,7 @@ impl State for AnyState {
         match self {
             Self::Hidden(state) => state.into_parts(),
             Self::Lstm(state) => state.into_parts(),
+            Self::Sru(state) => state.into_parts(),
             Self::Multi(state) => state.into_parts(),
             Self::Clocked(state) => state.into_parts(),
         }
@@ -139,6 +160,7 @@ impl State for AnyState {
         match self {
             Self::Hidden(state) => state.kinds(),
             Self::Lstm(state) => state.kinds(),
+            Self::Sru(state) => state.kinds(),
             Self::Multi(state) => state.kinds(),
             Self::Clocked(state) => state.kinds(),
         }
@@ -184,6 +206,7 @@ macro_rules! one_of_all {
 one_of_all! {
     HiddenState, "a hidden state": AnyState::Hidden(state) => state, AnyState::Hidden;
     LstmState, "an LSTM's": AnyState::Lstm(state) => state, AnyState::Lstm;
+    SruState, "an SRU's": AnyState::Sru(state) => state, AnyState::Sru;
     MultiState<AnyState>, "a stack's": AnyState::Multi(state) => state, AnyState::Multi;
     Clocked<AnyState>, "dropout's or zoneout's": AnyState::Clocked(state) => *state,
         |state| AnyState::Clocked(Box::new(state));
@@ -202,6 +225,7 @@ impl AnyState {
         match self {
             Self::Hidden(_) => HiddenState::NAME,
             Self::Lstm(_) => LstmState::NAME,
+            Self::Sru(_) => SruState::NAME,
             Self::Multi(_) => MultiState::<Self>::NAME,
             Self::Clocked(_) => Clocked::<Self>::NAME,
         }

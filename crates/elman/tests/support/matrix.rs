@@ -8,8 +8,9 @@ use burn::module::Module;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use elman::activation::Activation;
 use elman::cell::{
-    BasicRnnCellConfig, Cell, GruCellConfig, Layout, Lengths, LstmCellConfig, Path, ResetGate,
-    State,
+    BasicRnnCellConfig, Cell, CoupledLstmCellConfig, GruCellConfig, IndRnnCellConfig,
+    LayerNormLstmCellConfig, Layout, Lengths, LstmCellConfig, MinGruCellConfig, MinLstmCellConfig,
+    NasCellConfig, Path, ResetGate, SruCellConfig, State, UgrnnCellConfig,
 };
 use elman::random::Seed;
 use elman::unroll::{
@@ -53,6 +54,38 @@ fn cells() -> Cells {
         ("gru, reset after", |inputs, outputs, dtype, seed| {
             let config = GruCellConfig::new(inputs, outputs).with_dtype(dtype);
             let config = config.with_reset_gate(ResetGate::AfterProduct);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("layer norm lstm", |inputs, outputs, dtype, seed| {
+            let config = LayerNormLstmCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("nas", |inputs, outputs, dtype, seed| {
+            let config = NasCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("coupled lstm", |inputs, outputs, dtype, seed| {
+            let config = CoupledLstmCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("ugrnn", |inputs, outputs, dtype, seed| {
+            let config = UgrnnCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("indrnn", |inputs, outputs, dtype, seed| {
+            let config = IndRnnCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("sru", |inputs, outputs, dtype, seed| {
+            let config = SruCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("minimal gru", |inputs, outputs, dtype, seed| {
+            let config = MinGruCellConfig::new(inputs, outputs).with_dtype(dtype);
+            config.init(seed, &Device::flex()).into()
+        }),
+        ("minimal lstm", |inputs, outputs, dtype, seed| {
+            let config = MinLstmCellConfig::new(inputs, outputs).with_dtype(dtype);
             config.init(seed, &Device::flex()).into()
         }),
     ]
