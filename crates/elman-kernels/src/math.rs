@@ -30,9 +30,7 @@ fn each<S: Simd, T: Real, const N: usize>(
 
 /// `2^n` and `e^r - 1`, with which `e^x = 2^n · (e^r - 1) + 2^n`; |x| within `exp_limit`.
 #[inline(always)]
-fn split_exp<S: Simd, T: Real, const N: usize>(
-    x: [Lanes<S, T>; N],
-) -> ([Lanes<S, T>; N], [Lanes<S, T>; N]) {
+fn split_exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [[Lanes<S, T>; N]; 2] {
     let format = T::FORMAT;
     let magic = format.round_and_bias;
     let shifted = each(x, |x| x.mul_add(x.fill(format.log2_e), x.fill(magic)));
@@ -51,13 +49,13 @@ fn split_exp<S: Simd, T: Real, const N: usize>(
     for (series, r) in series.iter_mut().zip(r) {
         *series = (r * r).mul_add(*series, r);
     }
-    (each(shifted, Lanes::shift_to_exponent), series)
+    [each(shifted, Lanes::shift_to_exponent), series]
 }
 
 /// `e^x`, with x held within the range of the normal numbers.
 #[inline(always)]
 fn exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
-    let (mut scale, rest) = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
+    let [mut scale, rest] = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
     for (scale, rest) in scale.iter_mut().zip(rest) {
         *scale = scale.mul_add(rest, *scale);
     }
@@ -67,7 +65,7 @@ fn exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N
 /// `e^x - 1`, exact near 0.
 #[inline(always)]
 fn exp_minus_one<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
-    let (mut scale, rest) = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
+    let [mut scale, rest] = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
     for (scale, rest) in scale.iter_mut().zip(rest) {
         *scale = scale.mul_add(rest, *scale - rest.constant(1.0));
     }
@@ -85,7 +83,7 @@ fn sigmoids<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, 
 #[inline(always)]
 fn tanhs<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
     let x = each(x, |x| x.clamp(T::FORMAT.tanh_limit));
-    let (mut scale, rest) = split_exp(each(x, |x| x + x));
+    let [mut scale, rest] = split_exp(each(x, |x| x + x));
     for (scale, rest) in scale.iter_mut().zip(rest) {
         let less_one = scale.mul_add(rest, *scale - rest.constant(1.0));
         *scale = less_one / (less_one + rest.constant(2.0));
