@@ -66,6 +66,24 @@ impl Generator {
         self.words[self.used - 1]
     }
 
+    /// As many [`word`](Self::word)s as `words` has room for, made several at a time.
+    pub fn fill(&mut self, words: &mut [u32]) {
+        const LANES: usize = 8;
+        let rest = self.words[self.used..].len().min(words.len());
+        let (first, others) = words.split_at_mut(rest);
+        first.fill_with(|| self.word());
+        let mut chunks = others.chunks_exact_mut(4 * LANES);
+        for chunk in &mut chunks {
+            let blocks = self.philox.next_blocks::<LANES>();
+            for (lane, block) in chunk.chunks_exact_mut(4).enumerate() {
+                for (word, words) in block.iter_mut().zip(&blocks) {
+                    *word = words[lane];
+                }
+            }
+        }
+        chunks.into_remainder().fill_with(|| self.word());
+    }
+
     /// Uniform in [0, 1), a multiple of 2^-53.
     pub fn uniform(&mut self) -> f64 {
         let high = u64::from(self.word()) >> 5;
@@ -107,5 +125,27 @@ impl Generator {
             order.swap(last, self.below(last as u64 + 1) as usize);
         }
         order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seed;
+
+    #[test]
+    fn many_words_at_once_are_the_words_one_by_one() {
+        let generator = || Seed::new(42).generator("words");
+        for used in [0, 1, 3, 4, 6] {
+            for count in [0, 1, 2, 5, 31, 32, 33, 64, 101] {
+                let (mut one_by_one, mut at_once) = (generator(), generator());
+                for _ in 0..used {
+                    assert_eq!(one_by_one.word(), at_once.word());
+                }
+                let mut words = vec![0; count];
+                at_once.fill(&mut words);
+                assert!(words.iter().all(|&word| word == one_by_one.word()));
+                assert_eq!(at_once.word(), one_by_one.word());
+            }
+        }
     }
 }

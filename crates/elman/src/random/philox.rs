@@ -24,21 +24,38 @@ impl Philox {
 
     /// Four random words; then the counter goes up by one.
     pub fn next_block(&mut self) -> [u32; 4] {
-        let [low, high] = self.counter;
-        let (next, carry) = low.overflowing_add(1);
-        self.counter = [next, high.wrapping_add(u64::from(carry))];
-        let ([c0, c1], [c2, c3]) = (split(low), split(high));
-        let mut block = [c0, c1, c2, c3];
+        let [[a], [b], [c], [d]] = self.next_blocks();
+        [a, b, c, d]
+    }
+
+    /// The first, second, third and fourth words of the next `N` blocks, made side by side.
+    pub fn next_blocks<const N: usize>(&mut self) -> [[u32; N]; 4] {
+        let mut block = [[0; N]; 4];
+        for lane in 0..N {
+            let [low, high] = self.counter;
+            let (next, carry) = low.overflowing_add(1);
+            self.counter = [next, high.wrapping_add(u64::from(carry))];
+            let ([c0, c1], [c2, c3]) = (split(low), split(high));
+            for (words, word) in block.iter_mut().zip([c0, c1, c2, c3]) {
+                words[lane] = word;
+            }
+        }
         let mut key = self.key;
         for _ in 0..Self::ROUNDS {
-            let [low_0, high_0] = split(u64::from(Self::MULTIPLIERS[0]) * u64::from(block[0]));
-            let [low_1, high_1] = split(u64::from(Self::MULTIPLIERS[1]) * u64::from(block[2]));
-            block = [
-                high_1 ^ block[1] ^ key[0],
-                low_1,
-                high_0 ^ block[3] ^ key[1],
-                low_0,
-            ];
+            for lane in 0..N {
+                let (a, b, c, d) = (
+                    block[0][lane],
+                    block[1][lane],
+                    block[2][lane],
+                    block[3][lane],
+                );
+                let [low_0, high_0] = split(u64::from(Self::MULTIPLIERS[0]) * u64::from(a));
+                let [low_1, high_1] = split(u64::from(Self::MULTIPLIERS[1]) * u64::from(c));
+                block[0][lane] = high_1 ^ b ^ key[0];
+                block[1][lane] = low_1;
+                block[2][lane] = high_0 ^ d ^ key[1];
+                block[3][lane] = low_0;
+            }
             for (word, increment) in key.iter_mut().zip(Self::KEY_INCREMENTS) {
                 *word = word.wrapping_add(increment);
             }

@@ -114,15 +114,17 @@ impl Drawn<'_> {
         let threshold = ((1.0 - self.keep) * (1_u64 << 32) as f64) as u64;
         let zero = E::default();
         let mut mask = vec![zero; batch * time * features];
+        let mut words = vec![0; batch * features];
         for step in 0..time {
             let mut generator = self.seed.generator(&self.key(clock, step as u64));
-            for row in 0..batch {
+            generator.fill(&mut words);
+            for (row, words) in words.chunks(features.max(1)).enumerate() {
                 let start = match layout {
                     Layout::BatchMajor => row * time + step,
                     Layout::TimeMajor => step * batch + row,
                 } * features;
-                for number in &mut mask[start..start + features] {
-                    let is_kept = u64::from(generator.word()) >= threshold;
+                for (number, &word) in mask[start..start + features].iter_mut().zip(words) {
+                    let is_kept = u64::from(word) >= threshold;
                     *number = if is_kept { kept } else { zero };
                 }
             }
