@@ -42,19 +42,14 @@ impl Philox {
         }
         let mut key = self.key;
         for _ in 0..Self::ROUNDS {
-            for lane in 0..N {
-                let (a, b, c, d) = (
-                    block[0][lane],
-                    block[1][lane],
-                    block[2][lane],
-                    block[3][lane],
-                );
-                let [low_0, high_0] = split(u64::from(Self::MULTIPLIERS[0]) * u64::from(a));
-                let [low_1, high_1] = split(u64::from(Self::MULTIPLIERS[1]) * u64::from(c));
-                block[0][lane] = high_1 ^ b ^ key[0];
-                block[1][lane] = low_1;
-                block[2][lane] = high_0 ^ d ^ key[1];
-                block[3][lane] = low_0;
+            let [a, b, c, d] = &mut block;
+            for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+                let [low_0, high_0] = split(u64::from(Self::MULTIPLIERS[0]) * u64::from(*a));
+                let [low_1, high_1] = split(u64::from(Self::MULTIPLIERS[1]) * u64::from(*c));
+                *a = high_1 ^ *b ^ key[0];
+                *b = low_1;
+                *c = high_0 ^ *d ^ key[1];
+                *d = low_0;
             }
             for (word, increment) in key.iter_mut().zip(Self::KEY_INCREMENTS) {
                 *word = word.wrapping_add(increment);

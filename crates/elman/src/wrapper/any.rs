@@ -26,7 +26,10 @@ macro_rules! any_cell {
         /// Each kind goes into it by [`From`], a wrapper when it is around an `AnyCell`. It costs
         /// one branch per call.
         #[derive(Module, Debug)]
-        #[allow(clippy::large_enum_variant)]
+        #[allow(
+    clippy::large_enum_variant,
+    reason = "states are few and moved seldom; a box would cost every step"
+)]
         pub enum AnyCell {
             $($(#[$cell_doc])* $cell($cell_type),)*
             $($(#[$wrapper_doc])* $wrapper(Boxed<$wrapper_type>),)*
@@ -112,6 +115,10 @@ any_cell! {
 
 /// The state of an [`AnyCell`].
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "states are few and moved seldom; a box would cost every step"
+)]
 pub enum AnyState {
     /// Of a cell that carries its output.
     Hidden(HiddenState),
@@ -177,7 +184,7 @@ trait OneOfAll: State + Into<AnyState> {
     const NAME: &'static str;
 
     /// The state, if it is of this kind.
-    fn of(any: AnyState) -> std::result::Result<Self, AnyState>;
+    fn of(any: AnyState) -> std::result::Result<Self, Box<AnyState>>;
 }
 
 macro_rules! one_of_all {
@@ -192,10 +199,10 @@ macro_rules! one_of_all {
             impl OneOfAll for $state {
                 const NAME: &'static str = $name;
 
-                fn of(any: AnyState) -> std::result::Result<Self, AnyState> {
+                fn of(any: AnyState) -> std::result::Result<Self, Box<AnyState>> {
                     match any {
                         $pattern => Ok($inside),
-                        other => Err(other),
+                        other => Err(Box::new(other)),
                     }
                 }
             }
@@ -215,7 +222,7 @@ one_of_all! {
 impl OneOfAll for AnyState {
     const NAME: &'static str = "any";
 
-    fn of(any: AnyState) -> std::result::Result<Self, AnyState> {
+    fn of(any: AnyState) -> std::result::Result<Self, Box<AnyState>> {
         Ok(any)
     }
 }
@@ -240,6 +247,10 @@ impl AnyState {
             )
         })
     }
+}
+
+fn zero_state<C: Cell<State: OneOfAll>>(cell: &C, batch: usize) -> AnyState {
+    cell.zero_state(batch).into()
 }
 
 fn step<C: Cell<State: OneOfAll>>(
@@ -270,7 +281,7 @@ fn sequence<C: Cell<State: OneOfAll>>(
 fn runner<'cell, C: Cell<State: OneOfAll>>(
     cell: &'cell C,
     state: AnyState,
-) -> std::result::Result<Box<dyn Runner<AnyState> + 'cell>, AnyState> {
+) -> std::result::Result<Box<dyn Runner<AnyState> + 'cell>, Box<AnyState>> {
     let inner = cell.runner(C::State::of(state)?);
     Ok(Box::new(AnyRunner { inner }))
 }
@@ -301,7 +312,7 @@ impl Cell for AnyCell {
     }
 
     fn zero_state(&self, batch: usize) -> AnyState {
-        with_cell!(self, cell => cell.zero_state(batch).into())
+        with_cell!(self, cell => zero_state(cell, batch))
     }
 
     fn step(&self, input: Tensor<2>, state: AnyState) -> Result<Step<AnyState>> {
@@ -315,6 +326,6 @@ impl Cell for AnyCell {
     /// A state of another kind is refused when the first piece is fed.
     fn runner(&self, state: AnyState) -> Box<dyn Runner<AnyState> + '_> {
         let running = with_cell!(self, cell => runner(cell, state));
-        running.unwrap_or_else(|state| Box::new(Sequential::new(self, state)))
+        running.unwrap_or_else(|state| Box::new(Sequential::new(self, *state)))
     }
 }
