@@ -123,7 +123,7 @@ impl CoupledLstmCellConfig {
         let width = CoupledLstmCell::GATES * self.units;
         let shape = KernelShape {
             inputs: self.inputs,
-            outputs: outputs,
+            outputs,
             gates: CoupledLstmCell::GATES,
             units: self.units,
         };

@@ -123,7 +123,7 @@ impl LayerNormLstmCellConfig {
         let shape = KernelShape {
             inputs: self.inputs,
             outputs: self.units,
-            gates: gates,
+            gates,
             units: self.units,
         };
         let start = LayerNormStart {
@@ -167,6 +167,10 @@ impl LstmNormalisation {
 }
 
 /// The normalisation of an LSTM's gates, `[4H]` each; gates in [`LstmGate::STORED`] order.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a cell has one, for as long as it lives"
+)]
 #[derive(Module, Debug)]
 pub enum GateNorms {
     /// [`LstmNormalisation::PerGate`].
@@ -233,7 +237,7 @@ impl LayerNormLstmCell {
     }
 
     /// The part of the gates that does not depend on the state, `[R, 4H]`.
-    fn from_input(&self, product: Tensor<2>) -> Tensor<2> {
+    fn of_input(&self, product: Tensor<2>) -> Tensor<2> {
         match &self.gate_norms {
             GateNorms::PerGate(_) => product,
             GateNorms::PerProduct(norms) => {
@@ -243,10 +247,10 @@ impl LayerNormLstmCell {
     }
 
     /// The gates, `[B, 4H]`.
-    fn gates(&self, from_input: Tensor<2>, product: Tensor<2>) -> Tensor<2> {
+    fn gates(&self, of_input: Tensor<2>, product: Tensor<2>) -> Tensor<2> {
         match &self.gate_norms {
-            GateNorms::PerGate(norm) => norm.apply(from_input + product, LstmGate::STORED.len()),
-            GateNorms::PerProduct(norms) => from_input + norms.recurrent.apply(product, 1),
+            GateNorms::PerGate(norm) => norm.apply(of_input + product, LstmGate::STORED.len()),
+            GateNorms::PerProduct(norms) => of_input + norms.recurrent.apply(product, 1),
         }
     }
 }
@@ -292,10 +296,10 @@ impl Cell for LayerNormLstmCell {
             units,
             sequence,
             state,
-            |x| self.from_input(x.matmul(input_kernel)),
-            |from_input, state| {
+            |x| self.of_input(x.matmul(input_kernel)),
+            |of_input, state| {
                 let product = state.hidden.matmul(recurrent_kernel.clone());
-                let gates = self.gates(from_input, product);
+                let gates = self.gates(of_input, product);
                 let [i, j, f, o] = <[_; 4]>::try_from(gates.chunk(LstmGate::STORED.len(), 1))
                     .expect("the kernel has four gates");
                 let kept = state.cell * sigmoid(f + forget_bias);

@@ -182,8 +182,8 @@ impl LstmCellConfig {
         let gates = LstmGate::STORED.len();
         let shape = KernelShape {
             inputs: self.inputs,
-            outputs: outputs,
-            gates: gates,
+            outputs,
+            gates,
             units: self.units,
         };
         let matrix = |shape, name| {
