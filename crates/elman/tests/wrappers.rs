@@ -276,7 +276,7 @@ fn dropout_of_the_state_leaves_c_alone() {
         let cell = cell.expect("it fits");
         let step = cell.step(Tensor::ones([1, 3], &cpu()), cell.zero_state(1));
         let LstmState { cell, hidden } = step.expect("it fits").state.state;
-        [cell, hidden].map(|part| numbers(part).iter().any(|&it| it == 0.0))
+        [cell, hidden].map(|part| numbers(part).contains(&0.0))
     };
     assert_eq!(zeros(StateFilter::HiddenOnly), [false, true]);
     assert_eq!(zeros(StateFilter::Everything), [true, true]);
