@@ -34,10 +34,10 @@ impl Cores {
                 .iter()
                 .map(|core| core.load(Ordering::Relaxed))
         };
-        if earlier().any(|core| core == here) && allowed.leave(earlier()) {
-            return self.report(worker);
+        if earlier().any(|core| core == here) {
+            allowed.leave(earlier());
         }
-        self.0[worker].store(here, Ordering::Relaxed);
+        self.report(worker);
     }
 }
 
@@ -55,15 +55,18 @@ pub(crate) mod system {
             Self(sched_getaffinity(None).ok())
         }
 
-        /// Keeps the thread that calls this off `taken`, if that leaves a core, and says so.
-        pub(crate) fn leave(&self, taken: impl Iterator<Item = usize>) -> bool {
+        /// Keeps the thread that calls this off `taken`, if that leaves a core; where the system
+        /// refuses, it stays where it is.
+        pub(crate) fn leave(&self, taken: impl Iterator<Item = usize>) {
             let Some(mut left) = self.0 else {
-                return false;
+                return;
             };
             for core in taken.filter(|&core| core < CpuSet::MAX_CPU) {
                 left.unset(core);
             }
-            left.count() > 0 && sched_setaffinity(None, &left).is_ok()
+            if left.count() > 0 {
+                let _ = sched_setaffinity(None, &left);
+            }
         }
     }
 
@@ -84,9 +87,7 @@ pub(crate) mod system {
             Self
         }
 
-        pub(crate) fn leave(&self, _: impl Iterator<Item = usize>) -> bool {
-            false
-        }
+        pub(crate) fn leave(&self, _: impl Iterator<Item = usize>) {}
     }
 
     /// Not known here.

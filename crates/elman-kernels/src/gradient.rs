@@ -79,42 +79,56 @@ impl<'a, T: Real> WeightGradient<'a, T> {
 
     /// Begins with the sums of later steps, which stand where [`unpack`](Self::unpack) puts sums.
     pub(crate) fn start(&mut self, later: &[(&[T], usize)], first_row: usize) {
-        for panel in 0..self.columns.count() {
-            let width = self.columns.width(panel);
-            let lanes = width / self.columns.vectors(panel);
-            let start = self.columns.offset(panel, self.features);
-            for feature in 0..self.features {
-                let line = &mut self.sums[start + feature * width..][..width];
-                let slots = self.columns.slots(panel).iter().enumerate();
-                for (vector, slot) in slots.filter(|(vector, _)| self.slots.contains(vector)) {
-                    let (source, columns) = later[slot.source];
-                    let from = (first_row + feature) * columns + slot.column;
-                    line[vector * lanes..][..slot.valid]
-                        .copy_from_slice(&source[from..from + slot.valid]);
-                }
-            }
+        let columns: Vec<usize> = later.iter().map(|&(_, columns)| columns).collect();
+        for place in self.places(&columns, first_row) {
+            self.sums[place.sums].copy_from_slice(&later[place.source].0[place.numbers]);
         }
     }
 
     /// Writes the sums to rows `first_row` … of row-major matrices with the given number of
     /// columns, one per source of the slots.
     pub(crate) fn unpack(&self, targets: &mut [(&mut [T], usize)], first_row: usize) {
-        for panel in 0..self.columns.count() {
-            let width = self.columns.width(panel);
-            let lanes = width / self.columns.vectors(panel);
-            let start = self.columns.offset(panel, self.features);
-            for feature in 0..self.features {
-                let line = &self.sums[start + feature * width..][..width];
-                let slots = self.columns.slots(panel).iter().enumerate();
-                for (vector, slot) in slots.filter(|(vector, _)| self.slots.contains(vector)) {
-                    let (target, columns) = &mut targets[slot.source];
-                    let from = (first_row + feature) * *columns + slot.column;
-                    target[from..from + slot.valid]
-                        .copy_from_slice(&line[vector * lanes..][..slot.valid]);
-                }
-            }
+        let columns: Vec<usize> = targets.iter().map(|&(_, columns)| columns).collect();
+        for place in self.places(&columns, first_row) {
+            targets[place.source].0[place.numbers].copy_from_slice(&self.sums[place.sums]);
         }
     }
+
+    /// Where the sums stand, piece by piece: among the sums, and from row `first_row` on of
+    /// row-major matrices with so many `columns`, one per source of the slots.
+    fn places<'p>(
+        &self,
+        columns: &'p [usize],
+        first_row: usize,
+    ) -> impl Iterator<Item = Place> + use<'a, 'p, T> {
+        let (packed, used, features) = (self.columns, self.slots.clone(), self.features);
+        (0..packed.count()).flat_map(move |panel| {
+            let width = packed.width(panel);
+            let lanes = width / packed.vectors(panel);
+            let start = packed.offset(panel, features);
+            let slots = packed.slots(panel);
+            let used = used.start..used.end.min(slots.len());
+            (0..features).flat_map(move |feature| {
+                used.clone().map(move |vector| {
+                    let slot = slots[vector];
+                    let sum = start + feature * width + vector * lanes;
+                    let number = (first_row + feature) * columns[slot.source] + slot.column;
+                    Place {
+                        sums: sum..sum + slot.valid,
+                        source: slot.source,
+                        numbers: number..number + slot.valid,
+                    }
+                })
+            })
+        })
+    }
+}
+
+/// A piece of a row of sums, and where it stands in the matrix `source`.
+struct Place {
+    sums: Range<usize>,
+    source: usize,
+    numbers: Range<usize>,
 }
 
 /// Computes all of `wanted`.

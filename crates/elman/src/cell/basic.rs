@@ -125,13 +125,7 @@ impl Cell for BasicRnnCell {
     }
 
     fn zero_state(&self, batch: usize) -> HiddenState {
-        let kernel = self.kernel.val();
-        HiddenState {
-            hidden: Tensor::zeros(
-                [batch, self.output_size()],
-                (&kernel.device(), kernel.dtype()),
-            ),
-        }
+        HiddenState::zeros(batch, self.output_size(), &self.kernel.val())
     }
 
     fn step(&self, input: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {

@@ -210,13 +210,7 @@ impl Cell for GruCell {
     }
 
     fn zero_state(&self, batch: usize) -> HiddenState {
-        let kernel = self.candidate_kernel.val();
-        HiddenState {
-            hidden: Tensor::zeros(
-                [batch, self.output_size()],
-                (&kernel.device(), kernel.dtype()),
-            ),
-        }
+        HiddenState::zeros(batch, self.output_size(), &self.candidate_kernel.val())
     }
 
     fn step(&self, input: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {

@@ -138,11 +138,7 @@ impl Cell for MinLstmCell {
     }
 
     fn zero_state(&self, batch: usize) -> HiddenState {
-        let kernel = self.kernel.val();
-        let options = (&kernel.device(), kernel.dtype());
-        HiddenState {
-            hidden: Tensor::zeros([batch, self.output_size()], options),
-        }
+        HiddenState::zeros(batch, self.output_size(), &self.kernel.val())
     }
 
     fn step(&self, input: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {

@@ -98,6 +98,15 @@ pub struct HiddenState {
     pub hidden: Tensor<2>,
 }
 
+impl HiddenState {
+    /// `[batch, units]` zeros where `kernel` is, and in its number type.
+    pub(crate) fn zeros(batch: usize, units: usize, kernel: &Tensor<2>) -> Self {
+        Self {
+            hidden: Tensor::zeros([batch, units], (&kernel.device(), kernel.dtype())),
+        }
+    }
+}
+
 impl State for HiddenState {
     fn into_parts(self) -> Vec<Tensor<2>> {
         vec![self.hidden]

@@ -10,7 +10,7 @@ use crate::cell::{
 };
 use crate::error::Result;
 use crate::exchange::reader::{Reader, Size};
-use crate::exchange::tensorflow::{origin, parameter};
+use crate::exchange::tensorflow::{kernel_and_bias, origin, parameter};
 use crate::exchange::{TensorflowVariables, Weights, gates::reorder};
 
 /// The order of Keras, which TensorFlow Addons' cells have.
@@ -360,10 +360,7 @@ impl TensorflowVariables for UgrnnCell {
     }
 
     fn to_tensorflow(&self, scope: &str) -> Weights {
-        let mut weights = Weights::new();
-        weights.insert_tensor(format!("{scope}/kernel"), self.kernel.val());
-        weights.insert_tensor(format!("{scope}/bias"), self.bias.val());
-        weights
+        kernel_and_bias(scope, &self.kernel, &self.bias)
     }
 }
 
@@ -427,9 +424,6 @@ impl TensorflowVariables for SruCell {
     }
 
     fn to_tensorflow(&self, scope: &str) -> Weights {
-        let mut weights = Weights::new();
-        weights.insert_tensor(format!("{scope}/kernel"), self.kernel.val());
-        weights.insert_tensor(format!("{scope}/bias"), self.bias.val());
-        weights
+        kernel_and_bias(scope, &self.kernel, &self.bias)
     }
 }

@@ -63,10 +63,7 @@ impl TensorflowVariables for BasicRnnCell {
     }
 
     fn to_tensorflow(&self, scope: &str) -> Weights {
-        let mut weights = Weights::new();
-        weights.insert_tensor(format!("{scope}/kernel"), self.kernel.val());
-        weights.insert_tensor(format!("{scope}/bias"), self.bias.val());
-        weights
+        kernel_and_bias(scope, &self.kernel, &self.bias)
     }
 }
 
@@ -211,6 +208,18 @@ impl TensorflowVariables for GruCell {
 
 pub(super) fn origin(cell: &str, scope: &str) -> String {
     format!("TensorFlow variables of {cell} {scope}")
+}
+
+/// The variables of a cell that has `kernel` and `bias` and nothing else.
+pub(super) fn kernel_and_bias(
+    scope: &str,
+    kernel: &Param<Tensor<2>>,
+    bias: &Param<Tensor<1>>,
+) -> Weights {
+    let mut weights = Weights::new();
+    weights.insert_tensor(format!("{scope}/kernel"), kernel.val());
+    weights.insert_tensor(format!("{scope}/bias"), bias.val());
+    weights
 }
 
 /// A trained leaf on `device`.

@@ -27,9 +27,9 @@ macro_rules! any_cell {
         /// one branch per call.
         #[derive(Module, Debug)]
         #[allow(
-    clippy::large_enum_variant,
-    reason = "states are few and moved seldom; a box would cost every step"
-)]
+            clippy::large_enum_variant,
+            reason = "a stack has few cells, and they stay where they are"
+        )]
         pub enum AnyCell {
             $($(#[$cell_doc])* $cell($cell_type),)*
             $($(#[$wrapper_doc])* $wrapper(Boxed<$wrapper_type>),)*
