@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use elman::activation::Activation;
 use elman::data::{Batches, ImageDataset, idx};
 use elman::random::Seed;
-use elman::recipe::{AdamSettings, CellSettings, ModelSettings};
-use elman::task::{Classifier, ClassifierConfig};
+use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings, Readout};
+use elman::task::{Classifier, ClassifierConfig, NetworkRun};
 use elman::train::Optimiser;
 use elman_bench_protocol::{Epoch, EpochRequest, Failure};
 
@@ -35,9 +35,12 @@ impl ElmanEpoch {
         let device = Device::flex().autodiff();
         let config = ClassifierConfig {
             model: ModelSettings {
-                cell: CellSettings::Basic,
-                units: request.units,
-                activation: Activation::Tanh,
+                layers: vec![LayerSettings {
+                    cell: CellSettings::Basic,
+                    units: request.units,
+                    activation: Activation::Tanh,
+                }],
+                readout: Readout::Last,
             },
             image: [images.rows(), images.columns()],
             classes: images.classes(),
@@ -50,7 +53,7 @@ impl ElmanEpoch {
             images,
             batch: request.batch,
             learning_rate: request.learning_rate,
-            model: Some(config.init(Seed::new(42), &device)),
+            model: Some(config.init(Seed::new(42), &device)?),
             optimiser: Optimiser::new(adam),
             device,
             epoch: 0,
@@ -73,7 +76,11 @@ impl Epoch for ElmanEpoch {
             let inputs: Tensor<3> = Tensor::from_data(pixels, &self.device);
             let model = self.model.take().ok_or("an earlier epoch failed")?;
             let loss = model
-                .loss(inputs, &self.images.targets(&batch.indices))?
+                .loss(
+                    inputs,
+                    &self.images.targets(&batch.indices),
+                    NetworkRun::training(self.step),
+                )?
                 .mean;
             last = f64::from(loss.clone().into_scalar::<f32>());
             let gradients = loss.backward();

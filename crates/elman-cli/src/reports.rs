@@ -90,7 +90,7 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
     let layers = trained.layers();
     let parameters: usize = layers.iter().map(|layer| layer.parameters).sum();
-    let cell = trained.model.cell.kind();
+    let network = trained.network();
     let settings = trained.recipe.to_toml();
     if flags.json.json {
         let layers: Vec<_> = layers
@@ -104,7 +104,7 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
             })
             .collect();
         return output::json(&[json!({
-            "cell": cell,
+            "network": network,
             "image": trained.image,
             "classes": trained.model.classes(),
             "parameters": parameters,
@@ -125,8 +125,9 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
     table.add_row(["all".to_owned(), String::new(), parameters.to_string()]);
     let [time, features] = trained.image;
     output::results(&format!(
-        "{cell} over {time} steps of {features} features, {} classes\n\
+        "{} over {time} steps of {features} features, {} classes\n\
          trained for {} steps, {} whole epochs\n\n{table}\n\n{settings}",
+        network.join(", "),
         trained.model.classes(),
         trained.step,
         trained.finished_epochs,

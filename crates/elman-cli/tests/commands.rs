@@ -57,9 +57,14 @@ fn a_run_from_fit_to_predict() {
     let expected = (features + 16) * 16 + 16 + 16 * CLASSES + CLASSES;
     assert_eq!(facts["parameters"], expected);
     assert_eq!(facts["finished_epochs"], 12);
-    assert_eq!(facts["cell"], "BasicRnnCell");
+    assert_eq!(facts["network"], serde_json::json!(["BasicRnnCell"]));
     let table = succeed(&mut place.elman(&["inspect", "run"]));
-    for words in ["cell.kernel", "dense.bias", "[26, 16]", "epochs = 12"] {
+    for words in [
+        "network.layers.0.kernel",
+        "dense.bias",
+        "[26, 16]",
+        "epochs = 12",
+    ] {
         assert!(table.contains(words), "{words}: {table}");
     }
 

@@ -243,6 +243,7 @@ fn the_clock_counts_the_steps_of_the_longest_row() {
     let expected = Clock {
         training_step: 0,
         time: 3,
+        is_silent: false,
     };
     assert_eq!(dynamic.state.clock, expected);
     assert_eq!(stepwise.state.clock, expected);

@@ -38,6 +38,12 @@ pub trait State: Clone + Sized {
         self
     }
 
+    /// The same state for a run without noise: what follows is drawn by no wrapper, even while
+    /// gradients are tracked. All states but those of wrappers that draw have nothing to change.
+    fn without_noise(self) -> Self {
+        self
+    }
+
     /// Applies `f` to every tensor of the state.
     fn map(self, f: impl FnMut(Tensor<2>) -> Tensor<2>) -> Self {
         let parts = self.clone().into_parts().into_iter().map(f).collect();

@@ -41,8 +41,9 @@ use std::path::Path;
 pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, CellSettings, DataFormat, DataSettings, Decay,
-    DecayRate, EarlyStopping, ModelSettings, MomentumSettings, Monitor, OptimiserSettings, Recipe,
-    RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task, TrainSettings,
+    DecayRate, EarlyStopping, LayerSettings, ModelSettings, MomentumSettings, Monitor,
+    OptimiserSettings, Readout, Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task,
+    TrainSettings,
 };
 pub use shipped::Shipped;
 pub(crate) use vocabulary::{alternatives, nearest};

@@ -59,9 +59,28 @@ pub struct DataSettings {
     pub hold_out: usize,
 }
 
-/// The network (`[model]`): one recurrent layer and a dense layer on its final state.
+/// The network (`[model]`): recurrent layers, and what the rest of the model reads of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSettings {
+    /// The layers, the lowest first; at least one, at most 256.
+    pub layers: Vec<LayerSettings>,
+    /// What is read (default: the topmost layer's last output).
+    pub readout: Readout,
+}
+
+/// What the rest of a model reads of its layers (`model.readout`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readout {
+    /// The last output of the topmost layer (`"last"`).
+    #[default]
+    Last,
+    /// The last outputs of all layers side by side (`"all"`).
+    All,
+}
+
+/// A recurrent layer (the keys of `[model]`, or of one `[[model.layer]]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerSettings {
     /// The kind of cell, with what only that kind has.
     pub cell: CellSettings,
     /// `H`, the units of the cell: 1 to 16,384.
@@ -70,7 +89,7 @@ pub struct ModelSettings {
     pub activation: Activation,
 }
 
-/// The kind of cell (`model.cell`), with what only that kind has.
+/// The kind of cell (`cell`), with what only that kind has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CellSettings {
     /// [`BasicRnnCell`](crate::cell::BasicRnnCell) (`"basic"`).

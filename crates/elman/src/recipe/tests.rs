@@ -66,15 +66,15 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(recipe.train.clip, None);
     assert_eq!(recipe.train.regularisation, Regularisation::default());
     assert_eq!(recipe.train.early_stopping, None);
-    assert_eq!(recipe.model.cell, CellSettings::Basic);
+    assert_eq!(recipe.model.layers[0].cell, CellSettings::Basic);
     assert_eq!(
-        with(&["model.cell=gru"]).model.cell,
+        with(&["model.cell=gru"]).model.layers[0].cell,
         CellSettings::Gru {
             reset_gate: ResetGate::BeforeProduct
         }
     );
     assert_eq!(
-        with(&["model.cell=lstm"]).model.cell,
+        with(&["model.cell=lstm"]).model.layers[0].cell,
         CellSettings::Lstm {
             forget_bias: 1.0,
             peepholes: false,

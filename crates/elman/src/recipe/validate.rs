@@ -9,14 +9,19 @@ use std::cell::RefCell;
 
 use self::reader::{Section, choice, number, size, text, truth, whole};
 use super::document::Document;
-use super::vocabulary::{ACTIVATIONS, CELLS, CellKind, FORMATS, RESET_GATES, TASKS, word};
-use super::{CellSettings, DataFormat, DataSettings, ModelSettings, Recipe};
+use super::vocabulary::{
+    ACTIVATIONS, CELLS, CellKind, FORMATS, READOUTS, RESET_GATES, TASKS, word,
+};
+use super::{
+    CellSettings, DataFormat, DataSettings, LayerSettings, ModelSettings, Readout, Recipe,
+};
 use crate::activation::Activation;
 use crate::cell::ResetGate;
 use crate::error::{Error, Result};
 use crate::random::Seed;
 
 const MOST_UNITS: u64 = 16_384;
+const MOST_LAYERS: u64 = 256;
 const MOST_EPOCHS: u64 = 1_000_000;
 const MOST_IN_A_BATCH: u64 = 1_000_000;
 const DEFAULT_SEED: u64 = 42;
@@ -73,12 +78,22 @@ fn data(mut section: Section<'_>) -> Option<DataSettings> {
 }
 
 fn model(mut section: Section<'_>) -> Option<ModelSettings> {
+    let readout = section.or("readout", choice(READOUTS), Readout::default());
+    let layers = section.or("layers", size(1..=MOST_LAYERS), 1);
+    let layer = layer(section);
+    Some(ModelSettings {
+        layers: vec![layer?; layers?],
+        readout: readout?,
+    })
+}
+
+fn layer(mut section: Section<'_>) -> Option<LayerSettings> {
     let kind = section.required("cell", choice(CELLS));
     let units = section.required("units", size(1..=MOST_UNITS));
     let activation = section.or("activation", choice(ACTIVATIONS), Activation::Tanh);
     let cell = cell(&mut section, kind);
     section.finish();
-    Some(ModelSettings {
+    Some(LayerSettings {
         cell: cell?,
         units: units?,
         activation: activation?,

@@ -2,7 +2,7 @@
 
 use strsim::damerau_levenshtein;
 
-use super::{DataFormat, Monitor, ScheduleUnit, Task};
+use super::{DataFormat, Monitor, Readout, ScheduleUnit, Task};
 use crate::activation::Activation;
 use crate::cell::ResetGate;
 
@@ -24,6 +24,8 @@ pub(super) const ACTIVATIONS: Choices<Activation> = &[
     ("softplus", Activation::Softplus),
     ("softsign", Activation::Softsign),
 ];
+
+pub(super) const READOUTS: Choices<Readout> = &[("last", Readout::Last), ("all", Readout::All)];
 
 pub(super) const RESET_GATES: Choices<ResetGate> = &[
     ("before_product", ResetGate::BeforeProduct),

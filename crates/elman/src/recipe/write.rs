@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
-use super::vocabulary::{ACTIVATIONS, CELLS, CellKind, FORMATS, RESET_GATES, TASKS, word};
-use super::{CellSettings, Recipe};
+use super::vocabulary::{
+    ACTIVATIONS, CELLS, CellKind, FORMATS, READOUTS, RESET_GATES, TASKS, word,
+};
+use super::{CellSettings, LayerSettings, ModelSettings, Readout, Recipe};
 
 /// Lines of TOML.
 struct Writer(String);
@@ -56,13 +58,33 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
     out.set("hold_out", data.hold_out);
 
     out.table("model");
-    out.text("cell", word(CELLS, kind(&model.cell)));
-    out.set("units", model.units);
-    out.text("activation", word(ACTIVATIONS, model.activation));
-    cell(&mut out, &model.cell);
+    the_model(&mut out, model);
 
     train::train(&mut out, train);
     out.0
+}
+
+fn the_model(out: &mut Writer, model: &ModelSettings) {
+    let ModelSettings { layers, readout } = model;
+    if layers.len() > 1 {
+        out.set("layers", layers.len());
+    }
+    if *readout != Readout::default() {
+        out.text("readout", word(READOUTS, *readout));
+    }
+    layer(out, &layers[0]);
+}
+
+fn layer(out: &mut Writer, layer: &LayerSettings) {
+    let LayerSettings {
+        cell: the_cell,
+        units,
+        activation,
+    } = layer;
+    out.text("cell", word(CELLS, kind(the_cell)));
+    out.set("units", units);
+    out.text("activation", word(ACTIVATIONS, *activation));
+    cell(out, the_cell);
 }
 
 fn kind(cell: &CellSettings) -> CellKind {

@@ -4,117 +4,14 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use crate::cell::{
-    BasicRnnCell, BasicRnnCellConfig, Cell, GruCell, GruCellConfig, LstmCell, LstmCellConfig,
-};
 use crate::data::{Batches, ImageDataset};
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::metric::{ConfusionMatrix, MeanLoss};
 use crate::random::Seed;
-use crate::recipe::{CellSettings, ModelSettings};
+use crate::recipe::ModelSettings;
+use crate::task::network::{Network, NetworkRun};
 use crate::train::BatchLoss;
-use crate::unroll::{Backpropagation, UnrollOptions};
-
-/// The recurrent layer of a model whose kind of cell a recipe chooses.
-#[derive(Module, Debug)]
-pub enum RecurrentLayer {
-    /// Elman's network.
-    Basic(BasicRnnCell),
-    /// The long short-term memory.
-    Lstm(LstmCell),
-    /// The gated recurrent unit.
-    Gru(GruCell),
-}
-
-impl RecurrentLayer {
-    /// The layer that `settings` describe, over `inputs` (`F`) features.
-    fn init(settings: &ModelSettings, inputs: usize, seed: Seed, device: &Device) -> Self {
-        let (units, activation) = (settings.units, settings.activation);
-        match settings.cell {
-            CellSettings::Basic => Self::Basic(
-                BasicRnnCellConfig::new(inputs, units)
-                    .with_activation(activation)
-                    .init(seed, device),
-            ),
-            CellSettings::Lstm {
-                forget_bias,
-                peepholes,
-                cell_clip,
-                num_proj,
-                proj_clip,
-            } => {
-                let mut config = LstmCellConfig::new(inputs, units)
-                    .with_activation(activation)
-                    .with_forget_bias(forget_bias);
-                if peepholes {
-                    config = config.with_peepholes();
-                }
-                if let Some(clip) = cell_clip {
-                    config = config.with_cell_clip(clip);
-                }
-                if let Some(outputs) = num_proj {
-                    config = config.with_num_proj(outputs);
-                }
-                if let Some(clip) = proj_clip {
-                    config = config.with_proj_clip(clip);
-                }
-                Self::Lstm(config.init(seed, device))
-            }
-            CellSettings::Gru { reset_gate } => Self::Gru(
-                GruCellConfig::new(inputs, units)
-                    .with_activation(activation)
-                    .with_reset_gate(reset_gate)
-                    .init(seed, device),
-            ),
-        }
-    }
-
-    /// The name of the cell's kind, as in TF 1.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Basic(_) => "BasicRnnCell",
-            Self::Lstm(_) => "LstmCell",
-            Self::Gru(_) => "GruCell",
-        }
-    }
-
-    /// `F`, the number of input features.
-    pub fn input_size(&self) -> usize {
-        match self {
-            Self::Basic(cell) => cell.input_size(),
-            Self::Lstm(cell) => cell.input_size(),
-            Self::Gru(cell) => cell.input_size(),
-        }
-    }
-
-    /// `H` (with a projection `P`), the number of output features.
-    pub fn output_size(&self) -> usize {
-        match self {
-            Self::Basic(cell) => cell.output_size(),
-            Self::Lstm(cell) => cell.output_size(),
-            Self::Gru(cell) => cell.output_size(),
-        }
-    }
-
-    /// The output after the last step, `[B, H]`, for `inputs` of shape `[B, T, F]`.
-    fn final_output(&self, inputs: Tensor<3>, through: Backpropagation) -> Result<Tensor<2>> {
-        Ok(match self {
-            Self::Basic(cell) => {
-                let run = through.unroll(cell, inputs, UnrollOptions::default())?;
-                run.state.hidden
-            }
-            Self::Lstm(cell) => {
-                let run = through.unroll(cell, inputs, UnrollOptions::default())?;
-                run.state.hidden
-            }
-            Self::Gru(cell) => {
-                let run = through.unroll(cell, inputs, UnrollOptions::default())?;
-                run.state.hidden
-            }
-        })
-    }
-}
 
 /// A fully connected layer (`tf.layers.dense` without an activation).
 #[derive(Module, Debug)]
@@ -128,7 +25,7 @@ pub struct Dense {
 /// How to build a [`Classifier`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassifierConfig {
-    /// The recurrent layer.
+    /// The network.
     pub model: ModelSettings,
     /// `T` and `F`: the rows and columns of an image.
     pub image: [usize; 2],
@@ -138,11 +35,15 @@ pub struct ClassifierConfig {
 
 impl ClassifierConfig {
     /// Builds the classifier. On a device with autodiff it can be trained.
-    pub fn init(&self, seed: Seed, device: &Device) -> Classifier {
+    ///
+    /// # Errors
+    ///
+    /// When a layer cannot be built over what it reads.
+    pub fn init(&self, seed: Seed, device: &Device) -> Result<Classifier> {
         let [_, features] = self.image;
-        let cell = RecurrentLayer::init(&self.model, features, seed.child("cell"), device);
-        let kernel = [cell.output_size(), self.classes];
-        Classifier {
+        let network = Network::init(&self.model, features, seed, device)?;
+        let kernel = [network.readout_size(), self.classes];
+        Ok(Classifier {
             dense: Dense {
                 kernel: Initializer::GlorotUniform.init(
                     kernel,
@@ -152,16 +53,16 @@ impl ClassifierConfig {
                 ),
                 bias: Initializer::Constant(0.0).init([self.classes], seed, DType::F32, device),
             },
-            cell,
+            network,
             time: self.image[0],
-        }
+        })
     }
 }
 
-/// A recurrent layer over the rows of an image, and a dense layer on its final state.
+/// A network over the rows of an image, and a dense layer on what is read out of it.
 ///
 /// ```text
-/// h      = the cell's output after the last row
+/// h      = the network's readout after the last row
 /// logits = h · kernel + bias
 /// loss   = mean over the batch of -ln softmax(logits)[label]        (nats)
 /// ```
@@ -170,7 +71,7 @@ impl ClassifierConfig {
 #[derive(Module, Debug)]
 pub struct Classifier {
     /// Reads the rows.
-    pub cell: RecurrentLayer,
+    pub network: Network,
     /// Names the class.
     pub dense: Dense,
     /// `T`: the rows of the images that it was made for.
@@ -202,48 +103,26 @@ impl Classifier {
     ///
     /// When the images are of another size than the model was made for.
     pub fn logits(&self, inputs: Tensor<3>) -> Result<Tensor<2>> {
-        self.logits_through(inputs, Backpropagation::default())
+        self.logits_of(inputs, NetworkRun::default())
     }
 
-    fn logits_through(&self, inputs: Tensor<3>, through: Backpropagation) -> Result<Tensor<2>> {
+    fn logits_of(&self, inputs: Tensor<3>, run: NetworkRun) -> Result<Tensor<2>> {
         let [_, time, features] = inputs.dims();
-        if time != self.time {
-            return Err(Error::shape("images", 'T', self.time, time));
-        }
-        if features != self.cell.input_size() {
-            return Err(Error::shape(
-                "images",
-                'F',
-                self.cell.input_size(),
-                features,
-            ));
-        }
-        let output = self.cell.final_output(inputs, through)?;
+        Error::ensure_axis("images", 'T', time, self.time)?;
+        Error::ensure_axis("images", 'F', features, self.network.input_size())?;
+        let output = self.network.final_output(inputs, run)?;
         Ok(output.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze())
     }
 
-    /// The loss of a batch: `inputs` `[B, T, F]`, `labels` `[B]`.
-    ///
-    /// # Errors
-    ///
-    /// When a shape does not fit the model.
-    pub fn loss(&self, inputs: Tensor<3>, labels: &[u8]) -> Result<BatchLoss> {
-        self.loss_through(inputs, labels, Backpropagation::default())
-    }
-
-    /// The [`loss`](Self::loss) of a batch, whose gradient goes back as `through` says.
+    /// The loss of a batch: `inputs` `[B, T, F]`, `labels` `[B]`; `run` says how far its gradient
+    /// goes back, and for which step of training dropout draws.
     ///
     /// # Errors
     ///
     /// When a shape does not fit the model, or the memory is too little.
-    pub fn loss_through(
-        &self,
-        inputs: Tensor<3>,
-        labels: &[u8],
-        through: Backpropagation,
-    ) -> Result<BatchLoss> {
+    pub fn loss(&self, inputs: Tensor<3>, labels: &[u8], run: NetworkRun) -> Result<BatchLoss> {
         Error::ensure_axis("labels", 'B', labels.len(), inputs.dims()[0])?;
-        let logits = self.logits_through(inputs, through)?;
+        let logits = self.logits_of(inputs, run)?;
         let correct = count_correct(&logits, labels);
         Ok(BatchLoss {
             mean: cross_entropy(logits, labels),
@@ -284,7 +163,7 @@ impl Classifier {
     /// When there are not `T`·`F` pixels.
     pub fn probabilities(&self, pixels: Vec<f32>) -> Result<Vec<f32>> {
         let model = self.valid();
-        let (time, features) = (self.time, self.cell.input_size());
+        let (time, features) = (self.time, self.network.input_size());
         if pixels.len() != time * features {
             return Err(Error::argument(
                 "image",

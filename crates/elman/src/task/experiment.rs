@@ -12,6 +12,7 @@ use crate::plot;
 use crate::recipe::{DataFormat, Recipe};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::classifier::{Classifier, ClassifierConfig, Evaluation, image_tensor};
+use crate::task::network::NetworkRun;
 use crate::train::{BatchLoss, FinishedEpoch, FitOptions, Objective, Observer, Training};
 
 /// What a fit is asked to do.
@@ -173,7 +174,7 @@ impl Objective for Classification {
     type Model = Classifier;
     type Batch = Vec<usize>;
 
-    fn init(&self) -> Classifier {
+    fn init(&self) -> Result<Classifier> {
         let config = ClassifierConfig {
             model: self.recipe.model.clone(),
             image: [self.train.rows(), self.train.columns()],
@@ -192,10 +193,13 @@ impl Objective for Classification {
         Ok(batches.from_step(from).map(|batch| batch.indices))
     }
 
-    fn loss(&self, model: &Classifier, batch: &Vec<usize>) -> Result<BatchLoss> {
+    fn loss(&self, model: &Classifier, batch: &Vec<usize>, step: u64) -> Result<BatchLoss> {
         let inputs: Tensor<3> = image_tensor(&self.train, batch, &self.device);
-        let through = self.recipe.train.backpropagation;
-        model.loss_through(inputs, &self.train.targets(batch), through)
+        let run = NetworkRun {
+            through: self.recipe.train.backpropagation,
+            ..NetworkRun::training(step)
+        };
+        model.loss(inputs, &self.train.targets(batch), run)
     }
 
     fn evaluate(&self, model: &Classifier, finished: &FinishedEpoch) -> Result<EpochMetrics> {

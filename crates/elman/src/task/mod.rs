@@ -3,8 +3,10 @@
 
 mod classifier;
 mod experiment;
+mod network;
 mod trained;
 
-pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation, RecurrentLayer};
+pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation};
 pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
+pub use network::{Network, NetworkRun};
 pub use trained::{LayerFacts, Trained};

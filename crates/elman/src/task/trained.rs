@@ -11,6 +11,7 @@ use crate::store::{RunDirectory, StoredFile};
 use crate::task::classifier::{Classifier, ClassifierConfig, Evaluation};
 use crate::task::experiment::read_images;
 use crate::train::{restore, snapshot};
+use crate::wrapper::AnyCell;
 
 /// A trained classifier with what is known about it.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ impl Trained {
             image,
             classes: recipe.data.classes,
         };
-        let model = config.init(recipe.seed, &Device::flex());
+        let model = config.init(recipe.seed, &Device::flex())?;
         Ok(Self {
             model: restore(model, file.tensors, &path)?,
             recipe,
@@ -103,6 +104,12 @@ impl Trained {
             ));
         }
         self.model.probabilities(read_digit(path)?)
+    }
+
+    /// The layers of the network with their wrappers, the lowest first.
+    pub fn network(&self) -> Vec<String> {
+        let layers = self.model.network.layers();
+        layers.iter().map(AnyCell::name).collect()
     }
 
     /// Every parameter tensor, in order of its name.

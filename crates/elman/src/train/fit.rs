@@ -23,7 +23,11 @@ pub trait Objective {
     type Batch;
 
     /// The model before the first step, on a device with autodiff.
-    fn init(&self) -> Self::Model;
+    ///
+    /// # Errors
+    ///
+    /// When what it reads does not fit its settings.
+    fn init(&self) -> Result<Self::Model>;
 
     /// Steps of every epoch.
     fn steps(&self) -> usize;
@@ -35,12 +39,12 @@ pub trait Objective {
     /// When there are no examples.
     fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = Self::Batch>>;
 
-    /// The loss of a batch.
+    /// The loss of a batch in training step `step`, for which dropout draws.
     ///
     /// # Errors
     ///
     /// When the batch does not fit the model.
-    fn loss(&self, model: &Self::Model, batch: &Self::Batch) -> Result<BatchLoss>;
+    fn loss(&self, model: &Self::Model, batch: &Self::Batch, step: u64) -> Result<BatchLoss>;
 
     /// The figures of a finished epoch: those of its training, and `model` on other data.
     ///
@@ -174,7 +178,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
             settings,
             run,
             options,
-            model: objective.init(),
+            model: objective.init()?,
             optimiser,
             position: Position::default(),
             best: None,
@@ -266,7 +270,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
     fn step(&mut self, batch: &O::Batch) -> Result<usize> {
         let step = self.position.step;
         let learning_rate = self.learning_rate(step);
-        let loss = self.objective.loss(&self.model, batch)?;
+        let loss = self.objective.loss(&self.model, batch, step)?;
         let value = f64::from(loss.mean.clone().into_scalar::<f32>());
         if !value.is_finite() {
             return Err(Error::not_finite(

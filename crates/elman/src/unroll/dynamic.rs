@@ -14,6 +14,7 @@ pub struct UnrollOptions<S> {
     pub(crate) path: Path,
     pub(crate) memory: Option<u64>,
     pub(crate) training_step: Option<u64>,
+    pub(crate) is_silent: bool,
 }
 
 impl<S> Default for UnrollOptions<S> {
@@ -26,6 +27,7 @@ impl<S> Default for UnrollOptions<S> {
             path: Path::default(),
             memory: None,
             training_step: None,
+            is_silent: false,
         }
     }
 }
@@ -70,16 +72,27 @@ impl<S: State> UnrollOptions<S> {
         self
     }
 
+    /// A run in which dropout and zoneout draw nothing, even while gradients are tracked
+    /// ([`State::without_noise`]).
+    pub fn without_noise(mut self) -> Self {
+        self.is_silent = true;
+        self
+    }
+
     /// The state before the first step: the one of these options, or what `zero` gives.
     pub(crate) fn start(&self, zero: impl FnOnce() -> S) -> S {
         self.in_training(self.initial_state.clone().unwrap_or_else(zero))
     }
 
-    /// `state` in the training step of these options.
+    /// `state` in the training step of these options, and with or without noise as they say.
     pub(crate) fn in_training<T: State>(&self, state: T) -> T {
-        match self.training_step {
+        let state = match self.training_step {
             Some(step) => state.at_training_step(step),
             None => state,
+        };
+        match self.is_silent {
+            true => state.without_noise(),
+            false => state,
         }
     }
 

@@ -70,6 +70,7 @@ pub fn stack_bidirectional_dynamic_rnn<F: Cell, B: Cell>(
             path: options.path,
             memory: options.memory,
             training_step: options.training_step,
+            is_silent: options.is_silent,
         };
         let run = bidirectional_dynamic_rnn(forward, backward, outputs, options, backward_state)?;
         outputs = run.concatenated();

@@ -176,6 +176,10 @@ impl State for AnyState {
     fn at_training_step(self, step: u64) -> Self {
         map_state!(self, state => state.at_training_step(step))
     }
+
+    fn without_noise(self) -> Self {
+        map_state!(self, state => state.without_noise())
+    }
 }
 
 /// A state that an [`AnyState`] can be.
@@ -297,6 +301,69 @@ impl<S: OneOfAll> Runner<AnyState> for AnyRunner<'_, S> {
 
     fn state(&self) -> AnyState {
         self.inner.state().into()
+    }
+}
+
+impl AnyCell {
+    /// The type of the cell, around it the types of its wrappers: `ResidualWrapper(LstmCell)`.
+    pub fn name(&self) -> String {
+        let around = |wrapper: &str, cell: &Self| format!("{wrapper}({})", cell.name());
+        match self {
+            Self::Basic(_) => "BasicRnnCell".to_owned(),
+            Self::Lstm(_) => "LstmCell".to_owned(),
+            Self::Gru(_) => "GruCell".to_owned(),
+            Self::LayerNormLstm(_) => "LayerNormLstmCell".to_owned(),
+            Self::CoupledLstm(_) => "CoupledLstmCell".to_owned(),
+            Self::Nas(_) => "NasCell".to_owned(),
+            Self::Ugrnn(_) => "UgrnnCell".to_owned(),
+            Self::IndRnn(_) => "IndRnnCell".to_owned(),
+            Self::Sru(_) => "SruCell".to_owned(),
+            Self::MinGru(_) => "MinGruCell".to_owned(),
+            Self::MinLstm(_) => "MinLstmCell".to_owned(),
+            Self::Multi(stack) => {
+                let names: Vec<String> = stack.layers().iter().map(Self::name).collect();
+                format!("MultiRnnCell({})", names.join(", "))
+            }
+            Self::Dropout(wrapper) => around("DropoutWrapper", wrapper.cell()),
+            Self::Zoneout(wrapper) => around("ZoneoutWrapper", wrapper.cell()),
+            Self::Residual(wrapper) => around("ResidualWrapper", wrapper.cell()),
+            Self::Highway(wrapper) => around("HighwayWrapper", wrapper.cell()),
+            Self::InputProjection(wrapper) => around("InputProjectionWrapper", wrapper.cell()),
+            Self::OutputProjection(wrapper) => around("OutputProjectionWrapper", wrapper.cell()),
+            Self::Embedding(wrapper) => around("EmbeddingWrapper", wrapper.cell()),
+            Self::Device(wrapper) => around("DeviceWrapper", wrapper.cell()),
+        }
+    }
+
+    /// The output after the last step, `[B, H]`, where `state` holds it: that of a cell whose output
+    /// is its hidden state, on the cell's device.
+    pub(crate) fn shown(&self, state: &AnyState) -> Option<Tensor<2>> {
+        match self {
+            Self::Device(wrapper) => wrapper.cell().shown(state),
+            Self::InputProjection(wrapper) => wrapper.cell().shown(state),
+            Self::Embedding(wrapper) => wrapper.cell().shown(state),
+            Self::Sru(_)
+            | Self::Multi(_)
+            | Self::Dropout(_)
+            | Self::Zoneout(_)
+            | Self::Residual(_)
+            | Self::Highway(_)
+            | Self::OutputProjection(_) => None,
+            Self::Basic(_)
+            | Self::Lstm(_)
+            | Self::Gru(_)
+            | Self::LayerNormLstm(_)
+            | Self::CoupledLstm(_)
+            | Self::Nas(_)
+            | Self::Ugrnn(_)
+            | Self::IndRnn(_)
+            | Self::MinGru(_)
+            | Self::MinLstm(_) => match state {
+                AnyState::Hidden(state) => Some(state.hidden.clone()),
+                AnyState::Lstm(state) => Some(state.hidden.clone()),
+                AnyState::Sru(_) | AnyState::Multi(_) | AnyState::Clocked(_) => None,
+            },
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Clock {
     /// The time steps that have been read since the zero state. In a batch they go as far as its
     /// longest row.
     pub time: u64,
+    /// Nothing is drawn, whatever the wrapper's own rule is ([`State::without_noise`]).
+    pub is_silent: bool,
 }
 
 /// The state of a cell, and where its run is.
@@ -47,6 +49,17 @@ impl<S: State> State for Clocked<S> {
             state: self.state.at_training_step(step),
             clock: Clock {
                 training_step: step,
+                is_silent: false,
+                ..self.clock
+            },
+        }
+    }
+
+    fn without_noise(self) -> Self {
+        Self {
+            state: self.state.without_noise(),
+            clock: Clock {
+                is_silent: true,
                 ..self.clock
             },
         }

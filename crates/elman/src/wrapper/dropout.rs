@@ -291,7 +291,7 @@ impl<C: Cell> Cell for DropoutWrapper<C> {
         self.check(&sequence)?;
         let Clocked { state, clock } = state;
         let after = advanced(clock, &sequence);
-        let is_on = self.settings.noise.is_on(&self.cell, &sequence);
+        let is_on = self.settings.noise.is_on(&self.cell, &sequence, clock);
         let run = if !is_on {
             self.cell.sequence(sequence, state)?
         } else if self.drops_state() {
@@ -346,7 +346,11 @@ impl<C: Cell> Runner<Clocked<C::State>> for DropoutRunner<'_, C> {
         let wrapper = self.wrapper;
         wrapper.check(&sequence)?;
         let after = advanced(self.clock, &sequence);
-        let outputs = if !wrapper.settings.noise.is_on(&wrapper.cell, &sequence) {
+        let outputs = if !wrapper
+            .settings
+            .noise
+            .is_on(&wrapper.cell, &sequence, self.clock)
+        {
             self.inner.feed(sequence)?
         } else if wrapper.drops_state() {
             let run = wrapper.sequence(sequence, self.state())?;

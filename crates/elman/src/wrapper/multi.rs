@@ -42,6 +42,13 @@ impl<S: State> State for MultiState<S> {
             layers: layers.map(|it| it.at_training_step(step)).collect(),
         }
     }
+
+    fn without_noise(self) -> Self {
+        let layers = self.layers.into_iter();
+        Self {
+            layers: layers.map(State::without_noise).collect(),
+        }
+    }
 }
 
 /// A stack of cells: each reads what the one below shows. The state is that of all cells, the

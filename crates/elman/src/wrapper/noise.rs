@@ -20,8 +20,11 @@ pub enum Noise {
 }
 
 impl Noise {
-    /// Is it drawn for this sequence through `cell`?
-    pub(crate) fn is_on<C: Cell>(self, cell: &C, sequence: &Sequence) -> bool {
+    /// Is it drawn for this sequence through `cell`, from `clock` on?
+    pub(crate) fn is_on<C: Cell>(self, cell: &C, sequence: &Sequence, clock: Clock) -> bool {
+        if clock.is_silent {
+            return false;
+        }
         let is_tracked = |part: &Tensor<2>| part.device().is_autodiff();
         match self {
             Self::Always => true,
@@ -136,6 +139,7 @@ impl Drawn<'_> {
         let Clock {
             training_step,
             time,
+            is_silent: _,
         } = clock;
         match self.masks {
             Masks::PerStep => {

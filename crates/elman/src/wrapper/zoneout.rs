@@ -160,7 +160,7 @@ impl<C: Cell> Cell for ZoneoutWrapper<C> {
         Error::ensure_axis("inputs", 'F', sequence.features(), self.input_size())?;
         let Clocked { state, clock } = state;
         let after = advanced(clock, &sequence);
-        let is_on = self.settings.noise.is_on(&self.cell, &sequence);
+        let is_on = self.settings.noise.is_on(&self.cell, &sequence, clock);
         let path = sequence.path();
         let mut now = clock;
         let run = composed(self.output_size(), sequence, state, |input, state| {

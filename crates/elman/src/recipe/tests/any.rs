@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::vocabulary::{ACTIVATIONS, MONITORS, RESET_GATES, SCHEDULE_UNITS};
+use super::super::vocabulary::{ACTIVATIONS, MONITORS, READOUTS, RESET_GATES, SCHEDULE_UNITS};
 use super::super::*;
 use crate::random::Seed;
 use crate::train::{Clip, Regularisation};
@@ -176,6 +176,8 @@ proptest! {
         seed in any::<u64>(),
         folder in "[^ \t\r\n]\\PC*",
         sizes in (2_usize..=256, 1_usize..10_000, 1_usize..=16_384),
+        layers in 1_usize..4,
+        readout in prop::sample::select(READOUTS),
         activation in prop::sample::select(ACTIVATIONS),
         cell in any_cell(),
         train in any_train(),
@@ -187,7 +189,10 @@ proptest! {
             task: Task::Classifier,
             seed: Seed::new(seed),
             data: DataSettings { format: DataFormat::Idx, folder, classes, hold_out },
-            model: ModelSettings { cell, units, activation: activation.1 },
+            model: ModelSettings {
+                layers: vec![LayerSettings { cell, units, activation: activation.1 }; layers],
+                readout: readout.1,
+            },
             train,
         };
         let again = Recipe::from_toml("again", &recipe.to_toml(), &[]);

@@ -1,15 +1,11 @@
 use super::*;
-use crate::activation::Activation;
 use crate::recipe::Recipe;
 
 fn config(cell: &str) -> ClassifierConfig {
-    let recipe = Recipe::load(cell, &[]).expect("it ships");
+    let small = "model.units=5".parse().expect("a setting");
+    let recipe = Recipe::load(cell, &[small]).expect("it ships");
     ClassifierConfig {
-        model: ModelSettings {
-            units: 5,
-            activation: Activation::Tanh,
-            ..recipe.model
-        },
+        model: recipe.model,
         image: [3, 4],
         classes: 2,
     }
@@ -44,11 +40,15 @@ fn evaluation_does_not_depend_on_how_it_is_batched() {
     // More images than one batch, and not a multiple of it.
     let images = images(EVALUATION_BATCH * 2 + 77);
     for cell in ["mnist", "mnist-lstm", "mnist-gru"] {
-        let model = config(cell).init(Seed::new(3), &Device::flex());
+        let model = config(cell)
+            .init(Seed::new(3), &Device::flex())
+            .expect("it can be built");
         let evaluation = model.evaluate(&images).expect("it fits");
         let all: Vec<usize> = (0..images.len()).collect();
         let inputs = image_tensor(&images, &all, &Device::flex());
-        let loss = model.loss(inputs, images.labels()).expect("it fits");
+        let loss = model
+            .loss(inputs, images.labels(), NetworkRun::default())
+            .expect("it fits");
         let correct = loss.correct as f64 / images.len() as f64;
         assert_eq!(evaluation.confusion.accuracy(), correct);
         assert_eq!(evaluation.confusion.total(), images.len() as u64);
@@ -60,7 +60,9 @@ fn evaluation_does_not_depend_on_how_it_is_batched() {
 
 #[test]
 fn probabilities_are_those_of_the_logits() {
-    let model = config("mnist-lstm").init(Seed::new(3), &Device::flex());
+    let model = config("mnist-lstm")
+        .init(Seed::new(3), &Device::flex())
+        .expect("it can be built");
     let images = images(1);
     let found = model.probabilities(images.inputs(&[0])).expect("it fits");
     let logits = numbers(
@@ -76,7 +78,9 @@ fn probabilities_are_those_of_the_logits() {
 
 #[test]
 fn images_of_another_size_are_refused() {
-    let model = config("mnist").init(Seed::new(3), &Device::flex());
+    let model = config("mnist")
+        .init(Seed::new(3), &Device::flex())
+        .expect("it can be built");
     let inputs = |shape: [usize; 3]| Tensor::<3>::zeros(shape, &Device::flex());
     let message = |shape| {
         model
