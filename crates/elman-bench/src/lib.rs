@@ -16,6 +16,7 @@ pub mod elman_peer;
 pub mod epoch;
 mod error;
 pub mod long;
+pub mod options;
 pub mod peers;
 pub mod profile;
 pub mod report;

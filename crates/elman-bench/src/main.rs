@@ -13,6 +13,7 @@ use elman_bench::compare::{Plan, compare};
 use elman_bench::elman_peer::Elman;
 use elman_bench::epoch::compare_epochs;
 use elman_bench::long::{LongRun, compare_long};
+use elman_bench::options::compare_options;
 use elman_bench::peers::{PYTHON_SETUP, PeerKind, Peers, Pythons};
 use elman_bench::profile::profile;
 use elman_bench::{Error, Result};
@@ -36,6 +37,8 @@ enum Command {
     Epoch(EpochFlags),
     /// Where the time of one shape goes, and what fraction of the machine elman reaches.
     Profile(ProfileFlags),
+    /// What each option of an LSTM costs in training, beside the plain cell.
+    Options(OptionsFlags),
     /// One very long sequence through an LSTM within a memory budget, beside the plain run.
     Long(LongFlags),
     /// One run of `long`, in this process.
@@ -191,6 +194,18 @@ struct ProfileFlags {
 }
 
 #[derive(Args)]
+struct OptionsFlags {
+    #[command(flatten)]
+    timing: TimingFlags,
+    /// Shapes T,B,F,H, separated by blanks or semicolons.
+    #[arg(long, value_parser = parse_shapes, default_value = "28,150,28,150 100,32,64,64")]
+    shapes: Shapes,
+    /// Of elman.
+    #[arg(long, default_value = "2")]
+    threads: NonZeroUsize,
+}
+
+#[derive(Args)]
 struct LongFlags {
     /// T of the long run.
     #[arg(long, default_value_t = 100_000)]
@@ -248,6 +263,7 @@ fn main() -> ExitCode {
         Command::Peers(flags) => run_peers(flags),
         Command::Epoch(flags) => run_epoch(flags),
         Command::Profile(flags) => run_profile(&flags),
+        Command::Options(flags) => run_options(&flags),
         Command::Long(flags) => run_long(&flags),
         Command::LongRun { request } => run_long_here(&request),
         Command::Serve { threads } => run_serve(threads),
@@ -318,6 +334,14 @@ fn run_profile(flags: &ProfileFlags) -> Result<()> {
         "{}",
         profile(&launch, flags.cell.into(), flags.shape, &plan)?
     );
+    Ok(())
+}
+
+fn run_options(flags: &OptionsFlags) -> Result<()> {
+    let plan = flags.timing.plan(vec![flags.threads], Vec::new())?;
+    elman_kernels::threads::set(flags.threads);
+    let table = compare_options(&flags.shapes.0, plan.rounds, plan.round_ms)?;
+    print!("{table}");
     Ok(())
 }
 
