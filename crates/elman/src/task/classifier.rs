@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use crate::data::{Batches, ImageDataset};
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
-use crate::metric::{ConfusionMatrix, MeanLoss};
+use crate::metric::{ConfusionMatrix, Figures, MeanLoss};
 use crate::random::Seed;
 use crate::recipe::ModelSettings;
 use crate::task::network::{Network, NetworkRun};
@@ -88,6 +88,16 @@ pub struct Evaluation {
     pub confusion: ConfusionMatrix,
 }
 
+impl Evaluation {
+    /// Loss and accuracy.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            loss: self.loss_nats,
+            score: self.confusion.accuracy(),
+        }
+    }
+}
+
 /// Examples at once in evaluation: enough to keep the kernels busy, little memory.
 const EVALUATION_BATCH: usize = 500;
 
@@ -126,7 +136,7 @@ impl Classifier {
         let correct = count_correct(&logits, labels);
         Ok(BatchLoss {
             mean: cross_entropy(logits, labels),
-            correct,
+            score_sum: correct as f64,
             count: labels.len(),
         })
     }
@@ -151,7 +161,7 @@ impl Classifier {
             loss.add(mean * labels.len() as f64, labels.len());
         }
         Ok(Evaluation {
-            loss_nats: loss.mean_nats().expect("a data set is never empty"),
+            loss_nats: loss.mean().expect("a data set is never empty"),
             confusion,
         })
     }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::data::{Batches, HeldOut, ImageDataset, ImageParts, idx};
 use crate::error::Result;
-use crate::metric::EpochMetrics;
+use crate::metric::{EpochMetrics, Measure};
 use crate::plot;
 use crate::recipe::{DataFormat, Recipe};
 use crate::store::{RunDirectory, StoredFile};
@@ -183,6 +183,10 @@ impl Objective for Classification {
         config.init(self.recipe.seed, &self.device)
     }
 
+    fn measure(&self) -> Measure {
+        Measure::Accuracy
+    }
+
     fn steps(&self) -> usize {
         self.steps
     }
@@ -204,22 +208,19 @@ impl Objective for Classification {
 
     fn evaluate(&self, model: &Classifier, finished: &FinishedEpoch) -> Result<EpochMetrics> {
         let valid = match &self.valid {
-            Some(images) => Some(model.evaluate(images)?),
+            Some(images) => Some(model.evaluate(images)?.figures()),
             None => None,
         };
-        let test = model.evaluate(&self.test)?;
         let norms = finished.running.gradient_norms();
         Ok(EpochMetrics {
             epoch: finished.epoch,
             learning_rate: finished.learning_rate,
-            train_loss: finished.running.loss(),
-            train_accuracy: finished.running.accuracy(),
             gradient_norm: norms.before,
             clipped_norm: norms.after,
-            valid_loss: valid.as_ref().map(|valid| valid.loss_nats),
-            valid_accuracy: valid.as_ref().map(|valid| valid.confusion.accuracy()),
-            test_loss: test.loss_nats,
-            test_accuracy: test.confusion.accuracy(),
+            measure: self.measure(),
+            train: finished.running.figures(),
+            valid,
+            test: model.evaluate(&self.test)?.figures(),
         })
     }
 

@@ -49,7 +49,7 @@ fn evaluation_does_not_depend_on_how_it_is_batched() {
         let loss = model
             .loss(inputs, images.labels(), NetworkRun::default())
             .expect("it fits");
-        let correct = loss.correct as f64 / images.len() as f64;
+        let correct = loss.score_sum / images.len() as f64;
         assert_eq!(evaluation.confusion.accuracy(), correct);
         assert_eq!(evaluation.confusion.total(), images.len() as u64);
         let mean = f64::from(loss.mean.into_scalar::<f32>());

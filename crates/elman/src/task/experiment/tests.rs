@@ -144,7 +144,7 @@ fn it_learns() {
         let plan = plan(recipe(data.path(), &settings), &folder.path().join(cell));
         let summary = fit(&plan, &mut Silent).expect("trained");
         assert_eq!(summary.test.confusion.accuracy(), 1.0, "{cell}");
-        assert!(summary.history[14].train_loss < summary.history[0].train_loss / 4.0);
+        assert!(summary.history[14].train.loss < summary.history[0].train.loss / 4.0);
     }
 }
 
@@ -192,7 +192,7 @@ fn early_stopping_keeps_the_best_epoch() {
     let accuracy: Vec<f64> = summary
         .history
         .iter()
-        .map(|epoch| epoch.valid_accuracy.expect("held out"))
+        .map(|epoch| epoch.valid.expect("held out").score)
         .collect();
     let best = accuracy.len() - 4;
     assert!(accuracy.iter().all(|&other| other <= accuracy[best]));
@@ -200,7 +200,7 @@ fn early_stopping_keeps_the_best_epoch() {
     assert_eq!(trained.finished_epochs, best + 1);
     assert_eq!(trained.step, 8 * (best as u64 + 1));
     assert_eq!(trained.evaluate(None).expect("judged"), summary.test);
-    assert_eq!(summary.test.loss_nats, summary.history[best].test_loss);
+    assert_eq!(summary.test.figures(), summary.history[best].test);
 }
 
 #[test]
