@@ -39,12 +39,7 @@ use std::fs;
 use std::path::Path;
 
 pub use override_::Override;
-pub use settings::{
-    AdaGradSettings, AdamSettings, AdamWSettings, CellSettings, DataFormat, DataSettings, Decay,
-    DecayRate, EarlyStopping, LayerSettings, ModelSettings, MomentumSettings, Monitor,
-    OptimiserSettings, Readout, Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task,
-    TrainSettings,
-};
+pub use settings::{AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, DataSettings, Decay, DecayRate, EarlyStopping, IdxSettings, LayerSettings, ModelSettings, MomentumSettings, Monitor, OptimiserSettings, Output, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task, TrainSettings};
 pub use shipped::Shipped;
 pub(crate) use vocabulary::{alternatives, nearest};
 

@@ -1,9 +1,11 @@
 //! What a recipe says, in types.
 
+mod data;
 mod optimiser;
 mod schedule;
 mod train;
 
+pub use data::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
 pub use optimiser::{
     AdaGradSettings, AdamSettings, AdamWSettings, MomentumSettings, OptimiserSettings,
     RmsPropSettings, SgdSettings,
@@ -37,6 +39,23 @@ pub struct Recipe {
 pub enum Task {
     /// One class for a whole sequence (`"classifier"`).
     Classifier,
+    /// Numbers for a whole sequence (`"regressor"`).
+    Regressor,
+}
+
+/// The network (`[model]`).
+    pub model: ModelSettings,
+    /// How it is fitted (`[train]`).
+    pub train: TrainSettings,
+}
+
+/// What is learnt (`task`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// One class for a whole sequence (`"classifier"`).
+    Classifier,
+    /// Numbers for a whole sequence (`"regressor"`).
+    Regressor,
 }
 
 /// How the files of a data set are written (`data.format`).
@@ -66,6 +85,23 @@ pub struct ModelSettings {
     pub layers: Vec<LayerSettings>,
     /// What is read (default: the topmost layer's last output).
     pub readout: Readout,
+    /// What the dense layer on it gives (default: softmax for a classifier, linear for a regressor).
+    pub output: Output,
+    /// The kernels are drawn as TF 1 draws them in a graph with the recipe's seed: by these random
+    /// operations, the cells' kernels first, the dense layer's last (default: by elman's own
+    /// generator). See [`crate::random::tensorflow`].
+    pub tensorflow_operations: Option<Vec<u64>>,
+}
+
+/// What the dense layer gives, and what its loss is (`model.output`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One logit a class, cross-entropy after a softmax (`"softmax"`).
+    Softmax,
+    /// One logit for the second of two classes, cross-entropy after a sigmoid (`"sigmoid"`).
+    Sigmoid,
+    /// Numbers as they are, squared error (`"linear"`).
+    Linear,
 }
 
 /// What the rest of a model reads of its layers (`model.readout`).

@@ -1,6 +1,7 @@
 //! Recipes come back as they went, and everything wrong is said at once.
 
 mod any;
+mod data;
 mod train;
 
 use std::str::FromStr;
@@ -54,7 +55,12 @@ fn problem(texts: &[&str]) -> String {
 fn what_is_left_out_has_its_default() {
     let recipe = with(&[]);
     assert_eq!(recipe.seed, Seed::new(42));
-    assert_eq!((recipe.data.classes, recipe.data.hold_out), (10, 0));
+    let idx = IdxSettings {
+        folder: "somewhere".to_owned(),
+        classes: 10,
+        hold_out: 0,
+    };
+    assert_eq!(recipe.data, DataSettings::Idx(idx));
     let adam = AdamSettings {
         learning_rate: 0.001,
         beta1: 0.9,
@@ -114,10 +120,12 @@ fn the_mnist_recipe_is_the_books() {
     cell = "basic"
     units = 150
     activation = "tanh"
+    output = "softmax"
 
     [train]
     epochs = 100
     batch = 150
+    shuffle = true
 
     [train.optimiser]
     name = "adam"
@@ -252,7 +260,7 @@ fn watching_images_that_are_not_held_out_is_refused() {
         "train.early_stopping.monitor=valid_loss",
         "train.early_stopping.patience=3",
     ];
-    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out images and `data.hold_out` is 0; hold some out or watch `train_loss`");
+    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out` or `data.valid`) or watch `train_loss`");
     let sound = with(&[watch[0], watch[1], "data.hold_out=5"]);
     assert_eq!(
         sound.train.early_stopping,
@@ -300,8 +308,12 @@ fn impossible_values_are_refused() {
 
 #[test]
 fn overrides_are_toml_or_bare_strings() {
-    assert_eq!(with(&["data.folder=a b/c"]).data.folder, "a b/c");
-    assert_eq!(with(&["data.folder=\"quoted\""]).data.folder, "quoted");
+    let folder = |text: &str| match with(&[text]).data {
+        DataSettings::Idx(idx) => idx.folder,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(folder("data.folder=a b/c"), "a b/c");
+    assert_eq!(folder("data.folder=\"quoted\""), "quoted");
     assert_eq!(with(&["seed=0x10"]).seed, Seed::new(16));
     assert_eq!(with(&["seed=1", "seed = 2"]).seed, Seed::new(2));
     assert_eq!(

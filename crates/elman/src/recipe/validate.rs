@@ -1,5 +1,6 @@
 //! From a document to a recipe, collecting every problem on the way.
 
+mod data;
 mod reader;
 mod train;
 
@@ -7,25 +8,26 @@ pub(super) use reader::in_bytes;
 
 use std::cell::RefCell;
 
-use self::reader::{Section, choice, number, size, text, truth, whole};
+use self::reader::{Section, choice, list, number, size, text, truth, whole};
 use super::document::Document;
 use super::vocabulary::{
-    ACTIVATIONS, CELLS, CellKind, FORMATS, READOUTS, RESET_GATES, TASKS, word,
+    ACTIVATIONS, CELLS, CellKind, OUTPUTS, READOUTS, RESET_GATES, TASKS, word,
 };
 use super::{
-    CellSettings, DataFormat, DataSettings, LayerSettings, ModelSettings, Readout, Recipe,
+    CellSettings, DataSettings, LayerSettings, ModelSettings, Output, Readout, Recipe, Task,
 };
 use crate::activation::Activation;
 use crate::cell::ResetGate;
+use crate::data::TargetKind;
 use crate::error::{Error, Result};
 use crate::random::Seed;
 
 const MOST_UNITS: u64 = 16_384;
 const MOST_LAYERS: u64 = 256;
+const MOST_OPERATIONS: u64 = 1_000_000_000;
 const MOST_EPOCHS: u64 = 1_000_000;
 const MOST_IN_A_BATCH: u64 = 1_000_000;
 const DEFAULT_SEED: u64 = 42;
-const DEFAULT_CLASSES: usize = 10;
 const DEFAULT_FORGET_BIAS: f64 = 1.0;
 
 const ABOVE_ZERO: &str = "a finite number above 0";
@@ -46,12 +48,20 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     let title = root.required("title", text);
     let task = root.required("task", choice(TASKS));
     let seed = root.or("seed", whole(0..=u64::MAX), DEFAULT_SEED);
-    let data = root.required_section("data").and_then(data);
-    let model = root.required_section("model").and_then(model);
-    let holds_out = data.as_ref().is_none_or(|data| data.hold_out > 0);
+    let data = root.required_section("data").and_then(data::data);
+    let model = root
+        .required_section("model")
+        .and_then(|section| model(section, task, data.as_ref()));
+    let watched = train::Watched {
+        holds_out: data.as_ref().is_none_or(DataSettings::holds_out),
+        task,
+    };
     let train = root
         .required_section("train")
-        .and_then(|section| train::train(section, holds_out));
+        .and_then(|section| train::train(section, watched));
+    if let (Some(task), Some(data)) = (task, &data) {
+        check_task(&root, task, data);
+    }
     root.finish();
     Some(Recipe {
         title: title?,
@@ -63,28 +73,79 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     })
 }
 
-fn data(mut section: Section<'_>) -> Option<DataSettings> {
-    let format = section.or("format", choice(FORMATS), DataFormat::Idx);
-    let folder = section.required("folder", text);
-    let classes = section.or("classes", size(2..=256), DEFAULT_CLASSES);
-    let hold_out = section.or("hold_out", size(0..=u64::from(u32::MAX)), 0);
-    section.finish();
-    Some(DataSettings {
-        format: format?,
-        folder: folder?,
-        classes: classes?,
-        hold_out: hold_out?,
-    })
+/// Notes when what is learnt is not what the data have.
+fn check_task(root: &Section<'_>, task: Task, data: &DataSettings) {
+    let (learns, have, other) = match (task, data.targets()) {
+        (Task::Classifier, TargetKind::Classes(_)) | (Task::Regressor, TargetKind::Numbers(_)) => {
+            return;
+        }
+        (Task::Classifier, TargetKind::Numbers(_)) => ("classes", "numbers", Task::Regressor),
+        (Task::Regressor, TargetKind::Classes(_)) => ("numbers", "classes", Task::Classifier),
+    };
+    root.problem(format!(
+        "{}: a {} learns {learns}, the data have {have}; set it to `{}` or change `data.format`",
+        root.name("task"),
+        word(TASKS, task),
+        word(TASKS, other)
+    ));
 }
 
-fn model(mut section: Section<'_>) -> Option<ModelSettings> {
+fn model(
+    mut section: Section<'_>,
+    task: Option<Task>,
+    data: Option<&DataSettings>,
+) -> Option<ModelSettings> {
+    let output = output(&mut section, task, data);
+    let operations = list(whole(0..=MOST_OPERATIONS));
+    let tensorflow_operations = section.optional("tensorflow_operations", operations);
     let readout = section.or("readout", choice(READOUTS), Readout::default());
     let layers = section.or("layers", size(1..=MOST_LAYERS), 1);
     let layer = layer(section);
     Some(ModelSettings {
         layers: vec![layer?; layers?],
         readout: readout?,
+        output: output?,
+        tensorflow_operations: tensorflow_operations?,
     })
+}
+
+/// The output, which must go with the task and the data.
+fn output(
+    section: &mut Section<'_>,
+    task: Option<Task>,
+    data: Option<&DataSettings>,
+) -> Option<Output> {
+    let default = match task {
+        Some(Task::Regressor) => Output::Linear,
+        _ => Output::Softmax,
+    };
+    let output = section.or("output", choice(OUTPUTS), default)?;
+    let its_task = match output {
+        Output::Softmax | Output::Sigmoid => Task::Classifier,
+        Output::Linear => Task::Regressor,
+    };
+    let name = section.name("output");
+    let is = word(OUTPUTS, output);
+    if let Some(task) = task.filter(|&task| task != its_task) {
+        let fitting = match task {
+            Task::Classifier => "`softmax` or `sigmoid`",
+            Task::Regressor => "`linear`",
+        };
+        section.problem(format!(
+            "{name}: `{is}` is for `{}`, the task is `{}`; use {fitting}",
+            word(TASKS, its_task),
+            word(TASKS, task)
+        ));
+    }
+    if let (Output::Sigmoid, Some(TargetKind::Classes(classes))) =
+        (output, data.map(DataSettings::targets))
+        && classes != 2
+    {
+        section.problem(format!(
+            "{name}: `{is}` tells two classes apart, the data have {classes}; use `softmax`"
+        ));
+    }
+    Some(output)
 }
 
 fn layer(mut section: Section<'_>) -> Option<LayerSettings> {

@@ -2,15 +2,37 @@
 
 use strsim::damerau_levenshtein;
 
-use super::{DataFormat, Monitor, Readout, ScheduleUnit, Task};
+use super::{Monitor, Output, Readout, ScheduleUnit, Task};
 use crate::activation::Activation;
 use crate::cell::ResetGate;
 
 /// The words that a setting may be, with their meanings.
 pub(super) type Choices<T> = &'static [(&'static str, T)];
 
-pub(super) const TASKS: Choices<Task> = &[("classifier", Task::Classifier)];
-pub(super) const FORMATS: Choices<DataFormat> = &[("idx", DataFormat::Idx)];
+pub(super) const TASKS: Choices<Task> = &[
+    ("classifier", Task::Classifier),
+    ("regressor", Task::Regressor),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FormatKind {
+    Idx,
+    Reber,
+    Adding,
+}
+
+pub(super) const FORMATS: Choices<FormatKind> = &[
+    ("idx", FormatKind::Idx),
+    ("reber", FormatKind::Reber),
+    ("adding", FormatKind::Adding),
+];
+
+pub(super) const OUTPUTS: Choices<Output> = &[
+    ("softmax", Output::Softmax),
+    ("sigmoid", Output::Sigmoid),
+    ("linear", Output::Linear),
+];
 
 pub(super) const ACTIVATIONS: Choices<Activation> = &[
     ("identity", Activation::Identity),

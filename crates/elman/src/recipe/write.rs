@@ -1,5 +1,6 @@
 //! A recipe as TOML.
 
+mod data;
 mod train;
 
 use std::fmt::Write as _;
@@ -7,7 +8,7 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use super::vocabulary::{
-    ACTIVATIONS, CELLS, CellKind, FORMATS, READOUTS, RESET_GATES, TASKS, word,
+    ACTIVATIONS, CELLS, CellKind, OUTPUTS, READOUTS, RESET_GATES, TASKS, word,
 };
 use super::{CellSettings, LayerSettings, ModelSettings, Readout, Recipe};
 
@@ -51,11 +52,7 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
     out.text("task", word(TASKS, *task));
     out.set("seed", seed.value());
 
-    out.table("data");
-    out.text("format", word(FORMATS, data.format));
-    out.text("folder", &data.folder);
-    out.set("classes", data.classes);
-    out.set("hold_out", data.hold_out);
+    data::data(&mut out, data);
 
     out.table("model");
     the_model(&mut out, model);
@@ -65,7 +62,12 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
 }
 
 fn the_model(out: &mut Writer, model: &ModelSettings) {
-    let ModelSettings { layers, readout } = model;
+    let ModelSettings {
+        layers,
+        readout,
+        output,
+        tensorflow_operations,
+    } = model;
     if layers.len() > 1 {
         out.set("layers", layers.len());
     }
@@ -73,6 +75,10 @@ fn the_model(out: &mut Writer, model: &ModelSettings) {
         out.text("readout", word(READOUTS, *readout));
     }
     layer(out, &layers[0]);
+    out.text("output", word(OUTPUTS, *output));
+    if let Some(operations) = tensorflow_operations {
+        out.line(format_args!("tensorflow_operations = {operations:?}"));
+    }
 }
 
 fn layer(out: &mut Writer, layer: &LayerSettings) {

@@ -116,6 +116,51 @@ fn any_optimiser() -> impl Strategy<Value = OptimiserSettings> {
     ]
 }
 
+/// Examples of any format, and a task and an output that go with them.
+fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
+    let counts = || (1_usize..9_999, 0_usize..9_999, 1_usize..9_999);
+    let idx = ("[^ \t\r\n]\\PC*", 2_usize..=256, 0_usize..10_000)
+        .prop_filter("a folder has a name", |(folder, ..)| !folder.trim().is_empty())
+        .prop_map(|(folder, classes, hold_out)| {
+            let idx = IdxSettings {
+                folder,
+                classes,
+                hold_out,
+            };
+            (DataSettings::Idx(idx), Task::Classifier, Output::Softmax)
+        });
+    let reber = (any::<u32>(), counts(), any::<bool>()).prop_map(
+        |(numpy_seed, (train, valid, test), sigmoid)| {
+            let reber = ReberSettings {
+                numpy_seed,
+                train,
+                valid,
+                test,
+            };
+            let output = if sigmoid {
+                Output::Sigmoid
+            } else {
+                Output::Softmax
+            };
+            (DataSettings::Reber(reber), Task::Classifier, output)
+        },
+    );
+    let adding = (2_usize..1_000, counts()).prop_map(|(time, (train, valid, test))| {
+        let adding = AddingSettings {
+            time,
+            train,
+            valid,
+            test,
+        };
+        (
+            DataSettings::Adding(adding),
+            Task::Regressor,
+            Output::Linear,
+        )
+    });
+    prop_oneof![idx, reber, adding]
+}
+
 fn any_clip() -> impl Strategy<Value = Option<Clip>> {
     let kinds = [Clip::Value, Clip::Norm, Clip::GlobalNorm];
     let clip = (1e-9..1e9_f64, 0..kinds.len()).prop_map(move |(limit, kind)| kinds[kind](limit));
@@ -132,8 +177,7 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         },
     );
     (
-        1_usize..1000,
-        1_usize..1000,
+        (1_usize..1000, 1_usize..1000, any::<bool>()),
         any_optimiser(),
         any_schedule(),
         any_clip(),
@@ -145,13 +189,14 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         prop::option::of(stopping),
     )
         .prop_map(
-            |(epochs, batch, optimiser, schedule, clip, penalties, back, early_stopping)| {
+            |((epochs, batch, shuffle), optimiser, schedule, clip, penalties, back, early_stopping)| {
                 let (l1, l2, decay) = penalties;
                 let (window, memory) = back;
                 let is_adamw = matches!(optimiser, OptimiserSettings::AdamW(_));
                 TrainSettings {
                     epochs,
                     batch,
+                    shuffle,
                     optimiser,
                     schedule,
                     clip,
@@ -174,24 +219,30 @@ proptest! {
     fn any_recipe_comes_back_as_it_went(
         title in "[^ \t\r\n]\\PC*",
         seed in any::<u64>(),
-        folder in "[^ \t\r\n]\\PC*",
-        sizes in (2_usize..=256, 1_usize..10_000, 1_usize..=16_384),
+        (data, task, output) in any_data(),
+        units in 1_usize..=16_384,
+        operations in prop::option::of(prop::collection::vec(0_u64..1_000_000_000, 0..4)),
         layers in 1_usize..4,
         readout in prop::sample::select(READOUTS),
         activation in prop::sample::select(ACTIVATIONS),
         cell in any_cell(),
         train in any_train(),
     ) {
-        let (classes, hold_out, units) = sizes;
-        prop_assume!(!title.trim().is_empty() && !folder.trim().is_empty());
+        prop_assume!(!title.trim().is_empty());
+        let mut train = train;
+        if !data.holds_out() || task == Task::Regressor {
+            train.early_stopping = None;
+        }
         let recipe = Recipe {
             title,
-            task: Task::Classifier,
+            task,
             seed: Seed::new(seed),
-            data: DataSettings { format: DataFormat::Idx, folder, classes, hold_out },
+            data,
             model: ModelSettings {
                 layers: vec![LayerSettings { cell, units, activation: activation.1 }; layers],
                 readout: readout.1,
+                output,
+                tensorflow_operations: operations,
             },
             train,
         };

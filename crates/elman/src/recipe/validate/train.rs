@@ -8,8 +8,8 @@ use crate::recipe::vocabulary::{
 };
 use crate::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
-    MomentumSettings, OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings,
-    TrainSettings,
+    MomentumSettings, Monitor, OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit,
+    SgdSettings, Task, TrainSettings,
 };
 use crate::train::{Clip, Regularisation};
 use crate::unroll::Backpropagation;
@@ -23,9 +23,19 @@ const DEFAULT_RMS_DECAY: f64 = 0.9;
 const DEFAULT_RMS_EPSILON: f64 = 1e-10;
 const DEFAULT_END_LEARNING_RATE: f64 = 1e-4;
 
-pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSettings> {
+/// What early stopping can watch.
+#[derive(Clone, Copy)]
+pub(super) struct Watched {
+    /// Are examples held out?
+    pub(super) holds_out: bool,
+    /// What is learnt, if that is known.
+    pub(super) task: Option<Task>,
+}
+
+pub(super) fn train(mut section: Section<'_>, watched: Watched) -> Option<TrainSettings> {
     let epochs = section.required("epochs", size(1..=MOST_EPOCHS));
     let batch = section.required("batch", size(1..=MOST_IN_A_BATCH));
+    let shuffle = section.or("shuffle", truth, true);
     let optimiser = table_or(
         &mut section,
         "optimiser",
@@ -50,12 +60,13 @@ pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSe
         |section| regularisation(section, is_adamw),
     );
     let early_stopping = table_or(&mut section, "early_stopping", None, |section| {
-        early_stopping(section, holds_out).map(Some)
+        early_stopping(section, watched).map(Some)
     });
     section.finish();
     Some(TrainSettings {
         epochs: epochs?,
         batch: batch?,
+        shuffle: shuffle?,
         optimiser: optimiser?,
         schedule: schedule?,
         clip: clip?,
@@ -81,11 +92,11 @@ fn table_or<'p, T>(
 }
 
 /// The keys that not every word of a choice has, with the words that have them.
-type Owners<K> = &'static [(&'static str, &'static [K])];
+pub(super) type Owners<K> = &'static [(&'static str, &'static [K])];
 
 /// Notes every key that the chosen word does not have. `what` is the choice in a sentence, `key`
 /// its own key; without a choice nothing is judged.
-fn refuse_others<K: Copy + PartialEq>(
+pub(super) fn refuse_others<K: Copy + PartialEq>(
     section: &mut Section<'_>,
     owners: Owners<K>,
     kind: Option<K>,
@@ -388,18 +399,24 @@ fn regularisation(mut section: Section<'_>, is_adamw: bool) -> Option<Regularisa
     })
 }
 
-fn early_stopping(mut section: Section<'_>, holds_out: bool) -> Option<EarlyStopping> {
+fn early_stopping(mut section: Section<'_>, watched: Watched) -> Option<EarlyStopping> {
     let monitor = section.required("monitor", choice(MONITORS));
     let patience = section.required("patience", size(1..=MOST_EPOCHS));
     let change = number(AT_LEAST_ZERO, |change| change >= 0.0);
     let minimum_change = section.or("minimum_change", change, 0.0);
-    if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !holds_out) {
-        section.problem(format!(
-            "{}: `{}` needs held-out images and `data.hold_out` is 0; \
-             hold some out or watch `train_loss`",
-            section.name("monitor"),
-            word(MONITORS, monitor)
-        ));
+    if let Some(monitor) = monitor {
+        let (name, is) = (section.name("monitor"), word(MONITORS, monitor));
+        if monitor.needs_validation() && !watched.holds_out {
+            section.problem(format!(
+                "{name}: `{is}` needs held-out examples and there are none; hold some out \
+                 (`data.hold_out` or `data.valid`) or watch `train_loss`"
+            ));
+        } else if let (Monitor::ValidAccuracy, Some(Task::Regressor)) = (monitor, watched.task) {
+            section.problem(format!(
+                "{name}: `{is}` is of classifiers, the task is `regressor`; \
+                 watch `valid_loss` or `train_loss`"
+            ));
+        }
     }
     section.finish();
     Some(EarlyStopping {
