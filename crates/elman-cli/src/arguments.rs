@@ -1,5 +1,6 @@
 //! The flags.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,13 +32,13 @@ pub(crate) enum Command {
     Fit(FitFlags),
     /// List the recipes that ship with this program
     Recipes(JsonFlag),
-    /// Judge a run's model on test images
+    /// Judge a run's model on test examples
     Evaluate(EvaluateFlags),
-    /// Name the class of pictures
+    /// Name the class of pictures or strings
     Predict(PredictFlags),
     /// Show a run's layers, shapes, parameters and settings
     Inspect(InspectFlags),
-    /// Run the book's data-free examples and compare every number
+    /// Run the book's examples and compare every number
     Book(BookFlags),
 }
 
@@ -97,9 +98,9 @@ pub(crate) struct EvaluateFlags {
 pub(crate) struct PredictFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// PNG files, each a picture of a digit
-    #[arg(required = true, value_name = "IMAGE.png")]
-    pub(crate) images: Vec<PathBuf>,
+    /// What to judge: PNG files with a picture of a digit each, or strings of letters
+    #[arg(required = true, value_name = "IMAGE.png|STRING")]
+    pub(crate) inputs: Vec<OsString>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

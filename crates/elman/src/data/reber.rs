@@ -99,7 +99,9 @@ impl Grammar {
         while let Some(now) = state {
             (at, state) = self.states[now].iter().find_map(|&(production, next)| {
                 let end = match production {
-                    Production::Letter(letter) => (letters.get(at) == Some(&letter)).then_some(at + 1),
+                    Production::Letter(letter) => {
+                        (letters.get(at) == Some(&letter)).then_some(at + 1)
+                    }
                     Production::String(inner) => inner.end(letters, at),
                 };
                 end.map(|end| (end, next))
@@ -287,7 +289,10 @@ mod tests {
         assert_eq!(lengths().sum::<usize>(), 120_302);
         // NumPy's, with the same code: `generate_dataset(5000)` after `np.random.seed(42)`.
         let valid = valid.expect("drawn");
-        assert_eq!((&valid.strings[0][..], valid.labels[0]), ("BTBTXXTTXVETE", 0));
+        assert_eq!(
+            (&valid.strings[0][..], valid.labels[0]),
+            ("BTBTXXTTXVETE", 0)
+        );
     }
 
     #[test]
@@ -312,7 +317,10 @@ mod tests {
                 EMBEDDED_REBER.generate(&mut same),
                 EMBEDDED_REBER.generate_corrupted(&mut random),
             );
-            let differ = good.chars().zip(bad.chars()).filter(|(one, other)| one != other);
+            let differ = good
+                .chars()
+                .zip(bad.chars())
+                .filter(|(one, other)| one != other);
             assert_eq!((good.len(), differ.count()), (bad.len(), 1));
         }
     }
@@ -323,7 +331,10 @@ mod tests {
             assert!(REBER.accepts(string), "{string}");
             assert!(EMBEDDED_REBER.accepts(&format!("BT{string}TE")), "{string}");
             assert!(EMBEDDED_REBER.accepts(&format!("BP{string}PE")), "{string}");
-            assert!(!EMBEDDED_REBER.accepts(&format!("BT{string}PE")), "{string}");
+            assert!(
+                !EMBEDDED_REBER.accepts(&format!("BT{string}PE")),
+                "{string}"
+            );
             assert!(!EMBEDDED_REBER.accepts(string), "{string}");
         }
         for string in ["", "B", "BTXSEE", "BTXS", "BTVVE", "BPXSE"] {

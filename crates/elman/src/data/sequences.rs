@@ -312,7 +312,12 @@ fn check_targets(targets: &Targets, count: usize) -> Result<()> {
         Targets::Numbers { values, width } => {
             match values.iter().position(|value| !value.is_finite()) {
                 Some(at) => refuse(
-                    format!("number {} of sequence {} is {}", at % width, at / width, values[at]),
+                    format!(
+                        "number {} of sequence {} is {}",
+                        at % width,
+                        at / width,
+                        values[at]
+                    ),
                     "give finite numbers only",
                 ),
                 None => Ok(()),
@@ -345,7 +350,9 @@ mod tests {
         assert_eq!(batch.shape, [2, 3, 2]);
         assert_eq!(
             batch.inputs,
-            [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0]
+            [
+                0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0
+            ]
         );
         assert_eq!(batch.lengths, Some(vec![0, 3]));
         assert_eq!(batch.targets, classes(&[0, 1]));

@@ -39,7 +39,12 @@ use std::fs;
 use std::path::Path;
 
 pub use override_::Override;
-pub use settings::{AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, DataSettings, Decay, DecayRate, EarlyStopping, IdxSettings, LayerSettings, ModelSettings, MomentumSettings, Monitor, OptimiserSettings, Output, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task, TrainSettings};
+pub use settings::{
+    AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, DataSettings,
+    Decay, DecayRate, EarlyStopping, IdxSettings, LayerSettings, ModelSettings, MomentumSettings,
+    Monitor, OptimiserSettings, Output, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule,
+    ScheduleUnit, SgdSettings, Task, TrainSettings,
+};
 pub use shipped::Shipped;
 pub(crate) use vocabulary::{alternatives, nearest};
 

@@ -43,41 +43,6 @@ pub enum Task {
     Regressor,
 }
 
-/// The network (`[model]`).
-    pub model: ModelSettings,
-    /// How it is fitted (`[train]`).
-    pub train: TrainSettings,
-}
-
-/// What is learnt (`task`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// One class for a whole sequence (`"classifier"`).
-    Classifier,
-    /// Numbers for a whole sequence (`"regressor"`).
-    Regressor,
-}
-
-/// How the files of a data set are written (`data.format`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataFormat {
-    /// The four IDX files of the MNIST form (`"idx"`, the default): see [`crate::data::idx`].
-    Idx,
-}
-
-/// The examples (`[data]`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataSettings {
-    /// How the files are written.
-    pub format: DataFormat,
-    /// Where they are, as seen from the working directory.
-    pub folder: String,
-    /// The number of classes, 2 to 256 (default 10).
-    pub classes: usize,
-    /// The first so many training images are held out for validation (default 0).
-    pub hold_out: usize,
-}
-
 /// The network (`[model]`): recurrent layers, and what the rest of the model reads of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSettings {

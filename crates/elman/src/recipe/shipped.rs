@@ -30,6 +30,11 @@ pub(super) const ALL: &[Shipped] = &[
         title: "MNIST rows, GRU",
         text: include_str!("../../../../recipes/mnist-gru.toml"),
     },
+    Shipped {
+        name: "reber",
+        title: "Embedded Reber grammar, GRU",
+        text: include_str!("../../../../recipes/reber.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

@@ -7,7 +7,7 @@ use crate::data::{
 };
 use crate::error::{Error, Result};
 use crate::random::Seed;
-use crate::recipe::{AddingSettings, DataSettings, IdxSettings, Recipe, ReberSettings};
+use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings, Recipe};
 
 /// The examples of `recipe`; files are read from `place` if given, else from where the recipe
 /// says.

@@ -48,7 +48,9 @@ pub(super) fn absolute_errors(outputs: &Tensor<2>, values: &[f32]) -> Vec<f64> {
     let rows = outputs.chunks(width).zip(values.chunks(width));
     rows.map(|(found, expected)| {
         let errors = found.iter().zip(expected);
-        let sum: f64 = errors.map(|(found, expected)| f64::from((found - expected).abs())).sum();
+        let sum: f64 = errors
+            .map(|(found, expected)| f64::from((found - expected).abs()))
+            .sum();
         sum / width as f64
     })
     .collect()
@@ -69,7 +71,10 @@ pub(super) fn classes(output: Output, logits: &Tensor<2>) -> Vec<usize> {
     let [_, width] = logits.dims();
     let logits = numbers(logits.clone());
     if output == Output::Sigmoid {
-        return logits.iter().map(|&logit| usize::from(logit > 0.0)).collect();
+        return logits
+            .iter()
+            .map(|&logit| usize::from(logit > 0.0))
+            .collect();
     }
     let first_highest = |scores: &[f32]| {
         (1..scores.len()).fold(0, |best, class| {
@@ -152,10 +157,16 @@ mod tests {
                 tensor([[logit as f32]]),
                 &[label],
             ));
-            assert!((found + of_label.ln()).abs() < 1e-6, "{logit} {label}: {found}");
+            assert!(
+                (found + of_label.ln()).abs() < 1e-6,
+                "{logit} {label}: {found}"
+            );
         }
         let far = tensor([[1000.0], [-1000.0]]);
-        assert_eq!(value(cross_entropy(Output::Sigmoid, far.clone(), &[1, 0])), 0.0);
+        assert_eq!(
+            value(cross_entropy(Output::Sigmoid, far.clone(), &[1, 0])),
+            0.0
+        );
         assert_eq!(value(cross_entropy(Output::Sigmoid, far, &[0, 1])), 1000.0);
     }
 
@@ -179,7 +190,10 @@ mod tests {
         let outputs = tensor([[1.0, 2.0], [0.0, -1.0]]);
         let values = [1.5, 2.0, 2.0, 0.0];
         assert_eq!(absolute_errors(&outputs, &values), [0.25, 1.5]);
-        assert_eq!(value(squared_error(outputs, &values)), (0.25 + 4.0 + 1.0) / 4.0);
+        assert_eq!(
+            value(squared_error(outputs, &values)),
+            (0.25 + 4.0 + 1.0) / 4.0
+        );
     }
 
     #[test]

@@ -158,7 +158,9 @@ impl SequenceModel {
             lengths: batch.lengths.clone(),
             ..run
         };
-        let readout = self.network.final_output(batch.tensor(&self.device()), run)?;
+        let readout = self
+            .network
+            .final_output(batch.tensor(&self.device()), run)?;
         Ok(readout.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze())
     }
 

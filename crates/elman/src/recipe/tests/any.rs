@@ -120,7 +120,9 @@ fn any_optimiser() -> impl Strategy<Value = OptimiserSettings> {
 fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
     let counts = || (1_usize..9_999, 0_usize..9_999, 1_usize..9_999);
     let idx = ("[^ \t\r\n]\\PC*", 2_usize..=256, 0_usize..10_000)
-        .prop_filter("a folder has a name", |(folder, ..)| !folder.trim().is_empty())
+        .prop_filter("a folder has a name", |(folder, ..)| {
+            !folder.trim().is_empty()
+        })
         .prop_map(|(folder, classes, hold_out)| {
             let idx = IdxSettings {
                 folder,
@@ -189,7 +191,15 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         prop::option::of(stopping),
     )
         .prop_map(
-            |((epochs, batch, shuffle), optimiser, schedule, clip, penalties, back, early_stopping)| {
+            |(
+                (epochs, batch, shuffle),
+                optimiser,
+                schedule,
+                clip,
+                penalties,
+                back,
+                early_stopping,
+            )| {
                 let (l1, l2, decay) = penalties;
                 let (window, memory) = back;
                 let is_adamw = matches!(optimiser, OptimiserSettings::AdamW(_));

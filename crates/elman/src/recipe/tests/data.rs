@@ -50,7 +50,10 @@ fn every_format_has_its_own_keys() {
         test: 1_000,
     };
     assert_eq!(recipe.data, DataSettings::Adding(expected));
-    assert_eq!((recipe.task, recipe.model.output), (Task::Regressor, Output::Linear));
+    assert_eq!(
+        (recipe.task, recipe.model.output),
+        (Task::Regressor, Output::Linear)
+    );
     assert!(!recipe.train.shuffle);
     assert!(with(&[]).train.shuffle);
     assert_eq!(with(&[]).model.output, Output::Softmax);

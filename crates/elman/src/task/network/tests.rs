@@ -1,6 +1,7 @@
 use super::*;
 use crate::activation::Activation;
 use crate::cell::ResetGate;
+use crate::recipe::Output;
 use crate::unroll::dynamic_rnn;
 use crate::wrapper::{DropoutConfig, MultiRnnCell};
 
@@ -27,6 +28,8 @@ fn network(readout: Readout) -> Network {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 5), layer(LSTM, 6), layer(GRU, 4)],
         readout,
+        output: Output::Softmax,
+        tensorflow_operations: None,
     };
     Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("layers fit")
 }
@@ -72,6 +75,8 @@ fn one_layer_has_the_weights_and_the_output_of_its_cell() {
     let settings = ModelSettings {
         layers: vec![layer(GRU, 4)],
         readout: Readout::Last,
+        output: Output::Softmax,
+        tensorflow_operations: None,
     };
     let device = Device::flex();
     let network = Network::init(&settings, 2, Seed::new(7), &device).expect("it fits");
@@ -87,6 +92,8 @@ fn layers_of_one_kind_begin_with_different_weights() {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 2); 3],
         readout: Readout::Last,
+        output: Output::Softmax,
+        tensorflow_operations: None,
     };
     let network = Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("it fits");
     let kernels: Vec<TensorData> = network

@@ -152,7 +152,9 @@ fn padding_changes_no_gradient() {
             dirty.inputs[(row * time + length) * features..(row + 1) * time * features].fill(-7.0);
         }
         assert_eq!(gradient(&all), gradient(&dirty), "{output:?}");
-        let alone: Vec<Vec<f32>> = (0..COUNT).map(|row| gradient(&data.batch(&[row]))).collect();
+        let alone: Vec<Vec<f32>> = (0..COUNT)
+            .map(|row| gradient(&data.batch(&[row])))
+            .collect();
         for (at, found) in gradient(&all).into_iter().enumerate() {
             let mean = alone.iter().map(|row| row[at]).sum::<f32>() / COUNT as f32;
             // The same f32 products, summed in another order.
@@ -199,7 +201,11 @@ fn probabilities_are_those_of_the_logits() {
     let Prediction::Classes(found) = model.predict(batch.inputs.clone()).expect("it fits") else {
         panic!("classes");
     };
-    let logits = head::numbers(model.outputs(&batch, NetworkRun::default()).expect("it fits"));
+    let logits = head::numbers(
+        model
+            .outputs(&batch, NetworkRun::default())
+            .expect("it fits"),
+    );
     let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
     for (found, logit) in found.iter().zip(logits) {
         assert!((found - logit.exp() / sum).abs() < 1e-6);
