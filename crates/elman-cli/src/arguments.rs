@@ -115,8 +115,17 @@ pub(crate) struct InspectFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct BookFlags {
-    /// Only this example
+    /// Only this example; `reber` is trained, a minute's work [default: all that need no training]
     pub(crate) example: Option<String>,
+    /// The folder of a trained example's run, new or empty [default: runs/book-EXAMPLE-1, -2, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

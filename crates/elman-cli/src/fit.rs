@@ -16,7 +16,7 @@ use crate::progress::{Progress, Talk};
 use crate::signals::Signals;
 
 /// The folder of runs that are given no folder.
-const RUNS: &str = "runs";
+pub(crate) const RUNS: &str = "runs";
 
 pub(crate) fn run(flags: FitFlags) -> Done {
     if let Some(threads) = flags.threads {

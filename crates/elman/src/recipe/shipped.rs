@@ -35,6 +35,21 @@ pub(super) const ALL: &[Shipped] = &[
         title: "Embedded Reber grammar, GRU",
         text: include_str!("../../../../recipes/reber.toml"),
     },
+    Shipped {
+        name: "adding-lstm",
+        title: "Adding problem over 400 steps, LSTM",
+        text: include_str!("../../../../recipes/adding-lstm.toml"),
+    },
+    Shipped {
+        name: "adding-gru",
+        title: "Adding problem over 400 steps, GRU",
+        text: include_str!("../../../../recipes/adding-gru.toml"),
+    },
+    Shipped {
+        name: "adding-tanh",
+        title: "Adding problem over 400 steps, tanh RNN",
+        text: include_str!("../../../../recipes/adding-tanh.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

@@ -305,37 +305,28 @@ const STRINGS: &[&str] = &[
 
 /// 40 sums over 12 steps in 8 steps an epoch.
 const SUMS: &[&str] = &[
-    "task=regressor",
-    "data.format=adding",
     "data.time=12",
     "data.train=40",
     "data.valid=11",
     "data.test=13",
-    "model.output=linear",
-    "model.cell=lstm",
     "train.epochs=3",
     "train.batch=5",
     "model.units=6",
 ];
-
-/// The `reber` recipe without what another format does not have.
-fn sums(settings: &[&str]) -> Recipe {
-    let text = include_str!("../../../../../recipes/reber.toml")
-        .replace("numpy_seed = 42\n", "")
-        .replace("tensorflow_operations = [107, 121, 187]\n", "");
-    let overrides: Vec<Override> = SUMS
-        .iter()
-        .chain(settings)
-        .map(|setting| setting.parse().expect("a setting"))
-        .collect();
-    Recipe::from_toml("sums", &text, &overrides).expect("sound")
-}
 
 #[test]
 fn ragged_and_drawn_examples_go_on_bit_for_bit() {
     let shuffled: Vec<&str> = STRINGS
         .iter()
         .chain(&["train.shuffle=true", "train.backpropagation.window=7"])
+        .copied()
+        .collect();
+    let watched: Vec<&str> = SUMS
+        .iter()
+        .chain(&[
+            "train.early_stopping.monitor=valid_loss",
+            "train.early_stopping.patience=2",
+        ])
         .copied()
         .collect();
     let recipes = [
@@ -374,18 +365,9 @@ fn a_regressor_learns_to_add_over_few_steps() {
         "train.batch=20",
         "train.epochs=15",
         "model.units=24",
-        "train.optimiser.name=adam",
         "train.optimiser.learning_rate=0.01",
     ];
-    let text = sums(&[]).to_toml();
-    let start = text.find("[train.optimiser]").expect("a table");
-    let end = text.find("[train.schedule]").expect("a table");
-    let text = format!("{}{}", &text[..start], &text[end..]);
-    let overrides: Vec<Override> = settings
-        .iter()
-        .map(|setting| setting.parse().expect("a setting"))
-        .collect();
-    let recipe = Recipe::from_toml("sums", &text, &overrides).expect("sound");
+    let recipe = small("adding-lstm", &settings);
     let root = folder.path().join("run");
     let summary = fit(&plan(recipe, &root), &mut Silent).expect("trained");
     let Evaluation::Numbers { mse, mae, count } = summary.test else {
