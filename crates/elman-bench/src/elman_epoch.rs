@@ -1,10 +1,9 @@
 //! Elman's training epoch, as a user of the library writes the loop.
 
 use burn::tensor::Device;
-use elman::activation::Activation;
 use elman::data::{Batches, Dataset, ImageDataset, idx};
 use elman::random::Seed;
-use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings, Output, Readout};
+use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings};
 use elman::task::{NetworkRun, SequenceModel, SequenceModelConfig};
 use elman::train::Optimiser;
 use elman_bench_protocol::{Epoch, EpochRequest, Failure};
@@ -33,16 +32,7 @@ impl ElmanEpoch {
         )?);
         let device = Device::flex().autodiff();
         let config = SequenceModelConfig {
-            model: ModelSettings {
-                layers: vec![LayerSettings {
-                    cell: CellSettings::Basic,
-                    units: request.units,
-                    activation: Activation::Tanh,
-                }],
-                readout: Readout::Last,
-                output: Output::Softmax,
-                tensorflow_operations: None,
-            },
+            model: ModelSettings::one(LayerSettings::new(CellSettings::Basic, request.units)),
             features: images.features(),
             time: images.time(),
             targets: images.targets(),

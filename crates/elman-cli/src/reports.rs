@@ -175,12 +175,16 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
         Some(time) => format!("{time} steps"),
         None => "any number of steps".to_owned(),
     };
+    let layers = network.iter().enumerate();
+    let layers: Vec<String> = layers
+        .map(|(index, layer)| format!("layer {index}: {layer}"))
+        .collect();
     output::results(&format!(
-        "{} over {steps} of {features} features, {} {}\n\
+        "{steps} of {features} features, {} {}\n{}\n\
          trained for {} steps, {} whole epochs\n\n{table}\n\n{settings}",
-        network.join(", "),
         answer.1,
         answer.0,
+        layers.join("\n"),
         trained.step,
         trained.finished_epochs,
     ))

@@ -60,6 +60,7 @@ fn a_run_from_fit_to_predict() {
     assert_eq!(facts["network"], serde_json::json!(["BasicRnnCell"]));
     let table = succeed(&mut place.elman(&["inspect", "run"]));
     for words in [
+        "layer 0: BasicRnnCell",
         "network.layers.0.kernel",
         "dense.bias",
         "[26, 16]",

@@ -1,11 +1,16 @@
 //! What a recipe says, in types.
 
 mod data;
+mod model;
 mod optimiser;
 mod schedule;
 mod train;
 
 pub use data::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
+pub use model::{
+    CellSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings, Output, Readout,
+    Skip, ZoneoutSettings,
+};
 pub use optimiser::{
     AdaGradSettings, AdamSettings, AdamWSettings, MomentumSettings, OptimiserSettings,
     RmsPropSettings, SgdSettings,
@@ -13,8 +18,6 @@ pub use optimiser::{
 pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
 pub use train::{EarlyStopping, Monitor, TrainSettings};
 
-use crate::activation::Activation;
-use crate::cell::ResetGate;
 use crate::random::Seed;
 
 /// One experiment, complete and checked.
@@ -41,76 +44,4 @@ pub enum Task {
     Classifier,
     /// Numbers for a whole sequence (`"regressor"`).
     Regressor,
-}
-
-/// The network (`[model]`): recurrent layers, and what the rest of the model reads of them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelSettings {
-    /// The layers, the lowest first; at least one, at most 256.
-    pub layers: Vec<LayerSettings>,
-    /// What is read (default: the topmost layer's last output).
-    pub readout: Readout,
-    /// What the dense layer on it gives (default: softmax for a classifier, linear for a regressor).
-    pub output: Output,
-    /// The kernels are drawn as TF 1 draws them in a graph with the recipe's seed: by these random
-    /// operations, the cells' kernels first, the dense layer's last (default: by elman's own
-    /// generator). See [`crate::random::tensorflow`].
-    pub tensorflow_operations: Option<Vec<u64>>,
-}
-
-/// What the dense layer gives, and what its loss is (`model.output`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// One logit a class, cross-entropy after a softmax (`"softmax"`).
-    Softmax,
-    /// One logit for the second of two classes, cross-entropy after a sigmoid (`"sigmoid"`).
-    Sigmoid,
-    /// Numbers as they are, squared error (`"linear"`).
-    Linear,
-}
-
-/// What the rest of a model reads of its layers (`model.readout`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Readout {
-    /// The last output of the topmost layer (`"last"`).
-    #[default]
-    Last,
-    /// The last outputs of all layers side by side (`"all"`).
-    All,
-}
-
-/// A recurrent layer (the keys of `[model]`, or of one `[[model.layer]]`).
-#[derive(Clone, Debug, PartialEq)]
-pub struct LayerSettings {
-    /// The kind of cell, with what only that kind has.
-    pub cell: CellSettings,
-    /// `H`, the units of the cell: 1 to 16,384.
-    pub units: usize,
-    /// The cell's activation (default tanh).
-    pub activation: Activation,
-}
-
-/// The kind of cell (`cell`), with what only that kind has.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum CellSettings {
-    /// [`BasicRnnCell`](crate::cell::BasicRnnCell) (`"basic"`).
-    Basic,
-    /// [`LstmCell`](crate::cell::LstmCell) (`"lstm"`).
-    Lstm {
-        /// Added to the forget gate's sum (default 1).
-        forget_bias: f64,
-        /// Do the gates see the cell (default no)?
-        peepholes: bool,
-        /// The new cell stays within ± this (default: no limit).
-        cell_clip: Option<f64>,
-        /// `P`, the size of the projected output (`num_proj`; default: no projection).
-        num_proj: Option<usize>,
-        /// The projected output stays within ± this (default: no limit).
-        proj_clip: Option<f64>,
-    },
-    /// [`GruCell`](crate::cell::GruCell) (`"gru"`).
-    Gru {
-        /// Where the reset gate acts (default: before the product, as in TF 1).
-        reset_gate: ResetGate,
-    },
 }

@@ -2,6 +2,7 @@
 
 mod any;
 mod data;
+mod model;
 mod train;
 
 use std::str::FromStr;
@@ -93,7 +94,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
-    assert_eq!(Recipe::shipped().len(), 7);
+    assert_eq!(Recipe::shipped().len(), 11);
     for shipped in Recipe::shipped() {
         let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
         assert_eq!(recipe.title, shipped.title);
@@ -201,7 +202,7 @@ minimum_change = -0.5
       - model.peepholes (line 15): expected `true` or `false`, found the string "yes"
       - model.cell_clip (line 16): expected a finite number above 0, found 0
       - model.proj_clip (line 17): there is no projection to clip; set `model.num_proj` or remove this key
-      - model.reset_gate (line 18): the cell is `lstm`, only `gru` has a reset gate; remove this key or change `model.cell`
+      - model.reset_gate (line 18): the cell is `lstm`, only `gru` has this key; remove it or change `model.cell`
       - train.epochs: this key is missing; set it to a whole number from 1 to 1000000
       - train.batch (line 22): expected a whole number from 1 to 1000000, found 2.5
       - train.optimiser.name (line 25): expected `sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adamw`, found the string "adma"; did you mean `adam`?
@@ -249,8 +250,8 @@ fn missing_tables_are_named() {
 
 #[test]
 fn an_option_of_another_cell_is_refused() {
-    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"model.forget_bias (--set): the cell is `basic`, only `lstm` has a forget bias; remove this key or change `model.cell`");
-    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"model.num_proj (--set): the cell is `gru`, only `lstm` has a projection; remove this key or change `model.cell`");
+    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"model.forget_bias (--set): the cell is `basic`, only `lstm`, `layer_norm_lstm`, `coupled_lstm`, `ugrnn` or `min_lstm` has this key; remove it or change `model.cell`");
+    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"model.num_proj (--set): the cell is `gru`, only `lstm`, `coupled_lstm` or `nas` has this key; remove it or change `model.cell`");
     insta::assert_snapshot!(problem(&["model.cell=lstm", "model.proj_clip=5"]), @"model.proj_clip (--set): there is no projection to clip; set `model.num_proj` or remove this key");
 }
 
@@ -345,7 +346,7 @@ fn overrides_that_are_none_are_refused() {
 fn names_and_paths_that_lead_nowhere() {
     let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
     insta::assert_snapshot!(message("mnits"), @"recipe `mnits`: no recipe of this name is shipped; did you mean `mnist`? (a path has a `/` or ends in `.toml`)");
-    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `reber`, `adding-lstm`, `adding-gru` or `adding-tanh` (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `adding-lstm`, `adding-gru` or `adding-tanh` (a path has a `/` or ends in `.toml`)");
     insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"cannot open /nowhere/mnist.toml: No such file or directory (os error 2)");
     assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
     let folder = tempfile::TempDir::new().expect("a temporary folder");

@@ -1,6 +1,7 @@
 //! From a document to a recipe, collecting every problem on the way.
 
 mod data;
+mod model;
 mod reader;
 mod train;
 
@@ -8,27 +9,17 @@ pub(super) use reader::in_bytes;
 
 use std::cell::RefCell;
 
-use self::reader::{Section, choice, list, number, size, text, truth, whole};
+use self::reader::{Section, choice, text, whole};
 use super::document::Document;
-use super::vocabulary::{
-    ACTIVATIONS, CELLS, CellKind, OUTPUTS, READOUTS, RESET_GATES, TASKS, word,
-};
-use super::{
-    CellSettings, DataSettings, LayerSettings, ModelSettings, Output, Readout, Recipe, Task,
-};
-use crate::activation::Activation;
-use crate::cell::ResetGate;
+use super::vocabulary::{TASKS, word};
+use super::{DataSettings, Recipe, Task};
 use crate::data::TargetKind;
 use crate::error::{Error, Result};
 use crate::random::Seed;
 
-const MOST_UNITS: u64 = 16_384;
-const MOST_LAYERS: u64 = 256;
-const MOST_OPERATIONS: u64 = 1_000_000_000;
 const MOST_EPOCHS: u64 = 1_000_000;
 const MOST_IN_A_BATCH: u64 = 1_000_000;
 const DEFAULT_SEED: u64 = 42;
-const DEFAULT_FORGET_BIAS: f64 = 1.0;
 
 const ABOVE_ZERO: &str = "a finite number above 0";
 
@@ -51,7 +42,7 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     let data = root.required_section("data").and_then(data::data);
     let model = root
         .required_section("model")
-        .and_then(|section| model(section, task, data.as_ref()));
+        .and_then(|section| model::model(section, task, data.as_ref()));
     let watched = train::Watched {
         holds_out: data.as_ref().is_none_or(DataSettings::holds_out),
         task,
@@ -88,143 +79,4 @@ fn check_task(root: &Section<'_>, task: Task, data: &DataSettings) {
         word(TASKS, task),
         word(TASKS, other)
     ));
-}
-
-fn model(
-    mut section: Section<'_>,
-    task: Option<Task>,
-    data: Option<&DataSettings>,
-) -> Option<ModelSettings> {
-    let output = output(&mut section, task, data);
-    let operations = list(whole(0..=MOST_OPERATIONS));
-    let tensorflow_operations = section.optional("tensorflow_operations", operations);
-    let readout = section.or("readout", choice(READOUTS), Readout::default());
-    let layers = section.or("layers", size(1..=MOST_LAYERS), 1);
-    let layer = layer(section);
-    Some(ModelSettings {
-        layers: vec![layer?; layers?],
-        readout: readout?,
-        output: output?,
-        tensorflow_operations: tensorflow_operations?,
-    })
-}
-
-/// The output, which must go with the task and the data.
-fn output(
-    section: &mut Section<'_>,
-    task: Option<Task>,
-    data: Option<&DataSettings>,
-) -> Option<Output> {
-    let default = match task {
-        Some(Task::Regressor) => Output::Linear,
-        _ => Output::Softmax,
-    };
-    let output = section.or("output", choice(OUTPUTS), default)?;
-    let its_task = match output {
-        Output::Softmax | Output::Sigmoid => Task::Classifier,
-        Output::Linear => Task::Regressor,
-    };
-    let name = section.name("output");
-    let is = word(OUTPUTS, output);
-    if let Some(task) = task.filter(|&task| task != its_task) {
-        let fitting = match task {
-            Task::Classifier => "`softmax` or `sigmoid`",
-            Task::Regressor => "`linear`",
-        };
-        section.problem(format!(
-            "{name}: `{is}` is for `{}`, the task is `{}`; use {fitting}",
-            word(TASKS, its_task),
-            word(TASKS, task)
-        ));
-    }
-    if let (Output::Sigmoid, Some(TargetKind::Classes(classes))) =
-        (output, data.map(DataSettings::targets))
-        && classes != 2
-    {
-        section.problem(format!(
-            "{name}: `{is}` tells two classes apart, the data have {classes}; use `softmax`"
-        ));
-    }
-    Some(output)
-}
-
-fn layer(mut section: Section<'_>) -> Option<LayerSettings> {
-    let kind = section.required("cell", choice(CELLS));
-    let units = section.required("units", size(1..=MOST_UNITS));
-    let activation = section.or("activation", choice(ACTIVATIONS), Activation::Tanh);
-    let cell = cell(&mut section, kind);
-    section.finish();
-    Some(LayerSettings {
-        cell: cell?,
-        units: units?,
-        activation: activation?,
-    })
-}
-
-/// What only an LSTM has, and what it is called in a sentence.
-const OF_LSTM: [(&str, &str); 5] = [
-    ("forget_bias", "a forget bias"),
-    ("peepholes", "peepholes"),
-    ("cell_clip", "a cell to clip"),
-    ("num_proj", "a projection"),
-    ("proj_clip", "a projection"),
-];
-/// What only a GRU has.
-const OF_GRU: [(&str, &str); 1] = [("reset_gate", "a reset gate")];
-
-fn cell(section: &mut Section<'_>, kind: Option<CellKind>) -> Option<CellSettings> {
-    let Some(kind) = kind else {
-        section.leave_unjudged(&OF_LSTM.map(|(key, _)| key));
-        section.leave_unjudged(&OF_GRU.map(|(key, _)| key));
-        return None;
-    };
-    let refuse = |section: &mut Section<'_>, options: &[(&'static str, &str)], owner: CellKind| {
-        for (key, what) in options {
-            let why = format!(
-                "the cell is `{}`, only `{}` has {what}; remove this key or change `model.cell`",
-                word(CELLS, kind),
-                word(CELLS, owner)
-            );
-            section.inapplicable(key, &why);
-        }
-    };
-    let settings = match kind {
-        CellKind::Basic => Some(CellSettings::Basic),
-        CellKind::Lstm => lstm(section),
-        CellKind::Gru => section
-            .or("reset_gate", choice(RESET_GATES), ResetGate::BeforeProduct)
-            .map(|reset_gate| CellSettings::Gru { reset_gate }),
-    };
-    if kind != CellKind::Lstm {
-        refuse(section, &OF_LSTM, CellKind::Lstm);
-    }
-    if kind != CellKind::Gru {
-        refuse(section, &OF_GRU, CellKind::Gru);
-    }
-    settings
-}
-
-fn lstm(section: &mut Section<'_>) -> Option<CellSettings> {
-    let any = number("a finite number", |_| true);
-    let clip = || number(ABOVE_ZERO, |limit| limit > 0.0);
-    let forget_bias = section.or("forget_bias", any, DEFAULT_FORGET_BIAS);
-    let peepholes = section.or("peepholes", truth, false);
-    let cell_clip = section.optional("cell_clip", clip());
-    let num_proj = section.optional("num_proj", size(1..=MOST_UNITS));
-    let proj_clip = if num_proj == Some(None) {
-        section.inapplicable(
-            "proj_clip",
-            "there is no projection to clip; set `model.num_proj` or remove this key",
-        );
-        Some(None)
-    } else {
-        section.optional("proj_clip", clip())
-    };
-    Some(CellSettings::Lstm {
-        forget_bias: forget_bias?,
-        peepholes: peepholes?,
-        cell_clip: cell_clip?,
-        num_proj: num_proj?,
-        proj_clip: proj_clip?,
-    })
 }

@@ -5,6 +5,7 @@ mod evaluation;
 mod examples;
 mod experiment;
 mod head;
+mod layer;
 mod network;
 mod sequence_model;
 mod tensorflow_kernels;

@@ -13,7 +13,6 @@ use crate::task::evaluation::Evaluation;
 use crate::task::examples;
 use crate::task::sequence_model::{Prediction, SequenceModel, SequenceModelConfig};
 use crate::train::{restore, snapshot};
-use crate::wrapper::AnyCell;
 
 /// A trained model with what is known about it.
 #[derive(Clone, Debug)]
@@ -143,8 +142,7 @@ impl Trained {
 
     /// The layers of the network with their wrappers, the lowest first.
     pub fn network(&self) -> Vec<String> {
-        let layers = self.model.network.layers();
-        layers.iter().map(AnyCell::name).collect()
+        self.model.network.names()
     }
 
     /// Every parameter tensor, in order of its name.

@@ -1,7 +1,6 @@
 //! The table `[data]`.
 
-use super::reader::{Section, choice, size, text, whole};
-use super::train::{Owners, refuse_others};
+use super::reader::{Owners, Section, choice, refuse_others, size, text, whole};
 use crate::recipe::vocabulary::{FORMATS, FormatKind};
 use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
 

@@ -1,10 +1,12 @@
 //! The table `[train]`.
 
-use super::reader::{Section, bytes, choice, list, number, size, truth, whole};
+use super::reader::{
+    Owners, Section, bytes, choice, list, number, refuse_others, size, table_or, truth, whole,
+};
 use super::{ABOVE_ZERO, MOST_EPOCHS, MOST_IN_A_BATCH};
 use crate::recipe::vocabulary::{
-    CLIPS, Choices, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES,
-    ScheduleKind, alternatives, word,
+    CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES, ScheduleKind,
+    word,
 };
 use crate::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
@@ -74,50 +76,6 @@ pub(super) fn train(mut section: Section<'_>, watched: Watched) -> Option<TrainS
         regularisation: regularisation?,
         early_stopping: early_stopping?,
     })
-}
-
-/// The table `key` as `read` reads it, or `default` where there is none.
-fn table_or<'p, T>(
-    section: &mut Section<'p>,
-    key: &'static str,
-    default: T,
-    read: impl FnOnce(Section<'p>) -> Option<T>,
-) -> Option<T> {
-    if section.has(key) {
-        section.section(key).and_then(read)
-    } else {
-        section.leave_unjudged(&[key]);
-        Some(default)
-    }
-}
-
-/// The keys that not every word of a choice has, with the words that have them.
-pub(super) type Owners<K> = &'static [(&'static str, &'static [K])];
-
-/// Notes every key that the chosen word does not have. `what` is the choice in a sentence, `key`
-/// its own key; without a choice nothing is judged.
-pub(super) fn refuse_others<K: Copy + PartialEq>(
-    section: &mut Section<'_>,
-    owners: Owners<K>,
-    kind: Option<K>,
-    (what, key, choices): (&str, &str, Choices<K>),
-) {
-    for &(name, kinds) in owners {
-        match kind {
-            None => section.leave_unjudged(&[name]),
-            Some(kind) if kinds.contains(&kind) => {}
-            Some(kind) => {
-                let having = alternatives(kinds.iter().map(|&kind| word(choices, kind)));
-                let why = format!(
-                    "the {what} is `{}`, only {having} has this key; \
-                     remove it or change `{}`",
-                    word(choices, kind),
-                    section.name(key)
-                );
-                section.inapplicable(name, &why);
-            }
-        }
-    }
 }
 
 const OF_OPTIMISERS: Owners<OptimiserKind> = {

@@ -87,7 +87,22 @@ fn stopped_anywhere_and_resumed_a_run_ends_with_the_same_bytes() {
         "train.backpropagation.window=4",
         "train.backpropagation.memory=1GiB",
     ];
-    for (settings, epoch) in [(&[][..], 10), (&early[..], 8), (&other[..], 10)] {
+    let deep = [
+        "model.layers=2",
+        "model.readout=all",
+        "model.cell=gru",
+        "model.dropout.input_keep=0.7",
+        "model.dropout.output_keep=0.8",
+        "model.zoneout.hidden=0.1",
+        "train.backpropagation.window=4",
+    ];
+    let runs = [
+        (&[][..], 10),
+        (&early[..], 8),
+        (&other[..], 10),
+        (&deep[..], 10),
+    ];
+    for (settings, epoch) in runs {
         let recipe = recipe(data.path(), settings);
         let folder = TempDir::new().expect("a folder");
         let straight = folder.path().join("straight");
