@@ -115,8 +115,15 @@ pub(crate) struct InspectFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct BookFlags {
-    /// Only this example; `reber` is trained, a minute's work [default: all that need no training]
+    /// Only this example; reber, mnist-deep and mnist-lstm3 are trained, minutes of work [default:
+    /// all that need no training]
     pub(crate) example: Option<String>,
+    /// The folder with the four IDX files of mnist-deep and mnist-lstm3, in place of the recipe's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Replace a setting of mnist-deep or mnist-lstm3, such as data.hold_out=5000 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Override>,
     /// The folder of a trained example's run, new or empty [default: runs/book-EXAMPLE-1, -2, …]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -1,11 +1,13 @@
 //! `elman book`.
 
 mod reber;
+mod trainings;
 
 use std::path::PathBuf;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use elman::book::TRAININGS;
 use elman::task::RunFolder;
 use serde_json::json;
 
@@ -18,7 +20,18 @@ pub(crate) fn run(flags: &BookFlags) -> Done {
     if let Some(threads) = flags.threads {
         elman::threads::set(threads);
     }
-    match flags.example.as_deref() {
+    let example = flags.example.as_deref();
+    if let Some(name) = TRAININGS.iter().find(|name| example == Some(**name)) {
+        return trainings::run(flags, name);
+    }
+    if flags.data.is_some() || !flags.set.is_empty() {
+        return Err(Failure::Usage(elman::Error::argument(
+            "book",
+            "--data and --set are for the examples that are trained on images",
+            format!("name one: {}", TRAININGS.join(", ")),
+        )));
+    }
+    match example {
         Some("reber") => reber::run(flags),
         example => numbers(example, flags.json.json),
     }

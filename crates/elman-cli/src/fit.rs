@@ -56,20 +56,7 @@ pub(crate) fn run(flags: FitFlags) -> Done {
 }
 
 fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<FitPlan> {
-    let mut overrides = flags.set.clone();
-    if let Some(data) = &flags.data {
-        let folder = data.to_str().ok_or_else(|| {
-            Error::argument(
-                format!("--data {}", data.display()),
-                "its name is not UTF-8, so a recipe cannot hold it",
-                "rename the folder",
-            )
-        })?;
-        overrides.push(Override::string("data.folder", folder)?);
-    }
-    if let Some(seed) = flags.seed {
-        overrides.push(Override::integer("seed", seed)?);
-    }
+    let overrides = overrides(&flags.set, flags.data.as_deref(), flags.seed)?;
     let folder = match &flags.out {
         Some(out) => RunFolder::At(out.clone()),
         None => RunFolder::Next {
@@ -86,6 +73,29 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
         folder,
         options,
     })
+}
+
+/// What flags change in a recipe: its settings, the folder of its files, its seed.
+pub(crate) fn overrides(
+    set: &[Override],
+    data: Option<&Path>,
+    seed: Option<u64>,
+) -> elman::Result<Vec<Override>> {
+    let mut overrides = set.to_vec();
+    if let Some(data) = data {
+        let folder = data.to_str().ok_or_else(|| {
+            Error::argument(
+                format!("--data {}", data.display()),
+                "its name is not UTF-8, so a recipe cannot hold it",
+                "rename the folder",
+            )
+        })?;
+        overrides.push(Override::string("data.folder", folder)?);
+    }
+    if let Some(seed) = seed {
+        overrides.push(Override::integer("seed", seed)?);
+    }
+    Ok(overrides)
 }
 
 /// What score and loss on the test examples are called in JSON.

@@ -5,7 +5,7 @@
 //! seeded random operations, which [`crate::random::tensorflow`] draws again, so every number that
 //! the chapter's notebook printed (TF 1.15, graph seed 42) can be held against the one that elman computes.
 //!
-//! Exercise 7 is trained: [`reber`](reber()).
+//! Exercise 7 is trained: [`reber`](reber()). So are the deep networks on MNIST: [`training`].
 //!
 //! ```
 //! for number in elman::book::run(None)? {
@@ -17,6 +17,7 @@
 mod compute;
 mod printed;
 mod reber;
+mod trainings;
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::recipe::{alternatives, nearest};
 
 pub use reber::{PERFECT_BY, ReberEpoch, ReberProbe, ReberReport, reber};
+pub use trainings::{BELOW, TRAININGS, TrainingEpoch, TrainingReport, training};
 
 use compute::Network;
 use printed::Row;
@@ -149,8 +151,8 @@ pub fn run(example: Option<&str>) -> Result<Vec<Number>> {
     Ok(numbers)
 }
 
-/// The examples that are trained, each by a function of its own: [`reber`](reber()).
-pub const TRAINED: [&str; 1] = ["reber"];
+/// The examples that are trained: by [`reber`](reber()), the others by [`training`].
+pub const TRAINED: [&str; 3] = ["reber", TRAININGS[0], TRAININGS[1]];
 
 fn find(name: &str) -> Result<&'static Example> {
     if let Some(found) = examples().iter().find(|example| example.name == name) {
@@ -276,7 +278,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "example `mnist`: the chapter has no example of this name; use `manual`, `static`, \
-             `packed`, `dynamic`, `sequence-length` or `reber`"
+             `packed`, `dynamic`, `sequence-length`, `reber`, `mnist-deep` or `mnist-lstm3`"
         );
     }
 }

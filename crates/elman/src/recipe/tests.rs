@@ -118,10 +118,10 @@ fn the_mnist_recipe_is_the_books() {
     hold_out = 0
 
     [model]
+    output = "softmax"
     cell = "basic"
     units = 150
     activation = "tanh"
-    output = "softmax"
 
     [train]
     epochs = 100
