@@ -1,12 +1,13 @@
 //! Elman's training epoch, as a user of the library writes the loop.
 
 use burn::tensor::Device;
+use elman::cell::ResetGate;
 use elman::data::{Batches, Dataset, ImageDataset, idx};
 use elman::random::Seed;
 use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings};
 use elman::task::{NetworkRun, SequenceModel, SequenceModelConfig};
 use elman::train::Optimiser;
-use elman_bench_protocol::{Epoch, EpochRequest, Failure};
+use elman_bench_protocol::{CellKind, Epoch, EpochRequest, Failure};
 
 /// The digits.
 const CLASSES: usize = 10;
@@ -32,7 +33,10 @@ impl ElmanEpoch {
         )?);
         let device = Device::flex().autodiff();
         let config = SequenceModelConfig {
-            model: ModelSettings::one(LayerSettings::new(CellSettings::Basic, request.units)),
+            model: ModelSettings {
+                layers: vec![layer(request); request.layers],
+                ..ModelSettings::one(layer(request))
+            },
             features: images.features(),
             time: images.time(),
             targets: images.targets(),
@@ -76,6 +80,27 @@ impl Epoch for ElmanEpoch {
         self.epoch += 1;
         Ok(last)
     }
+}
+
+/// A layer of the network, with TF 1's defaults.
+fn layer(request: &EpochRequest) -> LayerSettings {
+    let cell = match request.cell {
+        CellKind::Basic => CellSettings::Basic,
+        CellKind::Lstm => CellSettings::Lstm {
+            forget_bias: 1.0,
+            peepholes: false,
+            cell_clip: None,
+            num_proj: None,
+            proj_clip: None,
+        },
+        CellKind::GruBefore => CellSettings::Gru {
+            reset_gate: ResetGate::BeforeProduct,
+        },
+        CellKind::GruAfter => CellSettings::Gru {
+            reset_gate: ResetGate::AfterProduct,
+        },
+    };
+    LayerSettings::new(cell, request.units)
 }
 
 /// The images one after the other, from the first again, until there are `count`.
