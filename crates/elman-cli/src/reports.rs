@@ -190,7 +190,7 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
     ))
 }
 
-fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
+pub(crate) fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     table
