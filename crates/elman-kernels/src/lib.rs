@@ -33,5 +33,5 @@ pub use lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
 pub use mask::MaskSpec;
 pub use philox::Philox;
 pub use real::Real;
-pub use run::{Backward, Forward, Gradients, Wanted};
+pub use run::{Backward, Forward, Gradients, HiddenMask, MaskedHidden, Wanted};
 pub use shape::{Layout, Plan};

@@ -4,7 +4,8 @@
 //! shown with central differences, in f64.
 
 use elman_kernels::{
-    Activation, Backward, BasicSpec, Forward, GruSpec, Isa, Layout, LstmSpec, Plan, Spec, Wanted,
+    Activation, Backward, BasicSpec, Forward, GruSpec, HiddenMask, Isa, Layout, LstmSpec,
+    MaskedHidden, Plan, Real, Spec, Wanted,
 };
 
 /// A small generator for test data (Knuth's MMIX constants).
@@ -117,6 +118,8 @@ struct Case {
     layout: Layout,
     inputs: Vec<f64>,
     state: Vec<f64>,
+    /// Dropout of the hidden state.
+    mask: Option<Vec<f64>>,
 }
 
 impl Case {
@@ -168,7 +171,20 @@ impl Case {
             layout,
             inputs: numbers.list(batch * time * features, 2.0),
             state: numbers.list(batch * spec.state(), 1.0),
+            mask: None,
             spec,
+        }
+    }
+
+    /// The same with half of the numbers of the hidden state dropped.
+    fn masked(self) -> Self {
+        let count = self.plan.batch() * self.plan.time() * self.spec.outputs();
+        let drawn = Numbers(5).list(count, 1.0).into_iter();
+        let factors = drawn.map(|number| if number < 0.0 { 0.0 } else { 2.0 });
+        Self {
+            name: format!("{} masked", self.name),
+            mask: Some(factors.collect()),
+            ..self
         }
     }
 
@@ -183,7 +199,9 @@ impl Case {
         for (features, units) in [(1, 1), (3, 7), (5, 16), (2, 17), (9, 33), (17, 65)] {
             for (batch, time, lengths) in batches.clone() {
                 let mut add = |spec, peepholes| {
-                    cases.push(Self::new(spec, peepholes, (batch, time), lengths.clone()));
+                    let case = || Self::new(spec, peepholes, (batch, time), lengths.clone());
+                    cases.push(case());
+                    cases.push(case().masked());
                 };
                 let activation = Activation::Tanh;
                 let gru = GruSpec {
@@ -243,6 +261,12 @@ impl Case {
                 state = plain_step(&self.spec, &self.parameters, x, &state);
                 outputs[self.offset(row, step, size)..][..size]
                     .copy_from_slice(&state[width - size..]);
+                if let Some(mask) = &self.mask {
+                    let factors = &mask[self.offset(row, step, size)..][..size];
+                    for (number, factor) in state[width - size..].iter_mut().zip(factors) {
+                        *number *= factor;
+                    }
+                }
             }
             states.extend(state);
         }
@@ -250,7 +274,7 @@ impl Case {
     }
 
     /// Outputs and final state, by the kernel, in inference (`f32` if `T` is).
-    fn fused<T: elman_kernels::Real>(&self, isa: Isa) -> (Vec<f64>, Vec<f64>) {
+    fn fused<T: Real>(&self, isa: Isa) -> (Vec<f64>, Vec<f64>) {
         let narrow = |numbers: &[f64]| -> Vec<T> {
             numbers.iter().map(|&number| T::from_f64(number)).collect()
         };
@@ -259,16 +283,23 @@ impl Case {
         let size = self.plan.batch() * self.plan.time() * self.spec.outputs();
         let mut outputs = vec![T::from_f64(9.0); size];
         let mut final_state = vec![T::from_f64(9.0); self.state.len()];
+        let factors = self.mask.as_ref().map(|mask| narrow(mask));
+        let mut carried = outputs.clone();
         self.spec.pack(&parameters, isa).forward(Forward {
             plan: &self.plan,
             inputs: &narrow(&self.inputs),
             state: &narrow(&self.state),
             outputs: &mut outputs,
             final_state: &mut final_state,
+            mask: hidden_mask(factors.as_deref(), &mut carried),
         });
         let wide = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
         (wide(outputs), wide(final_state))
     }
+}
+
+fn hidden_mask<'a, T>(factors: Option<&'a [T]>, carried: &'a mut [T]) -> Option<HiddenMask<'a, T>> {
+    factors.map(|factors| HiddenMask { factors, carried })
 }
 
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
@@ -326,12 +357,14 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
     let parameters: Vec<&[f64]> = case.parameters.iter().map(Vec::as_slice).collect();
     let mut outputs = vec![9.0; cotangent.0.len()];
     let mut final_state = vec![9.0; case.state.len()];
+    let mut carried = outputs.clone();
     let tape = case.spec.pack(&parameters, isa).forward_training(Forward {
         plan: &case.plan,
         inputs: &case.inputs,
         state: &case.state,
         outputs: &mut outputs,
         final_state: &mut final_state,
+        mask: hidden_mask(case.mask.as_deref(), &mut carried),
     });
     let run = Backward {
         later: &[],
@@ -339,6 +372,10 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
         inputs: &case.inputs,
         state: &case.state,
         outputs: &outputs,
+        mask: case.mask.as_deref().map(|factors| MaskedHidden {
+            factors,
+            carried: &carried,
+        }),
         d_outputs: &cotangent.0,
         d_final_state: &cotangent.1,
         wanted: Wanted::Everything,
@@ -423,7 +460,8 @@ fn two_segments_give_the_bits_of_the_whole() {
     let isa = Isa::detect();
     let mut count = 0;
     for case in Case::all() {
-        if case.layout != Layout::TimeMajor || case.plan.time() < 2 {
+        // A masked sequence is not taken in segments.
+        if case.layout != Layout::TimeMajor || case.plan.time() < 2 || case.mask.is_some() {
             continue;
         }
         let (batch, time) = (case.plan.batch(), case.plan.time());
@@ -446,6 +484,7 @@ fn two_segments_give_the_bits_of_the_whole() {
                 state: &before,
                 outputs: &mut outputs,
                 final_state: &mut after,
+                mask: None,
             });
             let d_outputs = &cotangent.0[part(case.spec.outputs())];
             segments.push((plan, inputs, before, outputs, d_outputs, tape));
@@ -460,6 +499,7 @@ fn two_segments_give_the_bits_of_the_whole() {
                 inputs,
                 state: &state,
                 outputs: &outputs,
+                mask: None,
                 d_outputs,
                 d_final_state: &d_state,
                 later: &later,
