@@ -26,6 +26,11 @@ pub(crate) fn serves(sequence: &Sequence) -> bool {
         && matches!(sequence.inputs().dtype(), DType::F32 | DType::F64)
 }
 
+/// Does a fused kernel serve this sequence with dropout of the hidden state, too? Not in segments.
+pub(crate) fn masks(sequence: &Sequence) -> bool {
+    serves(sequence) && sequence.memory().is_none()
+}
+
 /// One step as a sequence of length 1, so that a step and a sequence give the same bits.
 pub(crate) fn step<C: Cell>(cell: &C, input: Tensor<2>, state: C::State) -> Result<Step<C::State>> {
     sequence_of_one(cell, Sequence::batch_major(input.unsqueeze_dim(1)), state)
@@ -120,6 +125,29 @@ pub(crate) fn sequence<C: Fused>(
     sequence: Sequence,
     state: C::State,
 ) -> Result<Unrolled<C::State>> {
+    run(cell, sequence, state, None)
+}
+
+/// As [`sequence`] with dropout of the hidden state: `factors` are laid out as the outputs.
+///
+/// # Errors
+///
+/// As [`sequence`].
+pub(crate) fn masked_sequence<C: Fused>(
+    cell: &C,
+    sequence: Sequence,
+    state: C::State,
+    factors: Tensor<3>,
+) -> Result<Unrolled<C::State>> {
+    run(cell, sequence, state, Some(factors))
+}
+
+fn run<C: Fused>(
+    cell: &C,
+    sequence: Sequence,
+    state: C::State,
+    mask: Option<Tensor<3>>,
+) -> Result<Unrolled<C::State>> {
     let (batch, time) = (sequence.batch(), sequence.time());
     let spec = cell.spec();
     let parameters = cell.parameters();
@@ -144,8 +172,8 @@ pub(crate) fn sequence<C: Fused>(
         Some(budget) => checkpointed::segment_steps(&spec, &plan, number, budget)?,
         None => None,
     };
-    let call = (spec, plan, segment);
-    let (outputs, parts) = operation::run(inputs, Tensor::cat(parts, 1), parameters, call);
+    let tensors = (inputs, Tensor::cat(parts, 1), mask);
+    let (outputs, parts) = operation::run(tensors, parameters, (spec, plan, segment));
     Ok(Unrolled {
         outputs,
         state: state.with_parts(parts.split_with_sizes(widths, 1)),
@@ -162,10 +190,7 @@ fn output_shape(sequence: &Sequence, size: usize) -> [usize; 3] {
 
 /// The kernels' plan of a sequence.
 fn plan(sequence: &Sequence) -> Plan {
-    let layout = match sequence.layout() {
-        Layout::BatchMajor => elman_kernels::Layout::BatchMajor,
-        Layout::TimeMajor => elman_kernels::Layout::TimeMajor,
-    };
+    let layout = sequence.layout().into();
     match sequence.lengths() {
         None => Plan::full(layout, sequence.batch(), sequence.time()),
         Some(lengths) => Plan::ragged(layout, sequence.time(), lengths.as_slice()),

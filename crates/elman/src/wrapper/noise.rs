@@ -102,7 +102,7 @@ impl Drawn<'_> {
             steps: &steps,
             batch,
             features: block.features,
-            layout: block.layout,
+            layout: block.layout.into(),
             // A number is kept when a uniform number is not below 1 - keep, as in TF 1.
             threshold: ((1.0 - self.keep) * (1_u64 << 32) as f64) as u32,
         };
