@@ -253,6 +253,9 @@ impl<C: Cell> DropoutWrapper<C> {
         state: &C::State,
         clock: Clock,
     ) -> Result<Option<Unrolled<C::State>>> {
+        if inputs.batch() * inputs.time() == 0 {
+            return Ok(None);
+        }
         let filter = self.settings.filter.of(state)?;
         let hidden = |kind: &StatePart| *kind == StatePart::Hidden;
         let Some(index) = state.kinds().iter().position(hidden) else {
