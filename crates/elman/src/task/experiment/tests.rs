@@ -347,11 +347,8 @@ fn ragged_and_drawn_examples_go_on_bit_for_bit() {
     let recipes = [
         small("reber", STRINGS),
         small("reber", &shuffled),
-        sums(&[]),
-        sums(&[
-            "train.early_stopping.monitor=valid_loss",
-            "train.early_stopping.patience=2",
-        ]),
+        small("adding-lstm", SUMS),
+        small("adding-gru", &watched),
     ];
     for recipe in recipes {
         let folder = TempDir::new().expect("a folder");
