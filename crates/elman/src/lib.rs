@@ -49,7 +49,8 @@
 //! | [`activation`], [`initializer`] | what cells are made with |
 //! | [`exchange`] | weights of TensorFlow 1 and PyTorch |
 //! | [`data`] | files of images to batches |
-//! | [`task`] | a recipe carried out; the chapter's sequence classifier |
+//! | [`device`] | devices by name |
+//! | [`task`] | a recipe carried out; networks, the chapter's sequence classifier |
 //! | [`train`] | the training loop; optimisers and clips as TensorFlow 1 computes them |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
@@ -68,6 +69,7 @@ pub mod activation;
 pub mod book;
 pub mod cell;
 pub mod data;
+pub mod device;
 mod error;
 pub mod exchange;
 mod fused;

@@ -12,12 +12,12 @@ mod curve;
 pub use canvas::Figure;
 
 use crate::error::{Error, Result};
-use crate::metric::{ConfusionMatrix, EpochMetrics};
+use crate::metric::{ConfusionMatrix, EpochMetrics, Figures};
 
 /// A longer title is cut and ends in "…".
 const LONGEST_TITLE: usize = 80;
 
-/// Loss and accuracy over the epochs, on the training, held-out and test images.
+/// Loss and score over the epochs, on the training, held-out and test examples.
 ///
 /// # Errors
 ///
@@ -34,19 +34,8 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
         return Err(refuse("there is no epoch".to_owned()));
     }
     for row in epochs {
-        let numbers = [
-            Some(row.train_loss),
-            Some(row.train_accuracy),
-            row.valid_loss,
-            row.valid_accuracy,
-            Some(row.test_loss),
-            Some(row.test_accuracy),
-        ];
-        if numbers
-            .into_iter()
-            .flatten()
-            .any(|number| !number.is_finite())
-        {
+        let parts = [Some(row.train), row.valid, Some(row.test)];
+        if !parts.into_iter().flatten().all(Figures::are_finite) {
             return Err(refuse(format!(
                 "epoch {} has a number that is not finite",
                 row.epoch

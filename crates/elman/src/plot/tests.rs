@@ -1,23 +1,27 @@
 //! The figures are sound files with the right texts in them.
 
 use super::*;
+use crate::metric::Measure;
 
 fn epochs(count: usize, held_out: bool) -> Vec<EpochMetrics> {
     (0..count)
         .map(|epoch| {
             let time = epoch as f64;
-            let valid = |value: f64| held_out.then_some(value);
+            let figures = |loss, score| Figures { loss, score };
+            let falling = |steps: f64| (-time / steps).exp();
             EpochMetrics {
                 epoch,
                 learning_rate: 0.001,
-                train_loss: 0.9 * (-time / 8.0).exp() + 0.01,
-                train_accuracy: 0.995 - 0.3 * (-time / 6.0).exp(),
                 gradient_norm: 1.0,
                 clipped_norm: 1.0,
-                valid_loss: valid(0.7 * (-time / 7.0).exp() + 0.13),
-                valid_accuracy: valid(0.963 - 0.25 * (-time / 6.0).exp()),
-                test_loss: 0.7 * (-time / 7.0).exp() + 0.12 + 0.01 * (time / 3.0).sin(),
-                test_accuracy: 0.967 - 0.25 * (-time / 6.0).exp(),
+                measure: Measure::Accuracy,
+                train: figures(0.9 * falling(8.0) + 0.01, 0.995 - 0.3 * falling(6.0)),
+                valid: held_out
+                    .then(|| figures(0.7 * falling(7.0) + 0.13, 0.963 - 0.25 * falling(6.0))),
+                test: figures(
+                    0.7 * falling(7.0) + 0.12 + 0.01 * (time / 3.0).sin(),
+                    0.967 - 0.25 * falling(6.0),
+                ),
             }
         })
         .collect()
@@ -84,6 +88,20 @@ fn learning_curves_name_their_lines() {
 }
 
 #[test]
+fn a_regressors_curve_shows_its_errors() {
+    let mut rows = epochs(20, true);
+    for row in &mut rows {
+        row.measure = Measure::AbsoluteError;
+    }
+    let figure = learning_curve("adding", &rows).expect("drawn");
+    keep("curve-errors", &figure);
+    for text in ["Mean squared error", "Mean absolute error"] {
+        assert!(figure.svg.contains(text), "{text}");
+    }
+    assert!(!figure.svg.contains("nats") && !figure.svg.contains("Accuracy"));
+}
+
+#[test]
 fn figures_are_the_same_each_time() {
     let draw = |right: u64| {
         let mut matrix = ConfusionMatrix::new(2);
@@ -124,7 +142,7 @@ fn nothing_to_draw_is_an_error() {
         "learning curve: there is no epoch; give at least one epoch and finite numbers only"
     );
     let mut rows = epochs(3, true);
-    rows[2].valid_loss = Some(f64::NAN);
+    rows[2].valid.as_mut().expect("held out").loss = f64::NAN;
     assert_eq!(
         message(learning_curve("t", &rows).expect_err("a NaN")),
         "learning curve: epoch 2 has a number that is not finite; \

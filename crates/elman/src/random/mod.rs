@@ -15,7 +15,7 @@ pub struct Seed(u64);
 
 impl Seed {
     /// From a number.
-    pub fn new(seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 

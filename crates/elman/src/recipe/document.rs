@@ -40,7 +40,7 @@ pub(super) enum Value {
     Integer(i128),
     Float(f64),
     Boolean(bool),
-    List(Vec<Value>),
+    List(Vec<Node>),
     Table(BTreeMap<String, Node>),
     /// What no recipe uses, as found.
     Other(&'static str),
@@ -126,8 +126,11 @@ fn convert(value: &DeValue<'_>, place: &dyn Fn(usize) -> Place) -> Value {
         DeValue::Boolean(truth) => Value::Boolean(*truth),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => {
-            let items = items.iter().map(|item| convert(item.get_ref(), place));
-            Value::List(items.collect())
+            let node = |item: &Spanned<DeValue<'_>>| Node {
+                value: convert(item.get_ref(), place),
+                place: place(item.span().start),
+            };
+            Value::List(items.iter().map(node).collect())
         }
         DeValue::Table(inner) => Value::Table(table(inner, place)),
     }
@@ -155,24 +158,49 @@ impl Document {
         let Some((last, tables)) = given.keys.split_last() else {
             return Ok(());
         };
-        let mut inner = &mut self.root;
-        for (depth, key) in tables.iter().enumerate() {
-            let node = inner.entry(key.clone()).or_insert_with(|| Node {
-                value: Value::Table(BTreeMap::new()),
-                place: Place::Override,
-            });
-            match &mut node.value {
-                Value::Table(next) => inner = next,
-                other => {
-                    return Err(format!(
-                        "{} (--set): `{}` is {other}, not a table",
-                        given.keys.join("."),
-                        tables[..=depth].join(".")
-                    ));
-                }
-            }
-        }
+        let inner = within(&mut self.root, tables).map_err(|(left, problem)| {
+            let path = tables[..tables.len() - left].join(".");
+            let key = given.keys.join(".");
+            format!("{key} (--set): `{path}` {problem}")
+        })?;
         inner.insert(last.clone(), given.node.clone());
         Ok(())
+    }
+}
+
+/// The table that `keys` lead to within `table`; those that are not there are made, and a number
+/// counts the tables of a list from 0. Else how many keys were left, and what stands in the way.
+fn within<'t>(
+    table: &'t mut BTreeMap<String, Node>,
+    keys: &[String],
+) -> Result<&'t mut BTreeMap<String, Node>, (usize, String)> {
+    let Some((key, rest)) = keys.split_first() else {
+        return Ok(table);
+    };
+    let node = table.entry(key.clone()).or_insert_with(|| Node {
+        value: Value::Table(BTreeMap::new()),
+        place: Place::Override,
+    });
+    inside(node, rest)
+}
+
+fn inside<'t>(
+    node: &'t mut Node,
+    keys: &[String],
+) -> Result<&'t mut BTreeMap<String, Node>, (usize, String)> {
+    let count = match &node.value {
+        Value::List(items) => Some(items.len()),
+        _ => None,
+    };
+    if let (Some(count), Some((index, rest))) = (count, keys.split_first()) {
+        let at: Option<usize> = index.parse().ok().filter(|at| *at < count);
+        return match (&mut node.value, at) {
+            (Value::List(items), Some(at)) => inside(&mut items[at], rest),
+            _ => Err((keys.len(), format!("is a list of {count}: count from 0"))),
+        };
+    }
+    match &mut node.value {
+        Value::Table(inner) => within(inner, keys),
+        other => Err((keys.len(), format!("is {other}, not a table"))),
     }
 }

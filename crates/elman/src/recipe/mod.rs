@@ -12,7 +12,8 @@
 //! hold_out = 0               # the first N training images are held out for validation
 //!
 //! [model]
-//! cell = "basic"             # basic, lstm or gru
+//! cell = "basic"             # basic, lstm, gru, …: [`CellSettings`]
+//! layers = 1                 # so many of them on top of each other
 //! units = 150
 //! activation = "tanh"
 //!
@@ -40,10 +41,11 @@ use std::path::Path;
 
 pub use override_::Override;
 pub use settings::{
-    AdaGradSettings, AdamSettings, AdamWSettings, CellSettings, DataFormat, DataSettings, Decay,
-    DecayRate, EarlyStopping, LayerSettings, ModelSettings, MomentumSettings, Monitor,
-    OptimiserSettings, Readout, Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task,
-    TrainSettings,
+    AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, DataSettings,
+    Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, IdxSettings, LayerSettings,
+    ModelSettings, MomentumSettings, Monitor, OptimiserSettings, Output, Readout, ReberSettings,
+    Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Skip, Task, TrainSettings,
+    ZoneoutSettings,
 };
 pub use shipped::Shipped;
 pub(crate) use vocabulary::{alternatives, nearest};

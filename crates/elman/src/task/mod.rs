@@ -1,12 +1,18 @@
 //! What is learnt: a model, its loss and its figures of merit; and whole experiments from a recipe
 //! to a run directory.
 
-mod classifier;
+mod evaluation;
+mod examples;
 mod experiment;
+mod head;
+mod layer;
 mod network;
+mod sequence_model;
+mod tensorflow_kernels;
 mod trained;
 
-pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation};
+pub use evaluation::Evaluation;
 pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
 pub use network::{Network, NetworkRun};
+pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
 pub use trained::{LayerFacts, Trained};

@@ -3,13 +3,12 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::cell::{
-    BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, State, Unrolled,
-};
+use crate::cell::{Cell, Lengths, Sequence, State, Unrolled};
 use crate::error::{Error, Result};
 use crate::random::Seed;
-use crate::recipe::{CellSettings, LayerSettings, ModelSettings, Readout};
-use crate::unroll::{Backpropagation, UnrollOptions};
+use crate::recipe::{ModelSettings, Readout};
+use crate::task::layer;
+use crate::unroll::{Backpropagation, UnrollOptions, reverse_sequence};
 use crate::wrapper::{AnyCell, AnyState};
 
 /// Layers on top of each other: each reads what the one below shows, at every step.
@@ -20,12 +19,17 @@ use crate::wrapper::{AnyCell, AnyState};
 /// readout    = the last output of the topmost layer, or of all layers side by side
 /// ```
 ///
-/// A row's last output is that of its last real step. `tf.nn.dynamic_rnn` over a
-/// `tf.nn.rnn_cell.MultiRNNCell`. A whole sequence goes through layer after layer, each on its
-/// kernel.
+/// A row's last output is that of its last real step. A whole sequence goes through layer after
+/// layer, each on its kernel: `tf.nn.dynamic_rnn` over a `tf.nn.rnn_cell.MultiRNNCell`.
+///
+/// In both directions each layer has a second cell, which reads every row from its last real step
+/// back; the layer shows what both show, side by side, and the last output of the second is that of
+/// the row's first step: `tf.contrib.rnn.stack_bidirectional_dynamic_rnn`.
 #[derive(Module, Debug)]
 pub struct Network {
     layers: Vec<AnyCell>,
+    /// As many as there are layers, or none.
+    backward: Vec<AnyCell>,
     #[module(skip)]
     readout: Readout,
 }
@@ -54,19 +58,30 @@ impl Network {
         seed: Seed,
         device: &Device,
     ) -> Result<Self> {
+        let sizes = settings.sizes(Some(inputs));
         let mut features = inputs;
-        let mut layers = Vec::with_capacity(settings.layers.len());
-        for (index, layer) in settings.layers.iter().enumerate() {
+        let (mut layers, mut backward) = (Vec::new(), Vec::new());
+        for (index, (layer, size)) in settings.layers.iter().zip(sizes).enumerate() {
+            size.map_err(|problem| Error::recipe(format!("layer {index}"), vec![problem]))?;
             // A network of one layer draws what it has always drawn.
             let seed = match index {
                 0 => seed.child("cell"),
                 _ => seed.child(&format!("cell {index}")),
             };
-            let layer = build(layer, features, seed, device)?;
-            features = layer.output_size();
-            layers.push(layer);
+            let forward = layer::build(layer, features, seed, device)?;
+            let mut shown = forward.output_size();
+            if settings.bidirectional {
+                let other = layer::build(layer, features, seed.child("backward"), device)?;
+                shown += other.output_size();
+                backward.push(other);
+            }
+            features = shown;
+            layers.push(forward);
         }
-        Self::new(layers, settings.readout)
+        match settings.bidirectional {
+            true => Self::bidirectional(layers, backward, settings.readout),
+            false => Self::new(layers, settings.readout),
+        }
     }
 
     /// A network of `layers`, the lowest first.
@@ -75,29 +90,96 @@ impl Network {
     ///
     /// When there is none, or one does not read as many features as the one below shows.
     pub fn new(layers: Vec<AnyCell>, readout: Readout) -> Result<Self> {
-        if layers.is_empty() {
+        Self::checked(layers, Vec::new(), readout)
+    }
+
+    /// A network in both directions: of the `forward` cells, the lowest first, and as many that
+    /// read `backward`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, there are not as many of both, or one does not read as many features as
+    /// both below show together.
+    pub fn bidirectional(
+        forward: Vec<AnyCell>,
+        backward: Vec<AnyCell>,
+        readout: Readout,
+    ) -> Result<Self> {
+        let (forwards, backwards) = (forward.len(), backward.len());
+        if forwards != backwards {
+            return Err(Error::argument(
+                "layers",
+                format!("are {forwards} forward and {backwards} backward"),
+                "give as many of both",
+            ));
+        }
+        Self::checked(forward, backward, readout)
+    }
+
+    fn checked(layers: Vec<AnyCell>, backward: Vec<AnyCell>, readout: Readout) -> Result<Self> {
+        let network = Self {
+            layers,
+            backward,
+            readout,
+        };
+        let Some(lowest) = network.layers.first() else {
             return Err(Error::argument(
                 "layers",
                 "is an empty list",
                 "give at least one layer",
             ));
-        }
-        for (index, pair) in layers.windows(2).enumerate() {
-            let (shown, read) = (pair[0].output_size(), pair[1].input_size());
-            if shown != read {
-                return Err(Error::argument(
-                    format!("layers[{}]", index + 1),
-                    format!("reads F = {read} features, but layers[{index}] shows H = {shown}"),
-                    format!("build it for {shown} inputs"),
-                ));
+        };
+        let mut shown = lowest.input_size();
+        for index in 0..network.layers.len() {
+            for cell in network.cells(index) {
+                let read = cell.input_size();
+                if shown != read {
+                    let below = match index {
+                        0 => "its other direction reads".to_owned(),
+                        _ => format!("layers[{}] shows", index - 1),
+                    };
+                    return Err(Error::argument(
+                        format!("layers[{index}]"),
+                        format!("reads F = {read} features, but {below} {shown}"),
+                        format!("build it for {shown} inputs"),
+                    ));
+                }
             }
+            shown = network.shown(index);
         }
-        Ok(Self { layers, readout })
+        Ok(network)
     }
 
-    /// The layers, the lowest first.
+    /// The cells of a layer: one, or one for each direction.
+    fn cells(&self, layer: usize) -> impl Iterator<Item = &AnyCell> {
+        [self.layers.get(layer), self.backward.get(layer)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// How many features a layer shows at every step.
+    fn shown(&self, layer: usize) -> usize {
+        self.cells(layer).map(Cell::output_size).sum()
+    }
+
+    /// The layers, the lowest first; in both directions their forward cells.
     pub fn layers(&self) -> &[AnyCell] {
         &self.layers
+    }
+
+    /// The cells that read backwards, the lowest first; none in a network of one direction.
+    pub fn backward_layers(&self) -> &[AnyCell] {
+        &self.backward
+    }
+
+    /// The cells of every layer with their wrappers, the lowest first: `ResidualWrapper(LstmCell)`,
+    /// in both directions `GruCell, backward GruCell`.
+    pub fn names(&self) -> Vec<String> {
+        let name = |index: usize| {
+            let names: Vec<String> = self.cells(index).map(AnyCell::name).collect();
+            names.join(", backward ")
+        };
+        (0..self.layers.len()).map(name).collect()
     }
 
     /// What is read out.
@@ -112,14 +194,14 @@ impl Network {
 
     /// The number of output features of every step: those of the topmost layer.
     pub fn output_size(&self) -> usize {
-        self.top().output_size()
+        self.shown(self.layers.len() - 1)
     }
 
     /// The number of features of [`final_output`](Self::final_output).
     pub fn readout_size(&self) -> usize {
         match self.readout {
             Readout::Last => self.output_size(),
-            Readout::All => self.layers.iter().map(Cell::output_size).sum(),
+            Readout::All => (0..self.layers.len()).map(|layer| self.shown(layer)).sum(),
         }
     }
 
@@ -134,10 +216,10 @@ impl Network {
             Readout::Last => self.layers.len() - 1,
             Readout::All => 0,
         };
-        let mut read = Vec::with_capacity(self.layers.len() - first_read);
-        self.pass(inputs, &run, |index, layer, unrolled| {
+        let mut read = Vec::new();
+        self.pass(inputs, &run, |index, cell, unrolled| {
             if index >= first_read {
-                read.push(last_output(layer, unrolled, run.lengths.as_deref()));
+                read.push(last_output(cell, unrolled, run.lengths.as_deref()));
             }
         })?;
         Ok(match read.len() {
@@ -156,7 +238,8 @@ impl Network {
         self.pass(inputs, &run, |_, _, _| ())
     }
 
-    /// Runs layer after layer and shows each to `visit`; returns the outputs of the topmost.
+    /// Runs layer after layer and shows each run of a cell, in the order of its own time, to
+    /// `visit`; returns the outputs of the topmost layer.
     fn pass(
         &self,
         inputs: Tensor<3>,
@@ -165,15 +248,21 @@ impl Network {
     ) -> Result<Tensor<3>> {
         let mut outputs = inputs;
         for (index, layer) in self.layers.iter().enumerate() {
+            let reversed = match self.backward.get(index) {
+                Some(cell) => Some((cell, run.reversed(outputs.clone())?)),
+                None => None,
+            };
             let unrolled = run.through.unroll(layer, outputs, run.options())?;
             visit(index, layer, &unrolled);
             outputs = unrolled.outputs;
+            if let Some((cell, inputs)) = reversed {
+                let unrolled = run.through.unroll(cell, inputs, run.options())?;
+                visit(index, cell, &unrolled);
+                let backward = run.reversed(unrolled.outputs)?;
+                outputs = Tensor::cat(vec![outputs, backward], 2);
+            }
         }
         Ok(outputs)
-    }
-
-    fn top(&self) -> &AnyCell {
-        self.layers.last().expect("a network has a layer")
     }
 }
 
@@ -184,6 +273,15 @@ impl NetworkRun {
             training_step: Some(step),
             ..Self::default()
         }
+    }
+
+    /// `tensor`, `[B, T, …]`, with each row's real steps in reverse.
+    fn reversed(&self, tensor: Tensor<3>) -> Result<Tensor<3>> {
+        let mut sequence = Sequence::batch_major(tensor.clone());
+        if let Some(lengths) = &self.lengths {
+            sequence = sequence.with_lengths(Lengths::new(lengths.clone()))?;
+        }
+        Ok(reverse_sequence(tensor, &sequence))
     }
 
     fn options<S: State>(&self) -> UnrollOptions<S> {
@@ -228,46 +326,6 @@ fn last_output(
         }
     };
     last.squeeze_dim(1)
-}
-
-/// The layer that `settings` describe, over `inputs` (`F`) features.
-fn build(settings: &LayerSettings, inputs: usize, seed: Seed, device: &Device) -> Result<AnyCell> {
-    let (units, activation) = (settings.units, settings.activation);
-    Ok(match settings.cell {
-        CellSettings::Basic => BasicRnnCellConfig::new(inputs, units)
-            .with_activation(activation)
-            .init(seed, device)
-            .into(),
-        CellSettings::Lstm {
-            forget_bias,
-            peepholes,
-            cell_clip,
-            num_proj,
-            proj_clip,
-        } => {
-            let mut config = LstmCellConfig::new(inputs, units)
-                .with_activation(activation)
-                .with_forget_bias(forget_bias);
-            if peepholes {
-                config = config.with_peepholes();
-            }
-            if let Some(clip) = cell_clip {
-                config = config.with_cell_clip(clip);
-            }
-            if let Some(outputs) = num_proj {
-                config = config.with_num_proj(outputs);
-            }
-            if let Some(clip) = proj_clip {
-                config = config.with_proj_clip(clip);
-            }
-            config.init(seed, device).into()
-        }
-        CellSettings::Gru { reset_gate } => GruCellConfig::new(inputs, units)
-            .with_activation(activation)
-            .with_reset_gate(reset_gate)
-            .init(seed, device)
-            .into(),
-    })
 }
 
 #[cfg(test)]

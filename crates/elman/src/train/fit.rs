@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::error::{Error, Result};
-use crate::metric::EpochMetrics;
+use crate::metric::{EpochMetrics, Measure};
 use crate::recipe::TrainSettings;
 use crate::store::{FileKind, NamedTensors, RunDirectory, StoredFile, TensorFile};
 use crate::train::observer::{Observer, StepProgress};
@@ -28,6 +28,9 @@ pub trait Objective {
     ///
     /// When what it reads does not fit its settings.
     fn init(&self) -> Result<Self::Model>;
+
+    /// What the scores of its batches and evaluations are.
+    fn measure(&self) -> Measure;
 
     /// Steps of every epoch.
     fn steps(&self) -> usize;
@@ -62,8 +65,9 @@ pub trait Objective {
 pub struct BatchLoss {
     /// `[1]`: the mean loss over the batch.
     pub mean: Tensor<1>,
-    /// Examples that were classified correctly.
-    pub correct: usize,
+    /// The sum of its examples' scores: of a classifier how many were right, of a regressor the
+    /// absolute errors.
+    pub score_sum: f64,
     /// Examples in the batch.
     pub count: usize,
 }
@@ -291,7 +295,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         let running = &mut self.position.running;
-        running.add(value, loss.correct, loss.count);
+        running.add(value, loss.score_sum, loss.count);
         running.add_norms(self.optimiser.norms());
         Ok(loss.count)
     }
@@ -309,8 +313,8 @@ impl<'a, O: Objective> Trainer<'a, O> {
             epochs: self.settings.epochs,
             done: self.position.step_in_epoch,
             steps: self.objective.steps(),
-            loss: self.position.running.loss(),
-            accuracy: self.position.running.accuracy(),
+            measure: self.objective.measure(),
+            running: self.position.running.figures(),
             gradient_norms: self.optimiser.norms(),
             examples,
         }
