@@ -12,6 +12,7 @@ mod denormals;
 mod gradient;
 mod gru;
 mod isa;
+mod layer_norm_lstm;
 mod lstm;
 mod math;
 mod panels;
@@ -27,6 +28,9 @@ pub use basic::{Basic, BasicSpec, BasicTape, BasicWeights};
 pub use cell::{Packed, Spec, Tape};
 pub use gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 pub use isa::Isa;
+pub use layer_norm_lstm::{
+    GateNormalisation, LayerNormLstm, LayerNormLstmSpec, LayerNormLstmTape, LayerNormLstmWeights,
+};
 pub use lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
 pub use real::Real;
 pub use run::{Backward, Forward, Gradients, Wanted};

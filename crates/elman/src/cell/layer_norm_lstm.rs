@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
 use crate::cell::layer_norm::{LayerNorm, LayerNormStart, TENSORFLOW_EPSILON};
-use crate::cell::{Cell, LstmGate, LstmState, Sequence, Step, Unrolled};
+use crate::cell::{Cell, LstmGate, LstmState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::initializer::{Initializer, KernelShape};
@@ -285,6 +285,9 @@ impl Cell for LayerNormLstmCell {
         Error::ensure_axis("inputs", 'F', sequence.features(), features)?;
         Error::ensure_axis("state.cell", 'H', state.cell.dims()[1], units)?;
         Error::ensure_axis("state.hidden", 'H', state.hidden.dims()[1], units)?;
+        if fused::serves(&sequence) {
+            return fused::sequence(self, sequence, state);
+        }
         let kernel = self.kernel.val();
         let input_kernel = kernel.clone().narrow(0, 0, features);
         let recurrent_kernel = kernel.narrow(0, features, units);
@@ -312,5 +315,8 @@ impl Cell for LayerNormLstmCell {
                 })
             },
         )
+    }
+    fn runner(&self, state: LstmState) -> Box<dyn Runner<LstmState> + '_> {
+        fused::runner(self, state)
     }
 }
