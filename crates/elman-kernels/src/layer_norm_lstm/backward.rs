@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::{GATES, Gate, LayerNormLstm, ROWS, mean, means, whole_rows};
+use super::{GATES, Gate, LayerNormLstm, ROWS, mean, means};
 use crate::buffer::{Buffer, Shared, Source};
 use crate::isa::Work;
 use crate::math::{activate, slope};
@@ -73,7 +73,7 @@ impl<T: Real, const N: usize> Work for BackwardPart<'_, T, N> {
                 continue;
             }
             // 1. Through the cell and its normalisations.
-            let rows = whole_rows(share, &running);
+            let rows = share.rows(&running);
             for first in rows.clone().step_by(ROWS) {
                 // SAFETY: these rows run at this step, and no other part has them.
                 unsafe { self.through(simd, step, first..rows.end.min(first + ROWS)) };

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::{GATES, Gate, LayerNormLstm, ROWS, mean, means, scale, whole_rows};
+use super::{GATES, Gate, LayerNormLstm, ROWS, mean, means, scale};
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared};
 use crate::isa::Work;
@@ -82,7 +82,7 @@ impl<T: Real, const N: usize> Work for ForwardPart<'_, T, N> {
                 }
             }
             share.wait();
-            let rows = whole_rows(share, &running);
+            let rows = share.rows(&running);
             for first in rows.clone().step_by(ROWS) {
                 // SAFETY: these rows run at this step, and no other part has them.
                 unsafe { self.normalise(simd, step, first..rows.end.min(first + ROWS)) };
@@ -135,7 +135,7 @@ impl<T: Real, const N: usize> ForwardPart<'_, T, N> {
             // 2. The deviations.
             let mut scale_of = [[[T::default(); GATES]; N]; ROWS];
             for (row, position) in positions.clone().enumerate() {
-                for source in 0..N {
+                for (source, &epsilon) in epsilons.iter().enumerate().take(N) {
                     let sums = sums_of(source, position);
                     let mut sum = [zero; GATES];
                     for vector in 0..vectors {
@@ -149,7 +149,7 @@ impl<T: Real, const N: usize> ForwardPart<'_, T, N> {
                     }
                     let variances = means::<S, T, N>(sum, units);
                     for (gate, variance) in variances.into_iter().enumerate() {
-                        scale_of[row][source][gate] = scale(variance, epsilons[source]);
+                        scale_of[row][source][gate] = scale(variance, epsilon);
                     }
                 }
                 if let Some(tape) = &self.tape {

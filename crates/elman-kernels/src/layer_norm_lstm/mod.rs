@@ -13,9 +13,9 @@
 //! Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv 1607.06450;
 //! `tf.contrib.rnn.LayerNormBasicLSTMCell` and TensorFlow Addons' `LayerNormLSTMCell`.
 //!
-//! What is normalised are the sums of one matrix with the first form, of two with the second: the
-//! number of these sources is the constant `N` of the loops over time. Means are of one row, taken in
-//! the order of its units, so that a row does not depend on those beside it.
+//! What is normalised are the sums of one product with the first form, of two with the second: the
+//! number of these sources is the constant `N` of the loops over time. Means are of one row, taken
+//! in the order of its units, so that a row does not depend on those beside it.
 
 mod backward;
 mod forward;
@@ -48,8 +48,8 @@ enum Gate {
 /// How many gates there are.
 const GATES: usize = 4;
 
-/// How many rows are normalised side by side: one row's means are chains of operations that wait for
-/// each other.
+/// How many rows are normalised side by side: one row's means are chains of operations that wait
+/// for each other.
 const ROWS: usize = 6;
 
 /// What of the gates is normalised, and what is added to the variances.
@@ -111,7 +111,8 @@ impl LayerNormLstmSpec {
         }
     }
 
-    /// How many numbers a tape and its backward pass keep of every pair, if a unit is `padded` numbers.
+    /// How many numbers a tape and its backward pass keep of every pair, if a row of the units is
+    /// `padded` numbers.
     pub(crate) fn tape(&self, padded: usize) -> usize {
         let sources = self.sources();
         // Sums' gradients and normalised sums of each source, the gates' gradients; the cell's two.
@@ -406,8 +407,8 @@ impl<T: Real> LayerNormLstm<T> {
         }
     }
 
-    /// From the gradients of every source's sums, their shares of the gains' gradients, and the shares
-    /// of the gradients of shift, `state_gain` and `state_shift`.
+    /// From the gradients of every source's sums, and the pairs' shares of the gradients of the
+    /// gains, of shift, `state_gain` and `state_shift`.
     fn parameter_gradients(
         &self,
         run: &Backward<'_, T>,
@@ -468,16 +469,6 @@ fn gains<'a, T>(weights: &LayerNormLstmWeights<'a, T>) -> Vec<&'a [T]> {
 /// Pointers to each source's buffer.
 fn shared<T: Real, const N: usize>(buffers: &mut [Buffer<T>]) -> [Shared<T>; N] {
     std::array::from_fn(|source| Shared::new(&mut buffers[source]))
-}
-
-/// The positions of `running` whose rows are this part's: a row's means need all of its units.
-#[inline(always)]
-fn whole_rows(
-    share: &crate::run::Share<'_>,
-    running: &std::ops::Range<usize>,
-) -> std::ops::Range<usize> {
-    let mine = share.panels(running.len());
-    running.start + mine.start..running.start + mine.end
 }
 
 /// The mean of `count` numbers with this sum.

@@ -13,7 +13,8 @@ use elman_kernels::{
 };
 
 use crate::cell::{
-    BasicRnnCell, Cell, GateNorms, GruCell, LayerNormLstmCell, Layout, LstmCell, Path, ResetGate, Sequence, State, Step, Unrolled,
+    BasicRnnCell, Cell, GateNorms, GruCell, LayerNormLstmCell, Layout, LstmCell, Path, ResetGate,
+    Sequence, State, Step, Unrolled,
 };
 use crate::error::{Error, Result};
 use crate::unroll::sequence_of_one;
