@@ -3,6 +3,8 @@
 //! The plain loops compute the forward pass only; that the backward pass is its derivative is
 //! shown with central differences, in f64.
 
+use std::num::NonZeroUsize;
+
 use elman_kernels::{
     Activation, Backward, BasicSpec, Forward, GateNormalisation, GruSpec, Isa, LayerNormLstmSpec,
     Layout, LstmSpec, Plan, Spec, Wanted,
@@ -567,4 +569,51 @@ fn two_segments_give_the_bits_of_the_whole() {
         count += 1;
     }
     assert!(count > 0);
+}
+
+#[test]
+fn rows_are_their_own_runs() {
+    let isa = Isa::detect();
+    for case in Case::all() {
+        let (features, size, width) = (case.spec.inputs(), case.spec.outputs(), case.spec.state());
+        let (outputs, states) = case.fused::<f64>(isa);
+        for (row, &length) in case.lengths.iter().enumerate() {
+            let mut inputs = Vec::new();
+            let mut expected = Vec::new();
+            for step in 0..length {
+                inputs.extend(&case.inputs[case.offset(row, step, features)..][..features]);
+                expected.extend(&outputs[case.offset(row, step, size)..][..size]);
+            }
+            let alone = Case {
+                name: format!("{} row {row}", case.name),
+                spec: case.spec,
+                parameters: case.parameters.clone(),
+                plan: Plan::full(Layout::BatchMajor, 1, length),
+                lengths: vec![length],
+                layout: Layout::BatchMajor,
+                inputs,
+                state: case.state[row * width..][..width].to_vec(),
+            };
+            let (found, state) = alone.fused::<f64>(isa);
+            assert_eq!(found, expected, "{}", alone.name);
+            assert_eq!(state, states[row * width..][..width], "{}", alone.name);
+        }
+    }
+}
+
+#[test]
+fn threads_never_matter() {
+    let isa = Isa::detect();
+    for case in Case::all() {
+        let mut numbers = Numbers(19);
+        let size = case.plan.batch() * case.plan.time() * case.spec.outputs();
+        let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));
+        let mut first = None;
+        for count in [1, 2, 3, 8] {
+            elman_kernels::threads::set(NonZeroUsize::new(count).expect("it is not zero"));
+            let found = (case.fused::<f64>(isa), gradients(&case, isa, &cotangent));
+            let expected = first.get_or_insert_with(|| found.clone());
+            assert!(found == *expected, "{} {count} threads", case.name);
+        }
+    }
 }
