@@ -12,6 +12,7 @@ mod denormals;
 mod gradient;
 mod gru;
 mod isa;
+mod layer_norm_lstm;
 mod lstm;
 mod mask;
 mod math;
@@ -29,6 +30,9 @@ pub use basic::{Basic, BasicSpec, BasicTape, BasicWeights};
 pub use cell::{Packed, Spec, Tape};
 pub use gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 pub use isa::Isa;
+pub use layer_norm_lstm::{
+    GateNormalisation, LayerNormLstm, LayerNormLstmSpec, LayerNormLstmTape, LayerNormLstmWeights,
+};
 pub use lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
 pub use mask::MaskSpec;
 pub use philox::Philox;

@@ -434,6 +434,13 @@ impl Share<'_> {
         threads::range(count, self.parts, self.part)
     }
 
+    /// The positions of `running` that this thread computes where a row needs all of its panels.
+    #[inline(always)]
+    pub(crate) fn rows(&self, running: &Range<usize>) -> Range<usize> {
+        let mine = threads::range(running.len(), self.parts, self.part);
+        running.start + mine.start..running.start + mine.end
+    }
+
     /// Writes this thread's panels of a product, one target a row.
     ///
     /// # Safety

@@ -3,9 +3,11 @@
 //! The plain loops compute the forward pass only; that the backward pass is its derivative is
 //! shown with central differences, in f64.
 
+use std::num::NonZeroUsize;
+
 use elman_kernels::{
-    Activation, Backward, BasicSpec, Forward, GruSpec, HiddenMask, Isa, Layout, LstmSpec,
-    MaskedHidden, Plan, Real, Spec, Wanted,
+    Activation, Backward, BasicSpec, Forward, GateNormalisation, GruSpec, HiddenMask, Isa,
+    LayerNormLstmSpec, Layout, LstmSpec, MaskedHidden, Plan, Real, Spec, Wanted,
 };
 
 /// A small generator for test data (Knuth's MMIX constants).
@@ -40,6 +42,23 @@ fn dense(x: &[f64], h: &[f64], matrix: &[f64], bias: &[f64]) -> Vec<f64> {
         }
     }
     sums
+}
+
+/// `numbers` less their mean, over their deviation.
+fn normalised(numbers: &[f64], epsilon: f64) -> Vec<f64> {
+    let mean = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
+    let middle = mean(numbers);
+    let centred: Vec<f64> = numbers.iter().map(|number| number - middle).collect();
+    let squares: Vec<f64> = centred.iter().map(|number| number * number).collect();
+    let deviation = (mean(&squares) + epsilon).sqrt();
+    centred.iter().map(|number| number / deviation).collect()
+}
+
+/// `numbers ⊙ gain`, added to `sums`.
+fn add_scaled(sums: &mut [f64], numbers: &[f64], gain: &[f64]) {
+    for ((sum, number), gain) in sums.iter_mut().zip(numbers).zip(gain) {
+        *sum += number * gain;
+    }
 }
 
 /// One step of any cell in plain code: the new state, of which the last part is the output.
@@ -80,6 +99,53 @@ fn plain_step(spec: &Spec, parameters: &[Vec<f64>], x: &[f64], state: &[f64]) ->
                     next.extend(projected.into_iter().map(|sum| sum.clamp(-clip, clip)));
                 }
             }
+            next
+        }
+        Spec::LayerNormLstm(spec) => {
+            let units = spec.units;
+            let (cells, hidden) = state.split_at(units);
+            let kernel = &parameters[0];
+            let zeros = vec![0.0; 4 * units];
+            let mut gates = parameters[parameters.len() - 3].clone();
+            match spec.gates {
+                GateNormalisation::PerGate { epsilon } => {
+                    let sums = dense(x, hidden, kernel, &zeros);
+                    let of_gates = sums.chunks(units).map(|gate| normalised(gate, epsilon));
+                    add_scaled(
+                        &mut gates,
+                        &of_gates.collect::<Vec<_>>().concat(),
+                        &parameters[1],
+                    );
+                }
+                GateNormalisation::PerProduct {
+                    input_epsilon,
+                    recurrent_epsilon,
+                } => {
+                    let (from_input, from_hidden) = kernel.split_at(x.len() * 4 * units);
+                    let seen = normalised(&dense(x, &[], from_input, &zeros), input_epsilon);
+                    let kept = dense(hidden, &[], from_hidden, &zeros);
+                    add_scaled(&mut gates, &seen, &parameters[1]);
+                    add_scaled(
+                        &mut gates,
+                        &normalised(&kept, recurrent_epsilon),
+                        &parameters[2],
+                    );
+                }
+            }
+            let gate = |which: usize, unit: usize| gates[which * units + unit];
+            let sums: Vec<f64> = (0..units)
+                .map(|unit| {
+                    let kept = cells[unit] * sigmoid(gate(2, unit) + spec.forget_bias);
+                    kept + sigmoid(gate(0, unit)) * gate(1, unit).tanh()
+                })
+                .collect();
+            let mut next = parameters[parameters.len() - 1].clone();
+            let normal = normalised(&sums, spec.state_epsilon);
+            add_scaled(&mut next, &normal, &parameters[parameters.len() - 2]);
+            let hidden: Vec<f64> = (0..units)
+                .map(|unit| sigmoid(gate(3, unit)) * next[unit].tanh())
+                .collect();
+            next.extend(hidden);
             next
         }
         Spec::GruBefore(_) | Spec::GruAfter(_) => {
@@ -141,6 +207,15 @@ impl Case {
                     shapes.extend([spec.units; 3]);
                 }
                 shapes.extend(spec.projection.map(|outputs| spec.units * outputs));
+                shapes
+            }
+            Spec::LayerNormLstm(spec) => {
+                let units = spec.units;
+                let mut shapes = vec![rows * 4 * units, 4 * units];
+                if let GateNormalisation::PerProduct { .. } = spec.gates {
+                    shapes.push(4 * units);
+                }
+                shapes.extend([4 * units, units, units]);
                 shapes
             }
             Spec::GruBefore(spec) | Spec::GruAfter(spec) => {
@@ -237,6 +312,23 @@ impl Case {
                     ..plain
                 };
                 add(Spec::Lstm(everything), true);
+                for gates in [
+                    GateNormalisation::PerGate { epsilon: 1e-3 },
+                    GateNormalisation::PerProduct {
+                        input_epsilon: 1e-3,
+                        recurrent_epsilon: 2e-3,
+                    },
+                ] {
+                    let normalised = LayerNormLstmSpec {
+                        inputs: features,
+                        units,
+                        activation,
+                        forget_bias: 1.0,
+                        gates,
+                        state_epsilon: 1e-2,
+                    };
+                    add(Spec::LayerNormLstm(normalised), false);
+                }
             }
         }
         cases
@@ -516,4 +608,56 @@ fn two_segments_give_the_bits_of_the_whole() {
         count += 1;
     }
     assert!(count > 0);
+}
+
+#[test]
+fn rows_are_their_own_runs() {
+    let isa = Isa::detect();
+    for case in Case::all() {
+        let (features, size, width) = (case.spec.inputs(), case.spec.outputs(), case.spec.state());
+        let (outputs, states) = case.fused::<f64>(isa);
+        for (row, &length) in case.lengths.iter().enumerate() {
+            let mut inputs = Vec::new();
+            let mut expected = Vec::new();
+            let mut mask = case.mask.as_ref().map(|_| Vec::new());
+            for step in 0..length {
+                if let (Some(alone), Some(factors)) = (&mut mask, &case.mask) {
+                    alone.extend(&factors[case.offset(row, step, size)..][..size]);
+                }
+                inputs.extend(&case.inputs[case.offset(row, step, features)..][..features]);
+                expected.extend(&outputs[case.offset(row, step, size)..][..size]);
+            }
+            let alone = Case {
+                name: format!("{} row {row}", case.name),
+                spec: case.spec,
+                parameters: case.parameters.clone(),
+                plan: Plan::full(Layout::BatchMajor, 1, length),
+                lengths: vec![length],
+                layout: Layout::BatchMajor,
+                inputs,
+                state: case.state[row * width..][..width].to_vec(),
+                mask,
+            };
+            let (found, state) = alone.fused::<f64>(isa);
+            assert_eq!(found, expected, "{}", alone.name);
+            assert_eq!(state, states[row * width..][..width], "{}", alone.name);
+        }
+    }
+}
+
+#[test]
+fn threads_never_matter() {
+    let isa = Isa::detect();
+    for case in Case::all() {
+        let mut numbers = Numbers(19);
+        let size = case.plan.batch() * case.plan.time() * case.spec.outputs();
+        let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));
+        let mut first = None;
+        for count in [1, 2, 3, 8] {
+            elman_kernels::threads::set(NonZeroUsize::new(count).expect("it is not zero"));
+            let found = (case.fused::<f64>(isa), gradients(&case, isa, &cotangent));
+            let expected = first.get_or_insert_with(|| found.clone());
+            assert!(found == *expected, "{} {count} threads", case.name);
+        }
+    }
 }

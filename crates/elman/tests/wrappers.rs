@@ -8,8 +8,9 @@ use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use elman::Result;
 use elman::activation::Activation;
 use elman::cell::{
-    BasicRnnCellConfig, Cell, GruCell, GruCellConfig, HiddenState, Lengths, LstmCell,
-    LstmCellConfig, LstmState, Path, ResetGate, Sequence, State, StatePart, Step, Unrolled,
+    BasicRnnCellConfig, Cell, GruCell, GruCellConfig, HiddenState, LayerNormLstmCellConfig,
+    Lengths, LstmCell, LstmCellConfig, LstmState, Path, ResetGate, Sequence, State, StatePart,
+    Step, Unrolled,
 };
 use elman::initializer::Initializer;
 use elman::random::Seed;
@@ -366,6 +367,11 @@ fn dropout_of_the_state_inside_a_kernel_is_that_between_steps() {
     check(lstm.clone().init(seed(), &device));
     let everything = lstm.with_peepholes().with_num_proj(4).with_proj_clip(0.2);
     check(everything.init(seed(), &device));
+    check(
+        LayerNormLstmCellConfig::new(2, 9)
+            .with_dtype(f64)
+            .init(seed(), &device),
+    );
     for gate in [ResetGate::BeforeProduct, ResetGate::AfterProduct] {
         let gru = GruCellConfig::new(2, 9)
             .with_dtype(f64)

@@ -8,10 +8,13 @@ mod operation;
 mod runner;
 
 use burn::tensor::{DType, Device, Tensor};
-use elman_kernels::{BasicSpec, GruSpec, LstmSpec, Plan, Spec};
+use elman_kernels::{
+    BasicSpec, GateNormalisation, GruSpec, LayerNormLstmSpec, LstmSpec, Plan, Spec,
+};
 
 use crate::cell::{
-    BasicRnnCell, Cell, GruCell, Layout, LstmCell, Path, ResetGate, Sequence, State, Step, Unrolled,
+    BasicRnnCell, Cell, GateNorms, GruCell, LayerNormLstmCell, Layout, LstmCell, Path, ResetGate,
+    Sequence, State, Step, Unrolled,
 };
 use crate::error::{Error, Result};
 use crate::unroll::sequence_of_one;
@@ -82,6 +85,43 @@ impl Fused for LstmCell {
             parameters.extend(diagonals.map(|diagonal| diagonal.val().unsqueeze()));
         }
         parameters.extend(self.projection.as_ref().map(|projection| projection.val()));
+        parameters
+    }
+}
+
+impl Fused for LayerNormLstmCell {
+    fn spec(&self) -> Spec {
+        Spec::LayerNormLstm(LayerNormLstmSpec {
+            inputs: self.input_size(),
+            units: self.output_size(),
+            activation: self.settings.activation,
+            forget_bias: self.settings.forget_bias,
+            gates: match &self.gate_norms {
+                GateNorms::PerGate(norm) => GateNormalisation::PerGate {
+                    epsilon: norm.epsilon,
+                },
+                GateNorms::PerProduct(norms) => GateNormalisation::PerProduct {
+                    input_epsilon: norms.input.epsilon,
+                    recurrent_epsilon: norms.recurrent.epsilon,
+                },
+            },
+            state_epsilon: self.state_norm.epsilon,
+        })
+    }
+
+    fn parameters(&self) -> Vec<Tensor<2>> {
+        let mut vectors = match &self.gate_norms {
+            GateNorms::PerGate(norm) => vec![norm.gain.val(), norm.shift.val()],
+            // What is added is added to both products: the kernel knows the sum.
+            GateNorms::PerProduct(norms) => vec![
+                norms.input.gain.val(),
+                norms.recurrent.gain.val(),
+                norms.input.shift.val() + norms.recurrent.shift.val() + norms.bias.val(),
+            ],
+        };
+        vectors.extend([self.state_norm.gain.val(), self.state_norm.shift.val()]);
+        let mut parameters = vec![self.kernel.val()];
+        parameters.extend(vectors.into_iter().map(|vector| vector.unsqueeze()));
         parameters
     }
 }
