@@ -17,6 +17,11 @@
 //! number of these sources is the constant `N` of the loops over time. Means are of one row, taken
 //! in the order of its units, so that a row does not depend on those beside it.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "counted loops over registers read like the sums they are"
+)]
+
 mod backward;
 mod forward;
 
