@@ -109,6 +109,31 @@ fn a_gru_learns_which_strings_are_good() {
 
 const LEAST_ACCURACY: f64 = 0.75;
 
+/// The whole exercise, some ten seconds: what the book's reader wants to see.
+#[test]
+fn the_reber_exercise_holds() {
+    let place = Workplace::new();
+    let json = succeed(&mut place.elman(&["book", "reber", "--json", "--quiet", "--out", "run"]));
+    let lines: Vec<Value> = json.lines().map(object).collect();
+    assert_eq!(lines.len(), 50 + 2 + 1);
+    let ending = &lines[52];
+    assert_eq!(ending["holds"], true, "{ending}");
+    assert!(number(&ending["first_perfect"]) <= 25.0, "{ending}");
+    for epoch in &lines[25..50] {
+        assert_eq!(epoch["here"], 1.0, "{epoch}");
+    }
+    // From the notebook's weights its first epochs come out: a few of 5,000 strings may fall on
+    // the other side on another machine.
+    for epoch in &lines[..2] {
+        let difference = number(&epoch["here"]) - number(&epoch["book"]);
+        assert!(difference.abs() <= 0.002, "{epoch}");
+    }
+    let [bad, good] = [&lines[50], &lines[51]];
+    assert_eq!((&bad["good"], &good["good"]), (&false.into(), &true.into()));
+    assert!(number(&bad["here"]) < 0.5 && number(&good["here"]) > 0.5);
+    assert!(place.path("run").join("curve.svg").is_file());
+}
+
 #[test]
 fn sums_from_fit_to_evaluate() {
     let place = Workplace::new();

@@ -1,6 +1,7 @@
 //! What is learnt: a model, its loss and its figures of merit; and whole experiments from a recipe
 //! to a run directory.
 
+mod chrono;
 mod evaluation;
 mod examples;
 mod experiment;

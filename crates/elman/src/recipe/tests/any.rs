@@ -198,6 +198,7 @@ fn any_model() -> impl Strategy<Value = ModelSettings> {
             bidirectional,
             output: Output::Softmax,
             tensorflow_operations: None,
+            chrono_steps: None,
         })
         .prop_filter("skip connections fit", |model| {
             model.sizes(None).iter().all(Result::is_ok)
@@ -401,6 +402,7 @@ proptest! {
         title in "[^ \t\r\n]\\PC*",
         seed in any::<u64>(),
         (data, task, output) in any_data(),
+        chrono in prop::option::of(3_usize..1_000_000),
         operations in prop::option::of(prop::collection::vec(0_u64..1_000_000_000, 0..4)),
         model in any_model(),
         train in any_train(),
@@ -415,7 +417,12 @@ proptest! {
             task,
             seed: Seed::new(seed),
             data,
-            model: ModelSettings { output, tensorflow_operations: operations, ..model },
+            model: ModelSettings {
+                output,
+                tensorflow_operations: operations,
+                chrono_steps: chrono,
+                ..model
+            },
             train,
         };
         let again = Recipe::from_toml("again", &recipe.to_toml(), &[]);
