@@ -134,6 +134,37 @@ fn the_reber_exercise_holds() {
     assert!(place.path("run").join("curve.svg").is_file());
 }
 
+/// The recipes of 400 steps over 60, in seconds: what has gates remembers, the tanh network does
+/// not.
+#[test]
+fn who_has_gates_learns_to_add_over_many_steps() {
+    let place = Workplace::new();
+    for (recipe, remembers) in [
+        ("adding-lstm", true),
+        ("adding-gru", true),
+        ("adding-tanh", false),
+    ] {
+        let mut command = place.elman(&["fit", recipe, "--out", recipe, "--quiet", "--json"]);
+        for setting in [
+            "data.time=60",
+            "data.test=300",
+            "model.units=32",
+            "train.epochs=6",
+            "train.optimiser.learning_rate=0.01",
+        ] {
+            command.args(["--set", setting]);
+        }
+        if remembers {
+            command.args(["--set", "model.chrono_steps=60"]);
+        }
+        let summary = object(&succeed(&mut command));
+        let mse = number(&summary["test_mse"]);
+        // Always answering 1 has 1/6.
+        let expected = if remembers { 0.0..0.01 } else { 0.1..0.3 };
+        assert!(expected.contains(&mse), "{recipe}: {mse}");
+    }
+}
+
 #[test]
 fn sums_from_fit_to_evaluate() {
     let place = Workplace::new();

@@ -372,6 +372,7 @@ fn a_regressor_learns_to_add_over_few_steps() {
     let folder = TempDir::new().expect("a folder");
     let settings = [
         "data.time=8",
+        "model.chrono_steps=8",
         "data.train=2000",
         "data.test=300",
         "train.batch=20",
