@@ -6,7 +6,7 @@ use elman::Error;
 use elman::recipe::{Override, Recipe};
 use elman::task::{self, FitPlan, FitSummary, RunFolder};
 use elman::train::FitOptions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Done;
 use crate::arguments::FitFlags;
@@ -15,7 +15,7 @@ use crate::progress::{Progress, Talk};
 use crate::signals::Signals;
 
 /// The folder of runs that are given no folder.
-const RUNS: &str = "runs";
+pub(crate) const RUNS: &str = "runs";
 
 pub(crate) fn run(flags: FitFlags) -> Done {
     if let Some(threads) = flags.threads {
@@ -23,6 +23,7 @@ pub(crate) fn run(flags: FitFlags) -> Done {
     }
     let options = FitOptions {
         checkpoint_every: flags.checkpoint_every,
+        ..FitOptions::default()
     };
     let plan = match &flags.recipe {
         Some(recipe) => Some(plan(recipe, &flags, options).map_err(Failure::Usage)?),
@@ -41,28 +42,26 @@ pub(crate) fn run(flags: FitFlags) -> Done {
         talk("stopped early: the model is that of the best epoch");
     }
     if flags.json.json {
-        return output::json(&[json!({
-            "run": summary.root,
-            "epochs": summary.history.len(),
-            "stopped_early": summary.stopped_early,
-            "test_accuracy": summary.test.confusion.accuracy(),
-            "test_loss_nats": summary.test.loss_nats,
-        })]);
+        return output::json(&[object(&summary)]);
     }
     output::results(&ending(&summary))
+}
+
+/// A finished run as JSON.
+pub(crate) fn object(summary: &FitSummary) -> Value {
+    json!({
+        "run": summary.root,
+        "epochs": summary.history.len(),
+        "stopped_early": summary.stopped_early,
+        "test_accuracy": summary.test.confusion.accuracy(),
+        "test_loss_nats": summary.test.loss_nats,
+    })
 }
 
 fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<FitPlan> {
     let mut overrides = flags.set.clone();
     if let Some(data) = &flags.data {
-        let folder = data.to_str().ok_or_else(|| {
-            Error::argument(
-                format!("--data {}", data.display()),
-                "its name is not UTF-8, so a recipe cannot hold it",
-                "rename the folder",
-            )
-        })?;
-        overrides.push(Override::string("data.folder", folder)?);
+        overrides.push(data_folder(data)?);
     }
     if let Some(seed) = flags.seed {
         overrides.push(Override::integer("seed", seed)?);
@@ -71,11 +70,7 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
         Some(out) => RunFolder::At(out.clone()),
         None => RunFolder::Next {
             parent: PathBuf::from(RUNS),
-            name: Path::new(recipe)
-                .file_stem()
-                .unwrap_or(recipe.as_ref())
-                .to_string_lossy()
-                .into_owned(),
+            name: stem(recipe),
         },
     };
     Ok(FitPlan {
@@ -85,7 +80,28 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
     })
 }
 
-fn ending(summary: &FitSummary) -> String {
+/// `--data DIR` as a setting of the recipe.
+pub(crate) fn data_folder(data: &Path) -> elman::Result<Override> {
+    let folder = data.to_str().ok_or_else(|| {
+        Error::argument(
+            format!("--data {}", data.display()),
+            "its name is not UTF-8, so a recipe cannot hold it",
+            "rename the folder",
+        )
+    })?;
+    Override::string("data.folder", folder)
+}
+
+/// What runs of a recipe are called.
+pub(crate) fn stem(recipe: &str) -> String {
+    Path::new(recipe)
+        .file_stem()
+        .unwrap_or(recipe.as_ref())
+        .to_string_lossy()
+        .into_owned()
+}
+
+pub(crate) fn ending(summary: &FitSummary) -> String {
     let run = summary.root.display();
     format!(
         "run            {run}\n\

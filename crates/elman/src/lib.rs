@@ -51,6 +51,7 @@
 //! | [`data`] | files of images to batches |
 //! | [`task`] | a recipe carried out; the chapter's sequence classifier |
 //! | [`train`] | the training loop; optimisers and clips as TensorFlow 1 computes them |
+//! | [`tune`] | better settings, searched at random and by successive halving |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
@@ -79,6 +80,7 @@ pub mod recipe;
 pub mod store;
 pub mod task;
 pub mod train;
+pub mod tune;
 pub mod unroll;
 pub mod wrapper;
 

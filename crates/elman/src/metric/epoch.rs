@@ -89,6 +89,39 @@ impl EpochMetrics {
         text
     }
 
+    /// The first column whose number is not finite, if there is one.
+    pub fn not_finite(&self) -> Option<&'static str> {
+        // No `..`: a new number needs a line.
+        let Self {
+            epoch: _,
+            learning_rate,
+            train_loss,
+            train_accuracy,
+            gradient_norm,
+            clipped_norm,
+            valid_loss,
+            valid_accuracy,
+            test_loss,
+            test_accuracy,
+        } = *self;
+        let numbers = [
+            Some(learning_rate),
+            Some(train_loss),
+            Some(train_accuracy),
+            Some(gradient_norm),
+            Some(clipped_norm),
+            valid_loss,
+            valid_accuracy,
+            Some(test_loss),
+            Some(test_accuracy),
+        ];
+        let names = COLUMNS.into_iter().skip(1);
+        let mut named = names.zip(numbers);
+        named
+            .find(|(_, number)| number.is_some_and(|number| !number.is_finite()))
+            .map(|(name, _)| name)
+    }
+
     /// Reads a file that [`to_csv`](Self::to_csv) filled.
     ///
     /// # Errors

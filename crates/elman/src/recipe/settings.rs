@@ -3,6 +3,7 @@
 mod optimiser;
 mod schedule;
 mod train;
+mod tune;
 
 pub use optimiser::{
     AdaGradSettings, AdamSettings, AdamWSettings, MomentumSettings, OptimiserSettings,
@@ -10,6 +11,7 @@ pub use optimiser::{
 };
 pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
 pub use train::{EarlyStopping, Monitor, TrainSettings};
+pub use tune::{Condition, HalvingSettings, Range, Searched, Setting, TuneSettings};
 
 use crate::activation::Activation;
 use crate::cell::ResetGate;
@@ -30,6 +32,8 @@ pub struct Recipe {
     pub model: ModelSettings,
     /// How it is fitted (`[train]`).
     pub train: TrainSettings,
+    /// How better settings are searched (`[tune]`, default not at all); training ignores it.
+    pub tune: Option<TuneSettings>,
 }
 
 /// What is learnt (`task`).

@@ -30,6 +30,11 @@ pub(super) const ALL: &[Shipped] = &[
         title: "MNIST rows, GRU",
         text: include_str!("../../../../recipes/mnist-gru.toml"),
     },
+    Shipped {
+        name: "mnist-tune",
+        title: "MNIST rows, tuned",
+        text: include_str!("../../../../recipes/mnist-tune.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

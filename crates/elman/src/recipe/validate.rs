@@ -2,8 +2,10 @@
 
 mod reader;
 mod train;
+mod tune;
 
 pub(super) use reader::in_bytes;
+pub(super) use tune::setting;
 
 use std::cell::RefCell;
 
@@ -52,6 +54,14 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     let train = root
         .required_section("train")
         .and_then(|section| train::train(section, holds_out));
+    let around = tune::Around {
+        seed: seed.unwrap_or(DEFAULT_SEED),
+        epochs: train.as_ref().map(|train| train.epochs),
+        holds_out,
+    };
+    let tune = train::table_or(&mut root, "tune", None, |section| {
+        tune::tune(section, &around).map(Some)
+    });
     root.finish();
     Some(Recipe {
         title: title?,
@@ -60,6 +70,7 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
         data: data?,
         model: model?,
         train: train?,
+        tune: tune?,
     })
 }
 

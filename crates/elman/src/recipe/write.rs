@@ -1,6 +1,7 @@
 //! A recipe as TOML.
 
 mod train;
+mod tune;
 
 use std::fmt::Write as _;
 
@@ -45,6 +46,7 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
         data,
         model,
         train,
+        tune,
     } = recipe;
     let mut out = Writer(String::new());
     out.text("title", title);
@@ -61,6 +63,9 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
     the_model(&mut out, model);
 
     train::train(&mut out, train);
+    if let Some(tune) = tune {
+        tune::tune(&mut out, tune);
+    }
     out.0
 }
 

@@ -7,6 +7,6 @@ mod network;
 mod trained;
 
 pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation};
-pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
+pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use network::{Network, NetworkRun};
 pub use trained::{LayerFacts, Trained};

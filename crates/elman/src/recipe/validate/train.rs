@@ -66,7 +66,7 @@ pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSe
 }
 
 /// The table `key` as `read` reads it, or `default` where there is none.
-fn table_or<'p, T>(
+pub(super) fn table_or<'p, T>(
     section: &mut Section<'p>,
     key: &'static str,
     default: T,
