@@ -103,7 +103,7 @@ fn a_search_ends_with_a_table_the_best_recipe_and_figures() {
     let text = succeed(&mut place.elman(&["tune", "--resume", "search"]));
     let trial = best["trial"].as_u64().expect("a number");
     for words in [
-        "rank  trial  epochs  accuracy    loss   cell  learning_rate  units".to_owned(),
+        "rank  trial  epochs  accuracy    loss   cell  units  learning_rate".to_owned(),
         format!("best        trial {trial}, valid accuracy"),
         "elman tune --resume search --retrain".to_owned(),
     ] {

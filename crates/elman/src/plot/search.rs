@@ -369,8 +369,11 @@ impl<'a> Panels<'a> {
     }
 
     fn columns(&self) -> usize {
-        // At least two, so that the title has room.
-        self.keys.len().clamp(2, COLUMNS)
+        match self.keys.len() {
+            // Room for the title; a square.
+            1 | 4 => 2,
+            keys => keys.min(COLUMNS),
+        }
     }
 }
 
@@ -387,7 +390,7 @@ impl Drawing for Panels<'_> {
         canvas.text([FIRST[0], 30.0], &self.title, title)?;
         let under = Lettering::new(17.0).starting_here();
         let heading = format!(
-            "{}, at the last rung that a trial came to",
+            "{}, at the last rung that a trial came to (darker: further)",
             heading(self.metric)
         );
         canvas.text([FIRST[0], 64.0], &heading, under)?;
