@@ -25,7 +25,7 @@
 //! ```text
 //! runs/mnist-tune-1/
 //!   recipe.toml          the recipe, with what was given beside it
-//!   trial-00/ …          every trial: a run's folder (see [`store`](crate::store))
+//!   trial-00/ …          every trial: the folder of a run
 //!   progress.toml        which trial reached which rung, and how it stood there
 //!   table.csv            all trials, the best first
 //!   best.toml            the best trial's recipe, every setting spelt out
