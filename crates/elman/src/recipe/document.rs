@@ -203,7 +203,8 @@ fn lines(out: &mut String, path: &str, nodes: &BTreeMap<String, Node>) {
     let (tables, values): (Vec<_>, Vec<_>) = nodes
         .iter()
         .partition(|(_, node)| matches!(node.value, Value::Table(_)));
-    if !path.is_empty() && !(values.is_empty() && !tables.is_empty()) {
+    let says_something = !values.is_empty() || tables.is_empty();
+    if says_something && !path.is_empty() {
         out.push_str(&format!("\n[{path}]\n"));
     }
     for (key, node) in values {
