@@ -190,13 +190,13 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
     ))
 }
 
-fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
+pub(crate) fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     table
 }
 
-fn align_right(table: &mut Table) {
+pub(crate) fn align_right(table: &mut Table) {
     for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }

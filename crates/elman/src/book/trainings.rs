@@ -199,6 +199,7 @@ mod tests {
                 })
                 .collect(),
             stopped_early: false,
+            best: None,
         }
     }
 

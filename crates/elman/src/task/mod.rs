@@ -13,7 +13,7 @@ mod tensorflow_kernels;
 mod trained;
 
 pub use evaluation::Evaluation;
-pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
+pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use network::{Network, NetworkRun};
 pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
 pub use trained::{LayerFacts, Trained};
