@@ -233,8 +233,8 @@ fn trials_that_the_recipes_checks_refuse_are_all_told_before_anything_runs() {
     let told = message(&["tune.search.model.peepholes.choice=[true, false]"]);
     assert!(
         told.contains(
-            "model.peepholes (drawn by [tune.search]): the cell is `basic`, only `lstm` has \
-             peepholes"
+            "model.peepholes (drawn by [tune.search]): the cell is `basic`, only `lstm` \
+             or `coupled_lstm` has this key"
         ) && told.contains("  - trials "),
         "{told}"
     );
