@@ -88,7 +88,7 @@ pub(crate) struct FitFlags {
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct TuneFlags {
-    /// A recipe with a table [tune]: its file (has a `/` or ends in .toml) or the name of one that
+    /// A recipe with a table `[tune]`: its file (has a `/` or ends in .toml) or the name of one that
     /// ships
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub(crate) recipe: Option<String>,
