@@ -7,7 +7,7 @@ use elman::metric::{Figures, Measure};
 use elman::recipe::{Override, Recipe};
 use elman::task::{self, FitPlan, FitSummary, RunFolder};
 use elman::train::FitOptions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Done;
 use crate::arguments::FitFlags;
@@ -24,6 +24,7 @@ pub(crate) fn run(flags: FitFlags) -> Done {
     }
     let options = FitOptions {
         checkpoint_every: flags.checkpoint_every,
+        ..FitOptions::default()
     };
     let plan = match &flags.recipe {
         Some(recipe) => Some(plan(recipe, &flags, options).map_err(Failure::Usage)?),
@@ -42,17 +43,22 @@ pub(crate) fn run(flags: FitFlags) -> Done {
         talk("stopped early: the model is that of the best epoch");
     }
     if flags.json.json {
-        let [score, loss] = names(summary.test.measure());
-        let figures = summary.test.figures();
-        return output::json(&[json!({
-            "run": summary.root,
-            "epochs": summary.history.len(),
-            "stopped_early": summary.stopped_early,
-            score: figures.score,
-            loss: figures.loss,
-        })]);
+        return output::json(&[object(&summary)]);
     }
     output::results(&ending(&summary))
+}
+
+/// A finished run as JSON.
+pub(crate) fn object(summary: &FitSummary) -> Value {
+    let [score, loss] = names(summary.test.measure());
+    let figures = summary.test.figures();
+    json!({
+        "run": summary.root,
+        "epochs": summary.history.len(),
+        "stopped_early": summary.stopped_early,
+        score: figures.score,
+        loss: figures.loss,
+    })
 }
 
 fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<FitPlan> {
@@ -61,11 +67,7 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
         Some(out) => RunFolder::At(out.clone()),
         None => RunFolder::Next {
             parent: PathBuf::from(RUNS),
-            name: Path::new(recipe)
-                .file_stem()
-                .unwrap_or(recipe.as_ref())
-                .to_string_lossy()
-                .into_owned(),
+            name: stem(recipe),
         },
     };
     Ok(FitPlan {
@@ -106,7 +108,16 @@ fn names(measure: Measure) -> [&'static str; 2] {
     }
 }
 
-fn ending(summary: &FitSummary) -> String {
+/// What runs of a recipe are called.
+pub(crate) fn stem(recipe: &str) -> String {
+    Path::new(recipe)
+        .file_stem()
+        .unwrap_or(recipe.as_ref())
+        .to_string_lossy()
+        .into_owned()
+}
+
+pub(crate) fn ending(summary: &FitSummary) -> String {
     let run = summary.root.display();
     let Figures { loss, score } = summary.test.figures();
     let figures = match summary.test.measure() {

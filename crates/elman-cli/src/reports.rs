@@ -196,7 +196,7 @@ pub(crate) fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
     table
 }
 
-fn align_right(table: &mut Table) {
+pub(crate) fn align_right(table: &mut Table) {
     for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -109,6 +109,62 @@ fn a_gru_learns_which_strings_are_good() {
 
 const LEAST_ACCURACY: f64 = 0.75;
 
+/// The whole exercise, some ten seconds: what the book's reader wants to see.
+#[test]
+fn the_reber_exercise_holds() {
+    let place = Workplace::new();
+    let json = succeed(&mut place.elman(&["book", "reber", "--json", "--quiet", "--out", "run"]));
+    let lines: Vec<Value> = json.lines().map(object).collect();
+    assert_eq!(lines.len(), 50 + 2 + 1);
+    let ending = &lines[52];
+    assert_eq!(ending["holds"], true, "{ending}");
+    assert!(number(&ending["first_perfect"]) <= 25.0, "{ending}");
+    for epoch in &lines[25..50] {
+        assert_eq!(epoch["here"], 1.0, "{epoch}");
+    }
+    // From the notebook's weights its first epochs come out: a few of 5,000 strings may fall on
+    // the other side on another machine.
+    for epoch in &lines[..2] {
+        let difference = number(&epoch["here"]) - number(&epoch["book"]);
+        assert!(difference.abs() <= 0.002, "{epoch}");
+    }
+    let [bad, good] = [&lines[50], &lines[51]];
+    assert_eq!((&bad["good"], &good["good"]), (&false.into(), &true.into()));
+    assert!(number(&bad["here"]) < 0.5 && number(&good["here"]) > 0.5);
+    assert!(place.path("run").join("curve.svg").is_file());
+}
+
+/// The recipes of 400 steps over 60, in seconds: what has gates remembers, the tanh network does
+/// not.
+#[test]
+fn who_has_gates_learns_to_add_over_many_steps() {
+    let place = Workplace::new();
+    for (recipe, remembers) in [
+        ("adding-lstm", true),
+        ("adding-gru", true),
+        ("adding-tanh", false),
+    ] {
+        let mut command = place.elman(&["fit", recipe, "--out", recipe, "--quiet", "--json"]);
+        for setting in [
+            "data.time=60",
+            "data.test=300",
+            "model.units=32",
+            "train.epochs=6",
+            "train.optimiser.learning_rate=0.01",
+        ] {
+            command.args(["--set", setting]);
+        }
+        if remembers {
+            command.args(["--set", "model.chrono_steps=60"]);
+        }
+        let summary = object(&succeed(&mut command));
+        let mse = number(&summary["test_mse"]);
+        // Always answering 1 has 1/6.
+        let expected = if remembers { 0.0..0.01 } else { 0.1..0.3 };
+        assert!(expected.contains(&mse), "{recipe}: {mse}");
+    }
+}
+
 #[test]
 fn sums_from_fit_to_evaluate() {
     let place = Workplace::new();

@@ -52,6 +52,7 @@
 //! | [`device`] | devices by name |
 //! | [`task`] | a recipe carried out; networks, the chapter's sequence classifier |
 //! | [`train`] | the training loop; optimisers and clips as TensorFlow 1 computes them |
+//! | [`tune`] | better settings, searched at random and by successive halving |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
@@ -81,6 +82,7 @@ pub mod recipe;
 pub mod store;
 pub mod task;
 pub mod train;
+pub mod tune;
 pub mod unroll;
 pub mod wrapper;
 

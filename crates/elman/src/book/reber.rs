@@ -161,6 +161,7 @@ mod tests {
                 },
                 history: Vec::new(),
                 stopped_early: false,
+                best: None,
             },
             epochs: epochs
                 .map(|(epoch, &here)| ReberEpoch {

@@ -105,6 +105,37 @@ impl EpochMetrics {
         text
     }
 
+    /// The first column whose number is not finite, if there is one.
+    pub fn not_finite(&self) -> Option<&'static str> {
+        // No `..`: a new number needs a line.
+        let Self {
+            epoch: _,
+            learning_rate,
+            gradient_norm,
+            clipped_norm,
+            measure,
+            train,
+            valid,
+            test,
+        } = *self;
+        let numbers = [
+            Some(learning_rate),
+            Some(train.loss),
+            Some(train.score),
+            Some(gradient_norm),
+            Some(clipped_norm),
+            valid.map(|valid| valid.loss),
+            valid.map(|valid| valid.score),
+            Some(test.loss),
+            Some(test.score),
+        ];
+        let names = columns(measure).into_iter().skip(1);
+        let mut named = names.zip(numbers);
+        named
+            .find(|(_, number)| number.is_some_and(|number| !number.is_finite()))
+            .map(|(name, _)| name)
+    }
+
     /// Reads a file that [`to_csv`](Self::to_csv) filled.
     ///
     /// # Errors

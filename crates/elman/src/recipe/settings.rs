@@ -5,6 +5,7 @@ mod model;
 mod optimiser;
 mod schedule;
 mod train;
+mod tune;
 
 pub use data::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
 pub use model::{
@@ -17,6 +18,7 @@ pub use optimiser::{
 };
 pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
 pub use train::{EarlyStopping, Monitor, TrainSettings};
+pub use tune::{Condition, HalvingSettings, Range, Searched, Setting, TuneSettings};
 
 use crate::random::Seed;
 
@@ -35,6 +37,8 @@ pub struct Recipe {
     pub model: ModelSettings,
     /// How it is fitted (`[train]`).
     pub train: TrainSettings,
+    /// How better settings are searched (`[tune]`, default not at all); training ignores it.
+    pub tune: Option<TuneSettings>,
 }
 
 /// What is learnt (`task`).

@@ -70,6 +70,11 @@ pub(super) const ALL: &[Shipped] = &[
         title: "Adding problem over 400 steps, tanh RNN",
         text: include_str!("../../../../recipes/adding-tanh.toml"),
     },
+    Shipped {
+        name: "mnist-tune",
+        title: "MNIST rows, tuned",
+        text: include_str!("../../../../recipes/mnist-tune.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

@@ -4,6 +4,7 @@ mod any;
 mod data;
 mod model;
 mod train;
+mod tune;
 
 use std::str::FromStr;
 
@@ -94,7 +95,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
-    assert_eq!(Recipe::shipped().len(), 11);
+    assert_eq!(Recipe::shipped().len(), 12);
     for shipped in Recipe::shipped() {
         let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
         assert_eq!(recipe.title, shipped.title);
@@ -218,7 +219,7 @@ minimum_change = -0.5
       - train.early_stopping.patience (--set): expected a whole number from 1 to 1000000, found 0
       - train.early_stopping.minimum_change (line 46): expected a finite number of at least 0, found -0.5
       - unknown key `train.epocs` (line 21); did you mean `epochs`?
-      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model` or `train`
+      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model`, `train` or `tune`
     "#);
 }
 
@@ -346,7 +347,7 @@ fn overrides_that_are_none_are_refused() {
 fn names_and_paths_that_lead_nowhere() {
     let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
     insta::assert_snapshot!(message("mnits"), @"recipe `mnits`: no recipe of this name is shipped; did you mean `mnist`? (a path has a `/` or ends in `.toml`)");
-    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `adding-lstm`, `adding-gru` or `adding-tanh` (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `adding-lstm`, `adding-gru`, `adding-tanh` or `mnist-tune` (a path has a `/` or ends in `.toml`)");
     insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"cannot open /nowhere/mnist.toml: No such file or directory (os error 2)");
     assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
     let folder = tempfile::TempDir::new().expect("a temporary folder");

@@ -4,8 +4,10 @@ mod data;
 mod model;
 mod reader;
 mod train;
+mod tune;
 
 pub(super) use reader::in_bytes;
+pub(super) use tune::setting;
 
 use std::cell::RefCell;
 
@@ -53,6 +55,14 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     if let (Some(task), Some(data)) = (task, &data) {
         check_task(&root, task, data);
     }
+    let around = tune::Around {
+        seed: seed.unwrap_or(DEFAULT_SEED),
+        epochs: train.as_ref().map(|train| train.epochs),
+        holds_out: watched.holds_out,
+    };
+    let tune = reader::table_or(&mut root, "tune", None, |section| {
+        tune::tune(section, &around).map(Some)
+    });
     root.finish();
     Some(Recipe {
         title: title?,
@@ -61,6 +71,7 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
         data: data?,
         model: model?,
         train: train?,
+        tune: tune?,
     })
 }
 

@@ -61,6 +61,12 @@ pub(super) const MONITORS: Choices<Monitor> = &[
     ("train_loss", Monitor::TrainLoss),
 ];
 
+/// What a search may rank trials by.
+pub(super) const TUNE_METRICS: Choices<Monitor> = &[
+    ("valid_accuracy", Monitor::ValidAccuracy),
+    ("valid_loss", Monitor::ValidLoss),
+];
+
 /// A choice that brings settings of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CellKind {

@@ -3,6 +3,7 @@
 mod data;
 mod model;
 mod train;
+mod tune;
 
 use std::fmt::Write as _;
 
@@ -45,6 +46,7 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
         data,
         model,
         train,
+        tune,
     } = recipe;
     let mut out = Writer(String::new());
     out.text("title", title);
@@ -56,5 +58,8 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
     model::model(&mut out, model);
 
     train::train(&mut out, train);
+    if let Some(tune) = tune {
+        tune::tune(&mut out, tune);
+    }
     out.0
 }

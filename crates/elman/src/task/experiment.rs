@@ -15,7 +15,7 @@ use crate::task::evaluation::Evaluation;
 use crate::task::examples;
 use crate::task::network::NetworkRun;
 use crate::task::sequence_model::{SequenceModel, SequenceModelConfig};
-use crate::train::{BatchLoss, FinishedEpoch, FitOptions, Objective, Observer, Training};
+use crate::train::{BatchLoss, Best, FinishedEpoch, FitOptions, Objective, Observer, Training};
 
 /// What a fit is asked to do.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct FitSummary {
     pub history: Vec<EpochMetrics>,
     /// Did early stopping end the run?
     pub stopped_early: bool,
+    /// The epoch whose model is the one to use, when early stopping watches; else it is the last.
+    pub best: Option<Best>,
 }
 
 /// Starts a run and carries it out.
@@ -67,6 +69,15 @@ pub fn fit(plan: &FitPlan, observer: &mut dyn Observer) -> Result<FitSummary> {
         RunFolder::Next { parent, name } => RunDirectory::create_next(parent, name, &plan.recipe)?,
     };
     carry_out(&experiment, (&run, plan.options), None, observer)
+}
+
+/// Reads the data of `recipe` and does nothing with it.
+///
+/// # Errors
+///
+/// Those with which [`fit`] would refuse it before it begins.
+pub fn check_data(recipe: &Recipe) -> Result<()> {
+    Experiment::load(recipe, None).map(drop)
 }
 
 /// Goes on with the run in `root`, with the data in `data` if that has moved.
@@ -120,6 +131,7 @@ fn carry_out(
         test,
         history,
         stopped_early: report.position.stopped_early,
+        best: report.position.best,
     })
 }
 

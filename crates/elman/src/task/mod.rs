@@ -1,6 +1,7 @@
 //! What is learnt: a model, its loss and its figures of merit; and whole experiments from a recipe
 //! to a run directory.
 
+mod chrono;
 mod evaluation;
 mod examples;
 mod experiment;
@@ -12,7 +13,7 @@ mod tensorflow_kernels;
 mod trained;
 
 pub use evaluation::Evaluation;
-pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
+pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use network::{Network, NetworkRun};
 pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
 pub use trained::{LayerFacts, Trained};

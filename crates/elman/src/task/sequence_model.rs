@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::recipe::{ModelSettings, Output};
+use crate::task::chrono;
 use crate::task::evaluation::{Evaluation, Tally};
 use crate::task::head;
 use crate::task::network::{Network, NetworkRun};
@@ -42,7 +43,8 @@ impl SequenceModelConfig {
     /// # Errors
     ///
     /// When a layer cannot be built over what it reads, the output does not go with the targets,
-    /// or there are more or fewer random operations than kernels.
+    /// there are more or fewer random operations than kernels, or there is no gate for a chrono
+    /// initialisation.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<SequenceModel> {
         let numbers = self.outputs()?;
         let network = Network::init(&self.model, self.features, seed, device)?;
@@ -60,6 +62,10 @@ impl SequenceModelConfig {
             network,
             output: self.model.output,
             time: self.time,
+        };
+        let model = match self.model.chrono_steps {
+            None => model,
+            Some(steps) => chrono::draw(model, seed.child("chrono"), steps)?,
         };
         match &self.model.tensorflow_operations {
             None => Ok(model),

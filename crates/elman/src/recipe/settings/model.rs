@@ -24,6 +24,9 @@ pub struct ModelSettings {
     /// operations, the cells' kernels first, the dense layer's last (default: by elman's own
     /// generator). See [`crate::random::tensorflow`].
     pub tensorflow_operations: Option<Vec<u64>>,
+    /// The gate biases of LSTMs and GRUs begin with memories of up to so many steps, 3 to
+    /// 1,000,000,000 (default: as each cell begins): Tallec and Ollivier (2018).
+    pub chrono_steps: Option<usize>,
 }
 
 /// What the dense layer gives, and what its loss is (`model.output`).
@@ -46,6 +49,7 @@ impl ModelSettings {
             bidirectional: false,
             output: Output::Softmax,
             tensorflow_operations: None,
+            chrono_steps: None,
         }
     }
 

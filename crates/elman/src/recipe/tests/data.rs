@@ -101,6 +101,15 @@ fn what_is_watched_must_be_there() {
 }
 
 #[test]
+fn chrono_steps_are_a_number_of_steps() {
+    assert_eq!(
+        with(&["model.chrono_steps=400"]).model.chrono_steps,
+        Some(400)
+    );
+    insta::assert_snapshot!(problem(&["model.chrono_steps=2"]), @"model.chrono_steps (--set): expected a whole number from 3 to 1000000000, found 2");
+}
+
+#[test]
 fn operations_of_a_graph_are_a_list() {
     let recipe = reber(&["model.tensorflow_operations=[107, 121, 187]"]);
     assert_eq!(

@@ -2,7 +2,6 @@
 
 use super::super::*;
 use super::{message, overrides, problem, with};
-use crate::activation::Activation;
 use crate::cell::{LstmNormalisation, MinCandidate};
 use crate::device::DeviceName;
 use crate::initializer::Initializer;

@@ -20,6 +20,7 @@ use crate::wrapper::Masks;
 
 const MOST_UNITS: u64 = 16_384;
 const MOST_LAYERS: u64 = 256;
+const MOST_CHRONO_STEPS: u64 = 1_000_000_000;
 const MOST_OPERATIONS: u64 = 1_000_000_000;
 const DEFAULT_FORGET_BIAS: f64 = 1.0;
 const DEFAULT_MIN_LSTM_FORGET_BIAS: f64 = 0.0;
@@ -60,6 +61,7 @@ pub(super) fn model(
     let output = output(&mut section, task, data);
     let operations = list(whole(0..=MOST_OPERATIONS));
     let tensorflow_operations = section.optional("tensorflow_operations", operations);
+    let chrono_steps = section.optional("chrono_steps", size(3..=MOST_CHRONO_STEPS));
     let readout = section.or("readout", choice(READOUTS), Readout::default());
     let bidirectional = section.or("bidirectional", truth, false);
     let problems = section.problems();
@@ -73,6 +75,7 @@ pub(super) fn model(
         bidirectional: bidirectional?,
         output: output?,
         tensorflow_operations: tensorflow_operations?,
+        chrono_steps: chrono_steps?,
     };
     // What the lowest layer reads, the data say.
     for (index, sizes) in settings.sizes(None).into_iter().enumerate() {

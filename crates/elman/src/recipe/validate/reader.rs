@@ -16,7 +16,7 @@ pub(super) struct Mismatch {
 }
 
 impl Mismatch {
-    fn new(expected: impl Into<String>) -> Self {
+    pub(super) fn new(expected: impl Into<String>) -> Self {
         Self {
             expected: expected.into(),
             advice: None,
@@ -353,6 +353,25 @@ impl<'p> Section<'p> {
             return None;
         }
         self.section(key)
+    }
+
+    /// The table named `path`, of `nodes` that were taken out of another.
+    pub(super) fn of(
+        path: String,
+        nodes: BTreeMap<String, Node>,
+        problems: &'p RefCell<Vec<String>>,
+    ) -> Self {
+        Self {
+            path,
+            nodes,
+            known: Vec::new(),
+            problems,
+        }
+    }
+
+    /// Everything in this table, for one whose keys are the user's own.
+    pub(super) fn into_nodes(self) -> BTreeMap<String, Node> {
+        self.nodes
     }
 
     /// Every key that nobody took is unknown.

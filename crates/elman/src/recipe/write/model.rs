@@ -18,6 +18,7 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
         bidirectional,
         output,
         tensorflow_operations,
+        chrono_steps,
     } = model;
     out.table("model");
     if *readout != Readout::default() {
@@ -29,6 +30,9 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
     out.text("output", word(OUTPUTS, *output));
     if let Some(operations) = tensorflow_operations {
         out.line(format_args!("tensorflow_operations = {operations:?}"));
+    }
+    if let Some(steps) = chrono_steps {
+        out.set("chrono_steps", steps);
     }
     let are_the_same = layers.windows(2).all(|pair| pair[0] == pair[1]);
     if are_the_same {

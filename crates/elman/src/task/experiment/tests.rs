@@ -347,11 +347,8 @@ fn ragged_and_drawn_examples_go_on_bit_for_bit() {
     let recipes = [
         small("reber", STRINGS),
         small("reber", &shuffled),
-        sums(&[]),
-        sums(&[
-            "train.early_stopping.monitor=valid_loss",
-            "train.early_stopping.patience=2",
-        ]),
+        small("adding-lstm", SUMS),
+        small("adding-gru", &watched),
     ];
     for recipe in recipes {
         let folder = TempDir::new().expect("a folder");
@@ -375,6 +372,7 @@ fn a_regressor_learns_to_add_over_few_steps() {
     let folder = TempDir::new().expect("a folder");
     let settings = [
         "data.time=8",
+        "model.chrono_steps=8",
         "data.train=2000",
         "data.test=300",
         "train.batch=20",

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cell::{GruCellConfig, ResetGate};
-use crate::recipe::{CellSettings, LayerSettings, Output, Recipe};
+use crate::recipe::{CellSettings, LayerSettings, Recipe};
 use crate::unroll::{dynamic_rnn, stack_bidirectional_dynamic_rnn};
 use crate::wrapper::{DropoutConfig, MultiRnnCell};
 
@@ -23,9 +23,7 @@ fn network(readout: Readout) -> Network {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 5), layer(LSTM, 6), layer(GRU, 4)],
         readout,
-        output: Output::Softmax,
-        tensorflow_operations: None,
-        bidirectional: false,
+        ..ModelSettings::one(layer(GRU, 4))
     };
     Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("layers fit")
 }
@@ -83,9 +81,7 @@ fn layers_of_one_kind_begin_with_different_weights() {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 2); 3],
         readout: Readout::Last,
-        output: Output::Softmax,
-        tensorflow_operations: None,
-        bidirectional: false,
+        ..ModelSettings::one(layer(GRU, 4))
     };
     let network = Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("it fits");
     let kernels: Vec<TensorData> = network
@@ -176,8 +172,7 @@ fn both_directions_are_a_bidirectional_stack() {
         layers: vec![layer(GRU, 4), layer(LSTM, 5)],
         readout: Readout::All,
         bidirectional: true,
-        output: Output::Softmax,
-        tensorflow_operations: None,
+        ..ModelSettings::one(layer(GRU, 4))
     };
     let network = Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("layers fit");
     assert_eq!((network.output_size(), network.readout_size()), (6, 8 + 6));
