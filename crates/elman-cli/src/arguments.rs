@@ -200,6 +200,9 @@ pub(crate) struct DeviceServerFlags {
     /// What to offer, as `elman devices` names it
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(crate) device: DeviceName,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

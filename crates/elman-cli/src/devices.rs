@@ -46,6 +46,9 @@ pub(crate) fn serve(flags: DeviceServerFlags) -> Done {
     use crate::output::talk;
     use crate::signals::Signals;
 
+    if let Some(threads) = flags.threads {
+        elman::threads::set(threads);
+    }
     let mut config = device::DeviceServerConfig::new(flags.listen).with_device(flags.device);
     if let Some(token) = std::env::var_os(device::TOKEN_VARIABLE) {
         let token = token.into_string().map_err(|_| {

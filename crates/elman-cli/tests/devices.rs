@@ -2,7 +2,9 @@
 
 mod support;
 
-use support::{Workplace, fail, succeed};
+#[cfg(not(feature = "remote"))]
+use support::fail;
+use support::{Workplace, succeed};
 
 #[test]
 fn the_list_has_the_processor_and_says_how_to_get_the_rest() {

@@ -150,12 +150,13 @@ impl DeviceName {
 
     #[cfg(feature = "remote")]
     fn connect(&self, url: &str) -> Result<Device> {
+        use crate::fused::{self, remote::Server};
         use burn::remote::{ConnectError, RemoteHost};
         let mut host = RemoteHost::websocket(url);
         if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
             host = host.with_credential(token);
         }
-        Device::remote_options(&host).init().map_err(|error| {
+        let device = Device::remote_options(&host).init().map_err(|error| {
             let remedy = match error {
                 ConnectError::Unauthorized => {
                     format!("put the token that the server was started with into {TOKEN_VARIABLE}")
@@ -166,7 +167,18 @@ impl DeviceName {
                 _ => "start `elman device-server` there, or correct the address".to_owned(),
             };
             self.unusable(error.to_string(), remedy)
-        })
+        })?;
+        match fused::remote::ask(&device) {
+            Server::Ours => Ok(device),
+            Server::OtherVersion => Err(self.unusable(
+                "the server is of another version of elman",
+                "run the same version of elman on both machines",
+            )),
+            Server::Foreign => Err(self.unusable(
+                "the server is not one of elman's",
+                "start `elman device-server` there",
+            )),
+        }
     }
 
     fn unusable(&self, problem: impl Into<String>, remedy: impl Into<String>) -> Error {

@@ -11,7 +11,7 @@ use std::thread::{JoinHandle, spawn};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
-use elman::cell::{BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, State};
+use elman::cell::{BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, Path, State};
 use elman::device::{DeviceName, DeviceServerConfig};
 use elman::random::Seed;
 use elman::unroll::{UnrollOptions, dynamic_rnn};
@@ -19,7 +19,7 @@ use elman::wrapper::DeviceWrapper;
 
 use compare::relative_difference;
 
-/// Both ways compute in f64, the remote one without kernels: other orders of the same sums.
+/// Both ways compute in f64, one of them without kernels: other orders of the same sums.
 const TOLERANCE: f64 = 1e-12;
 
 /// A server in a thread of this process.
@@ -66,8 +66,8 @@ impl ModuleVisitor for Reader<'_> {
     }
 }
 
-/// The outputs of three layers and all gradients; the middle layer is on `middle`.
-fn outputs_and_gradients(middle: &Device) -> Vec<TensorData> {
+/// The outputs of three layers and all gradients; the middle layer is on `middle` and takes `path`.
+fn outputs_and_gradients(middle: &Device, path: Path) -> Vec<TensorData> {
     let device = Device::flex().autodiff();
     let lower = LstmCellConfig::new(3, 4)
         .with_dtype(DType::F64)
@@ -98,7 +98,9 @@ fn outputs_and_gradients(middle: &Device) -> Vec<TensorData> {
     let lengths = || Lengths::new([5, 2]);
     let options = UnrollOptions::default().with_sequence_length(lengths());
     let run = dynamic_rnn(&lower, inputs.clone(), options).expect("it fits");
-    let options = UnrollOptions::default().with_sequence_length(lengths());
+    let options = UnrollOptions::default()
+        .with_sequence_length(lengths())
+        .with_path(path);
     let run = dynamic_rnn(&inside, run.outputs, options).expect("it fits");
     let options = UnrollOptions::default().with_sequence_length(lengths());
     let run = dynamic_rnn(&upper, run.outputs, options).expect("it fits");
@@ -127,11 +129,11 @@ fn gradients_cross_devices() {
     let server = Server::start();
     let remote = server.name.resolve().expect("connected").autodiff();
     assert_ne!(remote, Device::flex().autodiff());
-    let one = outputs_and_gradients(&Device::flex().autodiff());
-    let two = outputs_and_gradients(&remote);
+    let one = outputs_and_gradients(&Device::flex().autodiff(), Path::Auto);
+    let composed = outputs_and_gradients(&remote, Path::Composed);
     // Outputs, kernel and bias of LSTM and basic cell, four of the GRU, inputs.
-    assert_eq!((one.len(), two.len()), (10, 10));
-    for (at, (one, two)) in one.iter().zip(&two).enumerate() {
+    assert_eq!((one.len(), composed.len()), (10, 10));
+    for (at, (one, two)) in one.iter().zip(&composed).enumerate() {
         assert_eq!((one.dtype(), two.dtype()), (DType::F64, DType::F64));
         assert!(
             one.iter::<f64>().any(|number| number != 0.0),
@@ -140,6 +142,9 @@ fn gradients_cross_devices() {
         let difference = relative_difference(two, one).expect("one shape");
         assert!(difference < TOLERANCE, "{at} differs by {difference}");
     }
+    // The kernels are there, too: the same bits, which other orders of the sums do not give.
+    assert_ne!(one, composed);
+    assert_eq!(one, outputs_and_gradients(&remote, Path::Auto));
     server.stop();
 }
 

@@ -8,6 +8,7 @@ use burn::server::{RemoteServer, TokenAuthorizer, WebSocketTransport};
 
 use super::{DeviceName, TOKEN_VARIABLE};
 use crate::error::{Error, Result};
+use crate::fused;
 
 /// How often a server asks whether it is to stop.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
@@ -70,7 +71,9 @@ impl DeviceServerConfig {
                 "offer a device of this machine",
             ));
         }
-        let mut server = RemoteServer::new([self.device.resolve()?]);
+        let mut server = self
+            .device
+            .with_operations(RemoteServer::new([self.device.resolve()?]));
         if let Some(token) = self.token {
             let authorizer = TokenAuthorizer::new(token).map_err(|_| {
                 Error::argument(
@@ -97,6 +100,24 @@ impl DeviceServerConfig {
             address,
             device: self.device,
         })
+    }
+}
+
+impl DeviceName {
+    /// Lets `server`, which offers this device, run elman's own operations on it.
+    fn with_operations(&self, server: RemoteServer) -> RemoteServer {
+        match self {
+            Self::Cpu => fused::remote::with_kernels(server),
+            #[cfg(any(
+                feature = "wgpu",
+                feature = "vulkan",
+                feature = "metal",
+                feature = "cuda",
+                feature = "rocm"
+            ))]
+            Self::Graphics { .. } => fused::remote::without_kernels::<burn::backend::Cube>(server),
+            _ => server,
+        }
     }
 }
 
@@ -174,6 +195,10 @@ impl fmt::Debug for DeviceServer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use burn::tensor::Device;
+
     use super::*;
 
     fn config(address: &str) -> DeviceServerConfig {
@@ -223,6 +248,28 @@ mod tests {
             "{message}"
         );
         drop(holder);
+    }
+
+    #[test]
+    fn a_server_without_our_operations_is_refused() {
+        let mut server = config("127.0.0.1:0").bind().expect("a free port");
+        server.server = RemoteServer::new([Device::flex()]);
+        let name = format!("remote:ws://{}", server.address());
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let serving = scope.spawn(|| server.serve(|| stop.load(Ordering::Relaxed)));
+            let name: DeviceName = name.parse().expect("a device");
+            let refused = name.resolve();
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(
+                refused.expect_err("not ours").to_string(),
+                format!(
+                    "device `{name}`: the server is not one of elman's; start `elman \
+                     device-server` there"
+                )
+            );
+            serving.join().expect("no panic").expect("served");
+        });
     }
 
     #[test]
