@@ -186,9 +186,9 @@ impl<T: Real> Basic<T> {
             ];
             let mut kernel = run.begin(0, (inputs + units) * units);
             let mut bias = run.begin(1, units);
-            wanted[0].start(&[(&kernel, units)], 0);
-            wanted[1].start(&[(&kernel, units)], inputs);
-            wanted[2].start(&[(&bias, units)], 0);
+            wanted[0].start(run, &[(&kernel, units)], 0);
+            wanted[1].start(run, &[(&kernel, units)], inputs);
+            wanted[2].start(run, &[(&bias, units)], 0);
             let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
             // SAFETY: every factor points at a whole row of what it stands for.
             unsafe { weight_gradients(self.isa, parts, &mut wanted) };

@@ -14,8 +14,9 @@ use pulp::Simd;
 
 use crate::buffer::{Buffer, Shared, Source};
 use crate::isa::{Isa, Work};
-use crate::panels::Columns;
+use crate::panels::{Columns, copy_piece};
 use crate::real::{Lanes, Real};
+use crate::run::Backward;
 use crate::threads;
 use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, rows};
 
@@ -77,58 +78,87 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         }
     }
 
-    /// Begins with the sums of later steps, which stand where [`unpack`](Self::unpack) puts sums.
-    pub(crate) fn start(&mut self, later: &[(&[T], usize)], first_row: usize) {
-        let columns: Vec<usize> = later.iter().map(|&(_, columns)| columns).collect();
-        for place in self.places(&columns, first_row) {
-            self.sums[place.sums].copy_from_slice(&later[place.source].0[place.numbers]);
+    /// Begins with the sums of steps later than those of `run`, if there are any: they stand where
+    /// [`unpack`](Self::unpack) puts sums.
+    pub(crate) fn start(
+        &mut self,
+        run: &Backward<'_, T>,
+        later: &[(&[T], usize)],
+        first_row: usize,
+    ) {
+        if run.later.is_empty() {
+            return;
         }
+        let packed = (self.columns, &self.slots, self.features);
+        places(packed, first_row, |place| {
+            let (numbers, columns) = later[place.source];
+            copy_piece(
+                &mut self.sums[place.sums()],
+                &numbers[place.numbers(columns)],
+            );
+        });
     }
 
     /// Writes the sums to rows `first_row` … of row-major matrices with the given number of
     /// columns, one per source of the slots.
     pub(crate) fn unpack(&self, targets: &mut [(&mut [T], usize)], first_row: usize) {
-        let columns: Vec<usize> = targets.iter().map(|&(_, columns)| columns).collect();
-        for place in self.places(&columns, first_row) {
-            targets[place.source].0[place.numbers].copy_from_slice(&self.sums[place.sums]);
-        }
+        let packed = (self.columns, &self.slots, self.features);
+        places(packed, first_row, |place| {
+            let (numbers, columns) = &mut targets[place.source];
+            copy_piece(
+                &mut numbers[place.numbers(*columns)],
+                &self.sums[place.sums()],
+            );
+        });
     }
+}
 
-    /// Where the sums stand, piece by piece: among the sums, and from row `first_row` on of
-    /// row-major matrices with so many `columns`, one per source of the slots.
-    fn places<'p>(
-        &self,
-        columns: &'p [usize],
-        first_row: usize,
-    ) -> impl Iterator<Item = Place> + use<'a, 'p, T> {
-        let (packed, used, features) = (self.columns, self.slots.clone(), self.features);
-        (0..packed.count()).flat_map(move |panel| {
-            let width = packed.width(panel);
-            let lanes = width / packed.vectors(panel);
-            let start = packed.offset(panel, features);
-            let slots = packed.slots(panel);
-            let used = used.start..used.end.min(slots.len());
-            (0..features).flat_map(move |feature| {
-                used.clone().map(move |vector| {
-                    let slot = slots[vector];
-                    let sum = start + feature * width + vector * lanes;
-                    let number = (first_row + feature) * columns[slot.source] + slot.column;
-                    Place {
-                        sums: sum..sum + slot.valid,
-                        source: slot.source,
-                        numbers: number..number + slot.valid,
-                    }
-                })
-            })
-        })
+/// Visits packed sums of so many features piece by piece: where they stand, and where in rows
+/// `first_row` … of row-major matrices, one per source of the slots.
+#[inline(always)]
+fn places(
+    (packed, used, features): (&Columns, &Range<usize>, usize),
+    first_row: usize,
+    mut visit: impl FnMut(Place),
+) {
+    for panel in 0..packed.count() {
+        let width = packed.width(panel);
+        let lanes = width / packed.vectors(panel);
+        let start = packed.offset(panel, features);
+        let slots = packed.slots(panel);
+        let used = used.start..used.end.min(slots.len());
+        for feature in 0..features {
+            for vector in used.clone() {
+                visit(Place {
+                    sum: start + feature * width + vector * lanes,
+                    source: slots[vector].source,
+                    row: first_row + feature,
+                    column: slots[vector].column,
+                    count: slots[vector].valid,
+                });
+            }
+        }
     }
 }
 
 /// A piece of a row of sums, and where it stands in the matrix `source`.
 struct Place {
-    sums: Range<usize>,
+    sum: usize,
     source: usize,
-    numbers: Range<usize>,
+    row: usize,
+    column: usize,
+    count: usize,
+}
+
+impl Place {
+    fn sums(&self) -> Range<usize> {
+        self.sum..self.sum + self.count
+    }
+
+    fn numbers(&self, columns: usize) -> Range<usize> {
+        let start = self.row * columns + self.column;
+        start..start + self.count
+    }
 }
 
 /// Computes all of `wanted`.

@@ -48,6 +48,32 @@ pub(crate) struct Matrix<'a, T> {
     pub(crate) columns: usize,
 }
 
+/// Copies a piece of a row, most often a whole vector: that is a move or two, not a call.
+#[inline(always)]
+pub(crate) fn copy_piece<T: Copy>(target: &mut [T], source: &[T]) {
+    #[inline(always)]
+    fn whole<T: Copy, const LANES: usize>(target: &mut [T], source: &[T]) -> bool {
+        match (target.as_chunks_mut().0, source.as_chunks().0) {
+            ([target], [source]) => {
+                let _: &[T; LANES] = source;
+                *target = *source;
+                true
+            }
+            _ => false,
+        }
+    }
+    assert_eq!(target.len(), source.len());
+    let done = match source.len() {
+        4 => whole::<T, 4>(target, source),
+        8 => whole::<T, 8>(target, source),
+        16 => whole::<T, 16>(target, source),
+        _ => false,
+    };
+    if !done {
+        target.copy_from_slice(source);
+    }
+}
+
 impl Columns {
     fn new(lanes: usize, panels: Vec<Vec<Slot>>) -> Self {
         let mut before = vec![0];
@@ -162,7 +188,10 @@ impl Columns {
                 for (lanes, slot) in line.chunks_exact_mut(self.lanes).zip(slots) {
                     let source = sources[slot.source];
                     let from = row * source.columns + slot.column;
-                    lanes[..slot.valid].copy_from_slice(&source.numbers[from..from + slot.valid]);
+                    copy_piece(
+                        &mut lanes[..slot.valid],
+                        &source.numbers[from..from + slot.valid],
+                    );
                 }
             }
         });
@@ -195,19 +224,21 @@ impl Columns {
             let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * depth) };
             let first = targets.slots(panel)[0].column;
             let last: usize = targets.slots(panel).iter().map(|slot| slot.valid).sum();
-            for lane in 0..last {
-                let row = rows.start + first + lane;
-                let mut k = 0;
-                for slots in &self.panels {
-                    for slot in &slots[used(slots)] {
-                        let source = sources[slot.source];
-                        let from = row * source.columns + slot.column;
-                        let numbers = &source.numbers[from..from + slot.valid];
-                        for (offset, &number) in numbers.iter().enumerate() {
-                            target[(k + offset) * width + lane] = number;
+            let row = rows.start + first;
+            let mut k = 0;
+            for slots in &self.panels {
+                for slot in &slots[used(slots)] {
+                    let source = sources[slot.source];
+                    let lines = target[k * width..].chunks_exact_mut(width);
+                    for (offset, line) in lines.take(slot.valid).enumerate() {
+                        // One column of the source, which its rows keep in the cache for the next.
+                        let column = row * source.columns + slot.column + offset;
+                        let column = source.numbers[column..].iter().step_by(source.columns);
+                        for (number, &from) in line[..last].iter_mut().zip(column) {
+                            *number = from;
                         }
-                        k += self.lanes;
                     }
+                    k += self.lanes;
                 }
             }
         });

@@ -162,8 +162,8 @@ pub struct Backward<'a, T> {
     pub outputs: &'a [T],
     /// As in the forward pass, if it had one.
     pub mask: Option<MaskedHidden<'a, T>>,
-    /// The gradient of `outputs`; what stands in the padding is not read.
-    pub d_outputs: &'a [T],
+    /// The gradient of `outputs`, `None` if it is zero; what stands in the padding is not read.
+    pub d_outputs: Option<&'a [T]>,
     /// The gradient of `final_state`.
     pub d_final_state: &'a [T],
     /// The parameters' gradients of the steps after these, to which those of these steps are added:
@@ -195,7 +195,10 @@ impl<T: Real> Backward<'_, T> {
     ) -> Lanes<S, T> {
         // SAFETY: the caller's promise; a mask is as long as the outputs.
         unsafe {
-            let outer = Lanes::load_first(simd, self.d_outputs[at..].as_ptr(), valid);
+            let outer = match self.d_outputs {
+                None => Lanes::splat(simd, T::default()),
+                Some(d_outputs) => Lanes::load_first(simd, d_outputs[at..].as_ptr(), valid),
+            };
             outer
                 + match self.mask {
                     None => carried,

@@ -468,7 +468,7 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
             factors,
             carried: &carried,
         }),
-        d_outputs: &cotangent.0,
+        d_outputs: Some(&cotangent.0),
         d_final_state: &cotangent.1,
         wanted: Wanted::Everything,
     };
@@ -578,7 +578,7 @@ fn two_segments_give_the_bits_of_the_whole() {
                 final_state: &mut after,
                 mask: None,
             });
-            let d_outputs = &cotangent.0[part(case.spec.outputs())];
+            let d_outputs = Some(&cotangent.0[part(case.spec.outputs())]);
             segments.push((plan, inputs, before, outputs, d_outputs, tape));
             before = after;
         }

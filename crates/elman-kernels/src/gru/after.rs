@@ -249,10 +249,11 @@ impl<T: Real> GruAfter<T> {
             (&gates_kernel[..], 2 * units),
             (&candidate_kernel[..], units),
         ];
-        wanted[0].start(&later, 0);
-        wanted[1].start(&later, inputs);
+        wanted[0].start(run, &later, 0);
+        wanted[1].start(run, &later, inputs);
         let [gates_bias, candidate_bias, recurrent_bias] = &biases;
         wanted[2].start(
+            run,
             &[
                 (gates_bias, 2 * units),
                 (candidate_bias, units),

@@ -445,13 +445,13 @@ impl<T: Real> LayerNormLstm<T> {
         wanted.extend([of_state(d_state_gain), of_state(d_state_shift)]);
         let (kernels, vectors) = wanted.split_at_mut(2);
         let mut parameters = vec![run.begin(0, (inputs + units) * width)];
-        kernels[0].start(&[(&parameters[0], width)], 0);
-        kernels[1].start(&[(&parameters[0], width)], inputs);
+        kernels[0].start(run, &[(&parameters[0], width)], 0);
+        kernels[1].start(run, &[(&parameters[0], width)], inputs);
         let state_vectors = vectors.len() - 2;
         for (which, vector) in vectors.iter_mut().enumerate() {
             let width = if which < state_vectors { width } else { units };
             let begin = run.begin(1 + which, width);
-            vector.start(&[(&begin, width)], 0);
+            vector.start(run, &[(&begin, width)], 0);
             parameters.push(begin);
         }
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);

@@ -358,16 +358,16 @@ impl<T: Real> Lstm<T> {
         }
         let mut kernel = run.begin(0, (inputs + outputs) * GATES * units);
         let mut bias = run.begin(1, GATES * units);
-        wanted[0].start(&[(&kernel, GATES * units)], 0);
-        wanted[1].start(&[(&kernel, GATES * units)], inputs);
-        wanted[2].start(&[(&bias, GATES * units)], 0);
+        wanted[0].start(run, &[(&kernel, GATES * units)], 0);
+        wanted[1].start(run, &[(&kernel, GATES * units)], inputs);
+        wanted[2].start(run, &[(&bias, GATES * units)], 0);
         // The projection's comes last, after the peepholes' if there are any.
         let last = if self.peepholes.is_some() { 5 } else { 2 };
         let projection = spec
             .projection
             .map(|outputs| run.begin(last, units * outputs));
         if let (Some(wanted), Some(numbers)) = (wanted.get_mut(3), &projection) {
-            wanted.start(&[(numbers, outputs)], 0);
+            wanted.start(run, &[(numbers, outputs)], 0);
         }
         let parts = parts(plan.pairs(), spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.

@@ -177,17 +177,14 @@ impl<T: Real> Segmented<'_, T> {
             let of_inputs = self.place(self.spec.inputs(), &steps);
             let of_outputs = self.place(self.spec.outputs(), &steps);
             let outputs = of_outputs.take(outputs);
-            let d_outputs = match given.outputs {
-                Some(whole) => of_outputs.take(whole),
-                None => vec![T::default(); outputs.len()],
-            };
+            let d_outputs = given.outputs.map(|whole| of_outputs.take(whole));
             let run = Backward {
                 plan: &self.plan.segment(steps.clone()),
                 inputs: &of_inputs.take(self.inputs),
                 state: &state,
                 outputs: &outputs,
                 mask: None,
-                d_outputs: &d_outputs,
+                d_outputs: d_outputs.as_deref(),
                 d_final_state: &d_state,
                 later: &later,
                 wanted,

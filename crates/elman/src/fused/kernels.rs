@@ -45,7 +45,7 @@ impl Kernels for Flex {
     type Notes = AnyNotes;
 
     fn ready(tensors: Tensors<Self>) -> Tensors<Self> {
-        tensors.map(|tensor| tensor.to_contiguous())
+        tensors.map(without_gaps)
     }
 
     fn infer(tensors: &Tensors<Self>, call: &Call) -> FlexTensor {
@@ -83,7 +83,7 @@ impl Kernels for Flex {
             operands: Operands(tensors),
             call,
             result,
-            given: given.map(|gradient| gradient.map(|gradient| gradient.to_contiguous())),
+            given: given.map(|gradient| gradient.map(without_gaps)),
             wanted,
         };
         match notes {
@@ -194,6 +194,15 @@ trait Number: Real + Element {}
 impl Number for f32 {}
 impl Number for f64 {}
 
+/// Copies a tensor whose numbers do not stand one after another. `to_contiguous` would copy a part
+/// of a larger tensor, too, such as the outputs of the layer below.
+fn without_gaps(tensor: FlexTensor) -> FlexTensor {
+    match tensor.is_contiguous() {
+        true => tensor,
+        false => tensor.to_contiguous(),
+    }
+}
+
 /// The numbers of a contiguous tensor.
 fn numbers<T: Number>(tensor: &FlexTensor) -> &[T] {
     tensor
@@ -239,12 +248,11 @@ impl Backward<'_> {
     fn gradients<T: Number>(&self, notes: Notes<T>) -> [Option<FlexTensor>; TENSORS] {
         let (outputs, total) = (self.call.outputs(), self.call.total());
         let part = |part: Part| self.given[part as usize].as_ref().map(numbers::<T>);
-        let zeros = |part: Option<&[T]>, count| match part {
-            None => vec![T::default(); count],
+        let (d_outputs, d_final_state) = (part(Part::Outputs), part(Part::FinalState));
+        let no_final_state = match d_final_state {
+            None => vec![T::default(); total - outputs],
             Some(_) => Vec::new(),
         };
-        let (d_outputs, d_final_state) = (part(Part::Outputs), part(Part::FinalState));
-        let no_final_state = zeros(d_final_state, total - outputs);
         let d_final_state = d_final_state.unwrap_or(&no_final_state);
         let forward = &numbers::<T>(self.result)[..outputs];
         let parameters = self.operands.parameters::<T>(self.call);
@@ -259,7 +267,6 @@ impl Backward<'_> {
             }
             (Notes::Segments(_), None) => unreachable!("segments have a length"),
             (Notes::Whole(tape, carried), _) => {
-                let no_outputs = zeros(d_outputs, outputs);
                 let run = elman_kernels::Backward {
                     plan: &self.call.plan,
                     inputs: self.operands.inputs(),
@@ -269,7 +276,7 @@ impl Backward<'_> {
                         factors: numbers(&self.operands.0[MASK]),
                         carried: &carried,
                     }),
-                    d_outputs: d_outputs.unwrap_or(&no_outputs),
+                    d_outputs,
                     d_final_state,
                     later: &[],
                     wanted: self.wanted,

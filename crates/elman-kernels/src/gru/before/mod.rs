@@ -283,7 +283,7 @@ impl<T: Real> GruBefore<T> {
             (5, 3, units, 0),
         ];
         for (index, parameter, columns, first_row) in places {
-            wanted[index].start(&[(&parameters[parameter], columns)], first_row);
+            wanted[index].start(run, &[(&parameters[parameter], columns)], first_row);
         }
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
