@@ -1,6 +1,6 @@
 //! The project's own checks: `cargo xtask` runs them all, the cheapest first.
 //!
-//! `cargo xtask NAME` runs one: `format`, `layers`, `lint`, `test`, `docs`.
+//! `cargo xtask NAME` runs one: `format`, `layers`, `lint`, `release`, `test`, `docs`.
 
 use std::process::{Command, ExitCode};
 
@@ -15,7 +15,7 @@ struct Check {
 /// everywhere. One set for all checks, so that Burn is built once.
 const FEATURES: [&str; 2] = ["--features", "elman-cli/remote"];
 
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
     Check {
         name: "format",
         shows: "every file is formatted",
@@ -33,6 +33,12 @@ const CHECKS: [Check; 5] = [
             let lint = ["clippy", "--workspace", "--all-targets", "--locked"];
             cargo(&[&lint[..], &FEATURES, &["--", "--deny", "warnings"]].concat())
         },
+    },
+    // A compiler's fault in vectorised code showed in the release profile alone.
+    Check {
+        name: "release",
+        shows: "the kernels' tests pass as users build them",
+        run: || cargo(&["test", "--release", "--package", "elman-kernels", "--locked"]),
     },
     Check {
         name: "test",
