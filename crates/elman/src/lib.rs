@@ -53,6 +53,7 @@
 //! | [`train`] | the training loop; optimisers and clips as TensorFlow 1 computes them |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
+//! | [`diagnosis`] | how far gradients go back in time, and why |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
 //! | [`book`] | the chapter's numbers beside ours |
 //! | [`random`] | seeds and generators |
@@ -68,6 +69,7 @@ pub mod activation;
 pub mod book;
 pub mod cell;
 pub mod data;
+pub mod diagnosis;
 mod error;
 pub mod exchange;
 mod fused;

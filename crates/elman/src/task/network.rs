@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::cell::{
-    BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, State, Unrolled,
+    BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, Sequence, State, Unrolled,
 };
+use crate::diagnosis::{Trace, trace};
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::recipe::{CellSettings, LayerSettings, ModelSettings, Readout};
@@ -146,6 +147,32 @@ impl Network {
         })
     }
 
+    /// The same as [`final_output`](Self::final_output) in inference, step by step, with a trace of
+    /// every recurrent cell in `traces`.
+    pub(crate) fn traced(
+        &self,
+        inputs: Tensor<3>,
+        lengths: Option<Lengths>,
+        traces: &mut Vec<Trace>,
+    ) -> Result<Tensor<2>> {
+        let mut sequence = Sequence::batch_major(inputs);
+        if let Some(lengths) = lengths {
+            sequence = sequence.with_lengths(lengths)?;
+        }
+        let mut read = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            Error::ensure_axis("inputs", 'F', sequence.features(), layer.input_size())?;
+            let outputs = trace(layer, sequence.clone(), traces)?;
+            let lengths = sequence.lengths().map(Lengths::as_slice);
+            read.push(last_step(&outputs, lengths));
+            sequence = sequence.with_inputs(outputs);
+        }
+        Ok(match self.readout {
+            Readout::Last => read.remove(read.len() - 1),
+            Readout::All => Tensor::cat(read, 1),
+        })
+    }
+
     /// What the topmost layer shows at every step, `[B, T, H]`, for `inputs` of shape `[B, T, F]`;
     /// zero past a row's length.
     ///
@@ -209,6 +236,11 @@ fn last_output(
     if let Some(shown) = layer.shown(&unrolled.state) {
         return shown.to_device(&outputs.device());
     }
+    last_step(outputs, lengths)
+}
+
+/// Of `outputs`, `[B, T, H]`, those of each row's last real step, `[B, H]`.
+fn last_step(outputs: &Tensor<3>, lengths: Option<&[usize]>) -> Tensor<2> {
     let [batch, time, features] = outputs.dims();
     if time == 0 {
         return Tensor::zeros([batch, features], (&outputs.device(), outputs.dtype()));

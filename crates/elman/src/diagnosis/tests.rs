@@ -1,0 +1,296 @@
+use burn::module::Param;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+
+use super::*;
+use crate::activation::Activation;
+use crate::cell::{
+    BasicRnnCell, BasicRnnCellConfig, Cell, GruCellConfig, LstmCellConfig, Path, Sequence, State,
+    UgrnnCellConfig,
+};
+use crate::initializer::Initializer;
+use crate::random::Seed;
+use crate::recipe::Readout;
+use crate::wrapper::{AnyCell, DropoutConfig, ResidualWrapper, ZoneoutConfig};
+
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+fn normal<const D: usize>(shape: [usize; D], purpose: &str, scale: f64) -> Tensor<D> {
+    let mut generator = Seed::new(7).generator(purpose);
+    let count = shape.iter().product();
+    let numbers: Vec<f64> = (0..count).map(|_| scale * generator.normal()).collect();
+    Tensor::from_data(TensorData::new(numbers, shape), (&device(), DType::F64))
+}
+
+fn number(tensor: Tensor<1>) -> f64 {
+    tensor.into_data().iter::<f64>().next().expect("a number")
+}
+
+fn all_cells() -> Vec<AnyCell> {
+    let (seed, device) = (Seed::new(3), device());
+    let basic = BasicRnnCellConfig::new(3, 4).with_dtype(DType::F64);
+    let lstm = LstmCellConfig::new(3, 4)
+        .with_peepholes()
+        .with_num_proj(3)
+        .with_dtype(DType::F64);
+    let gru = GruCellConfig::new(3, 3).with_dtype(DType::F64);
+    let ugrnn = UgrnnCellConfig::new(3, 4).with_dtype(DType::F64);
+    let zoneout = ZoneoutConfig::new().with_hidden(0.3);
+    vec![
+        basic.init(seed, &device).into(),
+        lstm.init(seed, &device).into(),
+        ugrnn.init(seed, &device).into(),
+        ResidualWrapper::new(AnyCell::from(gru.init(seed, &device)))
+            .expect("one size")
+            .into(),
+        DropoutConfig::new()
+            .with_input_keep_prob(0.5)
+            .init(AnyCell::from(basic.init(seed, &device)), seed)
+            .expect("a probability")
+            .into(),
+        zoneout
+            .init(AnyCell::from(basic.init(seed, &device)), seed)
+            .expect("a probability")
+            .into(),
+    ]
+}
+
+/// Weights of what is read out.
+fn cotangent(readout: usize, batch: usize) -> Tensor<2> {
+    normal([batch, readout], "cotangent", 1.0)
+}
+
+#[test]
+fn a_traced_network_computes_what_the_network_computes() {
+    for cell in all_cells() {
+        let name = cell.name();
+        let inputs = normal([3, 5, 3], "inputs", 1.0);
+        let lengths = vec![5, 2, 4];
+        let network = Network::new(vec![cell], Readout::Last).expect("one layer");
+        let run = crate::task::NetworkRun {
+            lengths: Some(lengths.clone()),
+            ..Default::default()
+        };
+        let plain = network.final_output(inputs.clone(), run).expect("it fits");
+        let mut traces = Vec::new();
+        let traced = network
+            .traced(inputs, Some(Lengths::new(lengths)), &mut traces)
+            .expect("it fits");
+        let difference = number((plain - traced).abs().max());
+        assert!(difference < 1e-12, "{name}: {difference}");
+        assert_eq!(traces.len(), 1, "{name}");
+    }
+}
+
+/// The gradient norm at lag `k` against central differences: the state after step `L-1-k` is moved
+/// and the rest of the row is run again, by the drivers that everybody uses.
+#[test]
+fn gradients_against_the_lag_are_those_of_central_differences() {
+    let (batch, time, features, units) = (2, 6, 3, 4);
+    let device = device();
+    let cell = BasicRnnCellConfig::new(features, units)
+        .with_dtype(DType::F64)
+        .init(Seed::new(3), &device);
+    let network = Network::new(vec![cell.clone().into()], Readout::Last).expect("one layer");
+    let inputs = normal([batch, time, features], "inputs", 1.0);
+    let weights = cotangent(units, batch);
+    let loss = |output: Tensor<2>| (output * weights.clone()).sum() / batch as f64;
+    let layers = diagnose(&network, inputs.clone(), None, |it| Ok(loss(it))).expect("it fits");
+    for lag in 0..time {
+        let split = time - lag;
+        let run = |inputs: Tensor<3>, state| {
+            let sequence = Sequence::batch_major(inputs).with_path(Path::Composed);
+            cell.sequence(sequence, state).expect("it fits").state
+        };
+        let state = run(inputs.clone().narrow(1, 0, split), cell.zero_state(batch));
+        let moved_loss = |row: usize, unit: usize, change: f64| {
+            let mut numbers: Vec<f64> = state.hidden.to_data().iter().collect();
+            numbers[row * units + unit] += change;
+            let hidden = TensorData::new(numbers, [batch, units]);
+            let hidden = Tensor::from_data(hidden, (&device, DType::F64));
+            let state = state.clone().with_parts(vec![hidden]);
+            let end = match lag {
+                0 => state,
+                _ => run(inputs.clone().narrow(1, split, lag), state),
+            };
+            number(loss(end.hidden)) * batch as f64
+        };
+        let step = 1e-5;
+        let norm = |row| {
+            let slope =
+                |unit| (moved_loss(row, unit, step) - moved_loss(row, unit, -step)) / (2.0 * step);
+            (0..units)
+                .map(|unit| f64::powi(slope(unit), 2))
+                .sum::<f64>()
+                .sqrt()
+        };
+        let expected = (0..batch).map(norm).sum::<f64>() / batch as f64;
+        let found = layers[0].lags[0].norms[lag];
+        // Central differences of step 1e-5 in f64 are right to about 1e-10.
+        assert!(
+            (found - expected).abs() < 1e-8,
+            "lag {lag}: {found} {expected}"
+        );
+    }
+}
+
+/// The same for both parts of an LSTM's state; `c` counts by way of `h` too.
+#[test]
+fn gradients_of_an_lstms_cell_are_total() {
+    let device = device();
+    let cell = LstmCellConfig::new(2, 1)
+        .with_peepholes()
+        .with_dtype(DType::F64)
+        .init(Seed::new(5), &device);
+    let network = Network::new(vec![cell.clone().into()], Readout::Last).expect("one layer");
+    let inputs = normal([1, 3, 2], "inputs", 1.0);
+    let layers = diagnose(&network, inputs.clone(), None, |it| Ok(it.sum())).expect("it fits");
+    assert_eq!(layers[0].lags[0].part, StatePart::Cell);
+    // One unit: the gradient of the last c is that of h = σ(o + w_o c) tanh(c), by its own formula.
+    let run = cell
+        .sequence(Sequence::batch_major(inputs.clone()), cell.zero_state(1))
+        .expect("it fits");
+    let before = cell
+        .sequence(
+            Sequence::batch_major(inputs.clone().narrow(1, 0, 2)),
+            cell.zero_state(1),
+        )
+        .expect("it fits");
+    let x = inputs.narrow(1, 2, 1).squeeze_dim::<2>(1);
+    let sums = Tensor::cat(vec![x, before.state.hidden], 1).matmul(cell.kernel.val())
+        + cell.bias.val().unsqueeze();
+    let o = number(sums.narrow(1, 3, 1).reshape([1]));
+    let c = number(run.state.cell.reshape([1]));
+    let peephole = cell.peepholes.as_ref().expect("it has").output.val();
+    let w = number(peephole);
+    let gate = 1.0 / (1.0 + (-(o + w * c)).exp());
+    let expected = gate * (1.0 - gate) * w * c.tanh() + gate * (1.0 - c.tanh().powi(2));
+    let found = layers[0].lags[0].norms[0];
+    assert!((found - expected.abs()).abs() < 1e-12, "{found} {expected}");
+    assert!((layers[0].lags[1].norms[0] - 1.0).abs() < 1e-12);
+}
+
+/// `hidden' = hidden · R`, R being a rotation times `radius`.
+fn rotation(radius: f64) -> BasicRnnCell {
+    let (sine, cosine) = 0.6_f64.sin_cos();
+    let rows = [
+        [0.1, -0.2],
+        [radius * cosine, -radius * sine],
+        [radius * sine, radius * cosine],
+    ];
+    let mut cell = BasicRnnCellConfig::new(1, 2)
+        .with_activation(Activation::Identity)
+        .with_dtype(DType::F64)
+        .init(Seed::new(1), &device());
+    let kernel = Tensor::<2>::from_data(rows, (&device(), DType::F64));
+    cell.kernel = Param::from_tensor(kernel);
+    cell
+}
+
+fn of_rotation(radius: f64, time: usize) -> LayerDiagnosis {
+    let network = Network::new(vec![rotation(radius).into()], Readout::Last).expect("one layer");
+    let inputs = normal([3, time, 1], "inputs", 1.0);
+    let lengths = Lengths::new([time, time, time - 1]);
+    let loss = |output: Tensor<2>| Ok(output.sum() / 3.0);
+    let layers = diagnose(&network, inputs, Some(lengths), loss).expect("it fits");
+    layers.into_iter().next().expect("one layer")
+}
+
+#[test]
+fn a_linear_network_decays_by_its_spectral_radius() {
+    for (radius, time, verdict) in [
+        (0.5, 200, Verdict::Vanishes),
+        (0.9, 100, Verdict::Flows),
+        (0.9, 40, Verdict::Flows),
+        (1.0, 100, Verdict::Flows),
+        (1.1, 60, Verdict::Explodes),
+    ] {
+        let verdict = match (radius, time) {
+            // 0.9^99 = 3e-5.
+            (0.9, 100) => Verdict::Vanishes,
+            _ => verdict,
+        };
+        let layer = of_rotation(radius, time);
+        let norms = &layer.lags[0].norms;
+        assert_eq!(norms.len(), time);
+        for (lag, norm) in norms.iter().enumerate() {
+            let expected = 2_f64.sqrt() * radius.powi(lag as i32);
+            assert!(
+                (norm / expected - 1.0).abs() < 1e-9,
+                "{radius} {lag}: {norm} {expected}"
+            );
+        }
+        assert!((layer.radii[0].radius - radius).abs() < 1e-6);
+        assert!((layer.lags[0].rate().expect("a slope") - radius).abs() < 1e-9);
+        assert_eq!(layer.verdict(), verdict, "{radius} {time}");
+    }
+}
+
+#[test]
+fn gates_that_stand_open_or_shut_are_counted() {
+    let lstm = |forget_bias| {
+        let cell = LstmCellConfig::new(2, 5)
+            .with_forget_bias(forget_bias)
+            .init(Seed::new(2), &device());
+        let network = Network::new(vec![cell.into()], Readout::Last).expect("one layer");
+        let inputs = Tensor::<3>::zeros([2, 4, 2], &device());
+        let layers = diagnose(&network, inputs, None, |it| Ok(it.sum())).expect("it fits");
+        let gates = layers[0].gates.clone();
+        let names: Vec<_> = gates.iter().map(|gate| gate.gate).collect();
+        assert_eq!(names, ["input", "candidate", "forget", "output"]);
+        [
+            gates[0].low() + gates[0].high(),
+            gates[2].low(),
+            gates[2].high(),
+        ]
+    };
+    assert_eq!(lstm(30.0), [0.0, 0.0, 1.0]);
+    assert_eq!(lstm(-30.0), [0.0, 1.0, 0.0]);
+    assert_eq!(lstm(0.0), [0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_relu_unit_that_is_always_off_is_dead() {
+    let mut cell = BasicRnnCellConfig::new(2, 4)
+        .with_activation(Activation::Relu)
+        .with_initializer(Initializer::Constant(0.3))
+        .with_dtype(DType::F64)
+        .init(Seed::new(2), &device());
+    let bias = Tensor::<1>::from_data([0.1, -1e3, 0.1, -1e3], (&device(), DType::F64));
+    cell.bias = Param::from_tensor(bias);
+    let network = Network::new(vec![cell.into()], Readout::Last).expect("one layer");
+    let inputs = normal([4, 5, 2], "inputs", 1.0);
+    let layers = diagnose(&network, inputs, None, |it| Ok(it.sum() / 4.0)).expect("it fits");
+    assert_eq!(layers[0].units.dead, [1, 3]);
+    assert!(layers[0].gates.is_empty(), "relu has one bound");
+}
+
+#[test]
+fn what_it_says() {
+    insta::assert_snapshot!(of_rotation(0.5, 60));
+    insta::assert_snapshot!(of_rotation(0.95, 30));
+    insta::assert_snapshot!(of_rotation(1.5, 30));
+}
+
+#[test]
+fn small_gradients_of_f32_are_no_zeros() {
+    let cell = BasicRnnCellConfig::new(1, 2)
+        .with_activation(Activation::Identity)
+        .with_initializer(Initializer::Constant(0.1))
+        .init(Seed::new(1), &device());
+    let network = Network::new(vec![cell.into()], Readout::Last).expect("one layer");
+    let inputs = Tensor::<3>::ones([1, 81, 1], &device());
+    let layers = diagnose(&network, inputs, None, |it| Ok(it.sum())).expect("it fits");
+    // [[.1, .1], [.1, .1]] on (1, 1): .2^80 = 1.2e-56, below the smallest f32 of 1.4e-45.
+    let left = layers[0].main_lag().left() / 0.2_f64.powi(80);
+    assert!((left - 1.0).abs() < 1e-4, "{left}");
+}
+
+#[test]
+fn nothing_to_look_at() {
+    let network = Network::new(vec![rotation(0.5).into()], Readout::Last).expect("one layer");
+    let inputs = Tensor::<3>::zeros([0, 3, 1], (&device(), DType::F64));
+    let error = diagnose(&network, inputs, None, |it| Ok(it.sum())).expect_err("no row");
+    insta::assert_snapshot!(error, @"inputs: has B = 0 rows of T = 3 steps; give at least one row of one step");
+}
