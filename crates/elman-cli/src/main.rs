@@ -7,6 +7,7 @@ mod book;
 mod fit;
 mod output;
 mod progress;
+mod recurrence;
 mod reports;
 mod signals;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Recipes(flags) => reports::recipes(&flags),
         Command::Evaluate(flags) => reports::evaluate(&flags),
         Command::Predict(flags) => reports::predict(&flags),
+        Command::Inspect(flags) if flags.recurrence => recurrence::run(&flags),
         Command::Inspect(flags) => reports::inspect(&flags),
         Command::Book(flags) => book::run(&flags),
     };

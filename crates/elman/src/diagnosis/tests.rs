@@ -36,7 +36,7 @@ fn all_cells() -> Vec<AnyCell> {
         .with_dtype(DType::F64);
     let gru = GruCellConfig::new(3, 3).with_dtype(DType::F64);
     let ugrnn = UgrnnCellConfig::new(3, 4).with_dtype(DType::F64);
-    let zoneout = ZoneoutConfig::new().with_hidden(0.3);
+    let zoneout = ZoneoutConfig::new(0.3, 0.1);
     vec![
         basic.init(seed, &device).into(),
         lstm.init(seed, &device).into(),

@@ -8,9 +8,12 @@ mod axis;
 mod canvas;
 mod confusion;
 mod curve;
+mod lag;
 
 pub use canvas::Figure;
 
+use crate::cell::StatePart;
+use crate::diagnosis::LayerDiagnosis;
 use crate::error::{Error, Result};
 use crate::metric::{ConfusionMatrix, EpochMetrics};
 
@@ -56,6 +59,37 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     canvas::render(&curve::LearningCurve {
         title: shortened(title),
         epochs,
+    })
+}
+
+/// The norm of the gradient against the time lag, a line for each part of each layer's state.
+///
+/// # Errors
+///
+/// When there is no layer, or the figure cannot be drawn.
+pub fn gradient_lags(title: &str, layers: &[LayerDiagnosis]) -> Result<Figure> {
+    if layers.is_empty() {
+        return Err(Error::argument(
+            "gradient against lag",
+            "there is no layer",
+            "give at least one",
+        ));
+    }
+    let series = layers.iter().enumerate().flat_map(|(index, layer)| {
+        layer.lags.iter().map(move |lag| {
+            let part = match lag.part {
+                StatePart::Cell => "c",
+                StatePart::Hidden => "h",
+            };
+            lag::LagSeries {
+                name: format!("{part} of layer {index} ({})", layer.cell),
+                norms: lag.norms.clone(),
+            }
+        })
+    });
+    canvas::render(&lag::LagPlot {
+        title: shortened(title),
+        series: series.collect(),
     })
 }
 

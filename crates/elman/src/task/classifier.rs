@@ -131,6 +131,12 @@ impl Classifier {
         })
     }
 
+    /// The mean loss of what the network has read out, `[B, readout]`, in nats.
+    pub(crate) fn loss_of(&self, read: Tensor<2>, labels: &[u8]) -> Tensor<1> {
+        let logits = read.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze();
+        cross_entropy(logits, labels)
+    }
+
     /// Loss and confusion over all of `images`.
     ///
     /// # Errors

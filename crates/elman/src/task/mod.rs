@@ -9,4 +9,4 @@ mod trained;
 pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation};
 pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
 pub use network::{Network, NetworkRun};
-pub use trained::{LayerFacts, Trained};
+pub use trained::{DIAGNOSED_ROWS, LayerFacts, Trained};

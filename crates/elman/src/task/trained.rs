@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::data::{DIGIT_SIDE, read_digit};
+use crate::diagnosis::{LayerDiagnosis, diagnose};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 use crate::store::{RunDirectory, StoredFile};
-use crate::task::classifier::{Classifier, ClassifierConfig, Evaluation};
+use crate::task::classifier::{Classifier, ClassifierConfig, Evaluation, image_tensor};
 use crate::task::experiment::read_images;
 use crate::train::{restore, snapshot};
 use crate::wrapper::AnyCell;
+
+/// Test sequences that a diagnosis looks at.
+pub const DIAGNOSED_ROWS: usize = 100;
 
 /// A trained classifier with what is known about it.
 #[derive(Clone, Debug)]
@@ -84,6 +89,24 @@ impl Trained {
     pub fn evaluate(&self, folder: Option<&Path>) -> Result<Evaluation> {
         let images = read_images(&self.recipe, folder)?;
         self.model.evaluate(&images.test)
+    }
+
+    /// How far gradients go back in time, on the first [`DIAGNOSED_ROWS`] test images in `folder`, if
+    /// given, else in the recipe's folder; one entry a recurrent cell, the lowest first.
+    ///
+    /// # Errors
+    ///
+    /// When the images cannot be read or do not fit the model.
+    pub fn recurrence(&self, folder: Option<&Path>) -> Result<Vec<LayerDiagnosis>> {
+        let images = read_images(&self.recipe, folder)?.test;
+        let indices: Vec<usize> = (0..images.len().min(DIAGNOSED_ROWS)).collect();
+        let device = Device::flex().autodiff();
+        let model = self.model.clone().fork(&device).train();
+        let inputs = image_tensor(&images, &indices, &device);
+        let labels = images.targets(&indices);
+        diagnose(&model.network, inputs, None, |read| {
+            Ok(model.loss_of(read, &labels))
+        })
     }
 
     /// The probability of every class for the picture in the PNG file `path`.
