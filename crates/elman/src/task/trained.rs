@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::data::{DIGIT_SIDE, read_digit};
@@ -101,7 +100,13 @@ impl Trained {
         let images = read_images(&self.recipe, folder)?.test;
         let indices: Vec<usize> = (0..images.len().min(DIAGNOSED_ROWS)).collect();
         let device = Device::flex().autodiff();
-        let model = self.model.clone().fork(&device).train();
+        let config = ClassifierConfig {
+            model: self.recipe.model.clone(),
+            image: self.image,
+            classes: self.recipe.data.classes,
+        };
+        let model = config.init(self.recipe.seed, &device)?;
+        let model = restore(model, snapshot(&self.model), Path::new("the model"))?;
         let inputs = image_tensor(&images, &indices, &device);
         let labels = images.targets(&indices);
         diagnose(&model.network, inputs, None, |read| {
