@@ -22,7 +22,7 @@ pub(crate) fn run(flags: &InspectFlags) -> Done {
     let figure = plot::gradient_lags(&trained.recipe.title, &layers)?;
     for (name, bytes) in [
         ("gradient_lag.svg", figure.svg.as_bytes()),
-        ("gradient_lag.png", &figure.png),
+        ("gradient_lag.png", figure.png.as_slice()),
     ] {
         let path = flags.run.join(name);
         std::fs::write(&path, bytes).map_err(|source| Error::io("write", path, source))?;

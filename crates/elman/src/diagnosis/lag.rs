@@ -50,12 +50,16 @@ impl LagNorms {
         self.norms.len().saturating_sub(1)
     }
 
-    /// The norm at the longest lag over that at lag 0; NaN when nothing reaches lag 0.
+    /// What norms are compared with: that at lag 0. A cell that does not show its state (SRU, zoneout)
+    /// has none there, because its last state reaches no loss: then that at lag 1.
+    pub fn reference(&self) -> f64 {
+        let nearest = self.norms.iter().take(2).copied();
+        nearest.into_iter().find(|&norm| norm != 0.0).unwrap_or(0.0)
+    }
+
+    /// The share of the reference that is left at the longest lag; NaN when there is nothing.
     pub fn left(&self) -> f64 {
-        match (self.norms.first(), self.norms.last()) {
-            (Some(&first), Some(&last)) if first > 0.0 => last / first,
-            _ => f64::NAN,
-        }
+        self.norms.last().copied().unwrap_or(0.0) / self.reference()
     }
 
     /// The factor by which the norm changes with every step back: `exp` of the median slope of
@@ -79,12 +83,17 @@ impl LagNorms {
         median(&mut slopes).map(f64::exp)
     }
 
-    /// The effective memory: the first lag at which no more than 1/e of the norm at lag 0 is left.
+    /// The effective memory: the first lag at which no more than 1/e of the reference is left.
     /// None when more is left at every lag that is shown: the memory is longer than the sequence.
     pub fn memory(&self) -> Option<usize> {
-        let first = *self.norms.first()?;
-        let enough = first / std::f64::consts::E;
-        self.norms.iter().position(|&norm| norm <= enough)
+        let enough = self.reference() / std::f64::consts::E;
+        let start = usize::from(self.norms.first() == Some(&0.0) && enough > 0.0);
+        let fallen = self
+            .norms
+            .iter()
+            .skip(start)
+            .position(|&norm| norm <= enough)?;
+        Some(start + fallen)
     }
 }
 

@@ -84,9 +84,8 @@ impl LayerDiagnosis {
 
     /// What becomes of the gradient on its way back.
     pub fn verdict(&self) -> Verdict {
-        let norms = &self.main_lag().norms;
-        let first = norms.first().copied().unwrap_or(0.0);
-        Verdict::new(first, norms.last().copied().unwrap_or(0.0))
+        let lag = self.main_lag();
+        Verdict::new(lag.reference(), lag.norms.last().copied().unwrap_or(0.0))
     }
 }
 

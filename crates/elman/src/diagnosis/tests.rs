@@ -201,16 +201,12 @@ fn of_rotation(radius: f64, time: usize) -> LayerDiagnosis {
 fn a_linear_network_decays_by_its_spectral_radius() {
     for (radius, time, verdict) in [
         (0.5, 200, Verdict::Vanishes),
-        (0.9, 100, Verdict::Flows),
+        // 0.9^99 = 3e-5.
+        (0.9, 100, Verdict::Vanishes),
         (0.9, 40, Verdict::Flows),
         (1.0, 100, Verdict::Flows),
         (1.1, 60, Verdict::Explodes),
     ] {
-        let verdict = match (radius, time) {
-            // 0.9^99 = 3e-5.
-            (0.9, 100) => Verdict::Vanishes,
-            _ => verdict,
-        };
         let layer = of_rotation(radius, time);
         let norms = &layer.lags[0].norms;
         assert_eq!(norms.len(), time);
@@ -268,9 +264,9 @@ fn a_relu_unit_that_is_always_off_is_dead() {
 
 #[test]
 fn what_it_says() {
-    insta::assert_snapshot!(of_rotation(0.5, 60));
-    insta::assert_snapshot!(of_rotation(0.95, 30));
-    insta::assert_snapshot!(of_rotation(1.5, 30));
+    insta::assert_snapshot!(of_rotation(0.5, 60), @"gradients vanish: after 59 steps 1.7e-18 of the gradient is left (a factor of 0.500 a step); the recurrent weights of the units have a spectral radius of 0.50; what helps: an LSTM or a GRU, orthogonal or identity weights at the start, a larger forget bias, shorter sequences");
+    insta::assert_snapshot!(of_rotation(0.95, 30), @"gradients flow: after 29 steps 2.3e-1 of the gradient is left (a factor of 0.950 a step); the recurrent weights of the units have a spectral radius of 0.95");
+    insta::assert_snapshot!(of_rotation(1.5, 30), @"gradients explode: after 29 steps 1.3e5 of the gradient is left (a factor of 1.500 a step); the recurrent weights of the units have a spectral radius of 1.50; what helps: clip gradients (train.clip), a lower learning rate, smaller recurrent weights at the start");
 }
 
 #[test]

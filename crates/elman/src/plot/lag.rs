@@ -11,9 +11,11 @@ use super::canvas::{
 pub(super) struct LagSeries {
     pub(super) name: String,
     pub(super) norms: Vec<f64>,
+    /// What norms are compared with.
+    pub(super) reference: f64,
 }
 
-/// One panel; every line is relative to its own norm at lag 0.
+/// One panel; every line is relative to its own reference.
 pub(super) struct LagPlot {
     pub(super) title: String,
     pub(super) series: Vec<LagSeries>,
@@ -31,7 +33,7 @@ const DECADES: f64 = 20.0;
 const COLOURS: [RGBColor; 3] = [BLUE, VERMILLION, GREEN];
 
 impl LagPlot {
-    /// log10 of the share of the norm at lag 0 that is left, lag by lag, until it is nothing.
+    /// log10 of the share of the reference that is left, lag by lag, until it is nothing.
     fn points(series: &LagSeries) -> Vec<(f64, f64)> {
         let first = series.norms.first().copied().unwrap_or(0.0);
         let shares = series.norms.iter().map(|norm| (norm / first).log10());

@@ -84,6 +84,7 @@ pub fn gradient_lags(title: &str, layers: &[LayerDiagnosis]) -> Result<Figure> {
             lag::LagSeries {
                 name: format!("{part} of layer {index} ({})", layer.cell),
                 norms: lag.norms.clone(),
+                reference: lag.reference(),
             }
         })
     });
