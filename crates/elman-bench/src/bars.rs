@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use elman_bench_protocol::{CellKind, Mode, Shape};
+use elman_bench_protocol::{CellKind, EpochRequest, Mode, Shape};
 use serde::Serialize;
 
 use crate::case::{SHAPES, STREAM, shape_text};
@@ -114,21 +114,32 @@ pub fn bars(report: &Report) -> Vec<Bar> {
     bars
 }
 
-/// The bars of a whole epoch, from the medians of the peers in milliseconds.
-pub fn epoch_bars(median_of: impl Fn(PeerKind) -> Option<f64>) -> Vec<Bar> {
-    [PeerKind::TensorFlow1, PeerKind::PyTorch]
-        .into_iter()
-        .map(|peer| {
-            let ratio = median_of(peer)
-                .zip(median_of(PeerKind::Elman))
-                .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
-            let what = format!(
-                "MNIST epoch, data and optimiser included, over {}",
-                peer.label()
-            );
-            Bar::new(what, 1.5, &[ratio])
-        })
-        .collect()
+/// The bars of a whole epoch, from the medians of the peers in milliseconds. There are some for the
+/// networks of the book: one basic layer, and three LSTM layers.
+pub fn epoch_bars(epoch: &EpochRequest, median_of: impl Fn(PeerKind) -> Option<f64>) -> Vec<Bar> {
+    let [tensorflow, pytorch] = match (epoch.cell, epoch.layers) {
+        (CellKind::Basic, 1) => [1.5, 1.5],
+        (CellKind::Lstm, 3) => [1.4, 1.6],
+        _ => return Vec::new(),
+    };
+    [
+        (PeerKind::TensorFlow1, tensorflow),
+        (PeerKind::PyTorch, pytorch),
+    ]
+    .into_iter()
+    .map(|(peer, least)| {
+        let ratio = median_of(peer)
+            .zip(median_of(PeerKind::Elman))
+            .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
+        let what = format!(
+            "MNIST epoch of {} x {}, data and optimiser included, over {}",
+            epoch.layers,
+            epoch.cell.label(),
+            peer.label()
+        );
+        Bar::new(what, least, &[ratio])
+    })
+    .collect()
 }
 
 /// The bars as the commands print them.
@@ -201,12 +212,27 @@ mod tests {
 
     #[test]
     fn the_epochs_bars_compare_medians() {
-        let bars = epoch_bars(|peer| match peer {
-            PeerKind::Elman => Some(1000.0),
-            PeerKind::TensorFlow1 => Some(1600.0),
-            _ => None,
-        });
-        let verdicts: Vec<_> = bars.iter().map(|bar| bar.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Holds, Verdict::NotMeasured]);
+        let epoch = |cell, layers| EpochRequest {
+            data: "data".into(),
+            images: 100,
+            batch: 50,
+            cell,
+            layers,
+            units: 16,
+            learning_rate: 0.01,
+        };
+        let verdicts = |cell, layers, ratio: f64| -> Vec<Verdict> {
+            let bars = epoch_bars(&epoch(cell, layers), |peer| match peer {
+                PeerKind::Elman => Some(1000.0),
+                PeerKind::TensorFlow1 => Some(1000.0 * ratio),
+                _ => None,
+            });
+            bars.iter().map(|bar| bar.verdict).collect()
+        };
+        let one = verdicts(CellKind::Basic, 1, 1.6);
+        assert_eq!(one, [Verdict::Holds, Verdict::NotMeasured]);
+        assert_ne!(verdicts(CellKind::Basic, 1, 1.45)[0], Verdict::Holds);
+        assert_eq!(verdicts(CellKind::Lstm, 3, 1.45)[0], Verdict::Holds);
+        assert!(verdicts(CellKind::Lstm, 1, 1.45).is_empty());
     }
 }

@@ -1,26 +1,25 @@
 //! Elman's training epoch, as a user of the library writes the loop.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use elman::activation::Activation;
-use elman::data::{Batches, ImageDataset, idx};
+use burn::tensor::Device;
+use elman::cell::ResetGate;
+use elman::data::{Batches, Dataset, ImageDataset, idx};
 use elman::random::Seed;
-use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings, Readout};
-use elman::task::{Classifier, ClassifierConfig, NetworkRun};
+use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings};
+use elman::task::{NetworkRun, SequenceModel, SequenceModelConfig};
 use elman::train::Optimiser;
-use elman_bench_protocol::{Epoch, EpochRequest, Failure};
+use elman_bench_protocol::{CellKind, Epoch, EpochRequest, Failure};
 
 /// The digits.
 const CLASSES: usize = 10;
 
 /// The book's network, its optimiser and its data, between two epochs.
 pub(crate) struct ElmanEpoch {
-    images: ImageDataset,
+    images: Dataset,
     batch: usize,
     learning_rate: f64,
     /// Taken out while it is updated.
-    model: Option<Classifier>,
+    model: Option<SequenceModel>,
     optimiser: Optimiser,
-    device: Device,
     epoch: usize,
     step: u64,
 }
@@ -28,22 +27,19 @@ pub(crate) struct ElmanEpoch {
 impl ElmanEpoch {
     /// Reads the data and initialises the network.
     pub(crate) fn new(request: &EpochRequest) -> Result<Self, Failure> {
-        let images = repeated(
+        let images = Dataset::Images(repeated(
             &idx::read_folder(&request.data, CLASSES)?.train,
             request.images,
-        )?;
+        )?);
         let device = Device::flex().autodiff();
-        let config = ClassifierConfig {
+        let config = SequenceModelConfig {
             model: ModelSettings {
-                layers: vec![LayerSettings {
-                    cell: CellSettings::Basic,
-                    units: request.units,
-                    activation: Activation::Tanh,
-                }],
-                readout: Readout::Last,
+                layers: vec![layer(request); request.layers],
+                ..ModelSettings::one(layer(request))
             },
-            image: [images.rows(), images.columns()],
-            classes: images.classes(),
+            features: images.features(),
+            time: images.time(),
+            targets: images.targets(),
         };
         let adam = AdamSettings {
             learning_rate: request.learning_rate,
@@ -55,7 +51,6 @@ impl ElmanEpoch {
             learning_rate: request.learning_rate,
             model: Some(config.init(Seed::new(42), &device)?),
             optimiser: Optimiser::new(adam),
-            device,
             epoch: 0,
             step: 0,
         })
@@ -67,18 +62,10 @@ impl Epoch for ElmanEpoch {
         let mut last = f64::NAN;
         let count = self.images.len();
         for batch in Batches::shuffled(Seed::new(42), self.epoch, count, self.batch)? {
-            let shape = [
-                batch.indices.len(),
-                self.images.rows(),
-                self.images.columns(),
-            ];
-            let pixels = TensorData::new(self.images.inputs(&batch.indices), shape);
-            let inputs: Tensor<3> = Tensor::from_data(pixels, &self.device);
             let model = self.model.take().ok_or("an earlier epoch failed")?;
             let loss = model
                 .loss(
-                    inputs,
-                    &self.images.targets(&batch.indices),
+                    &self.images.batch(&batch.indices),
                     NetworkRun::training(self.step),
                 )?
                 .mean;
@@ -93,6 +80,27 @@ impl Epoch for ElmanEpoch {
         self.epoch += 1;
         Ok(last)
     }
+}
+
+/// A layer of the network, with TF 1's defaults.
+fn layer(request: &EpochRequest) -> LayerSettings {
+    let cell = match request.cell {
+        CellKind::Basic => CellSettings::Basic,
+        CellKind::Lstm => CellSettings::Lstm {
+            forget_bias: 1.0,
+            peepholes: false,
+            cell_clip: None,
+            num_proj: None,
+            proj_clip: None,
+        },
+        CellKind::GruBefore => CellSettings::Gru {
+            reset_gate: ResetGate::BeforeProduct,
+        },
+        CellKind::GruAfter => CellSettings::Gru {
+            reset_gate: ResetGate::AfterProduct,
+        },
+    };
+    LayerSettings::new(cell, request.units)
 }
 
 /// The images one after the other, from the first again, until there are `count`.

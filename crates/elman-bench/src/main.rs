@@ -170,6 +170,12 @@ struct EpochFlags {
     /// A folder with the MNIST training files; else the 8,000 images in data/mnist10k.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Of every layer: the book's networks are one basic layer and three of LSTM.
+    #[arg(long, default_value = "basic")]
+    cell: CellFlag,
+    /// Layers on top of each other.
+    #[arg(long, default_value = "1")]
+    layers: NonZeroUsize,
     /// Images in an epoch; the files are repeated until there are as many.
     #[arg(long, default_value_t = 55_000)]
     images: usize,
@@ -309,16 +315,18 @@ fn run_epoch(flags: EpochFlags) -> Result<()> {
     let peers = Peers::build(flags.pythons.resolve()?)?;
     let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
     let here = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mnist10k");
-    // The book's network: BasicRNNCell(150), batches of 150, Adam(0.001).
+    // The book's networks: cells of 150 units, batches of 150, Adam(0.001).
     let epoch = EpochRequest {
         data: flags.data.unwrap_or_else(here),
         images: flags.images,
         batch: 150,
+        cell: flags.cell.into(),
+        layers: flags.layers.get(),
         units: 150,
         learning_rate: 0.001,
     };
     let report = compare_epochs(&launch, flags.threads, &epoch, flags.rounds)?;
-    let bars = epoch_bars(|peer| report.median_ms(peer));
+    let bars = epoch_bars(&epoch, |peer| report.median_ms(peer));
     println!("{}\n{}", report.table(), text(&bars));
     write_json(
         flags.json.as_deref(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use elman_bench::child::{Child, Limits, Prepared};
-use elman_bench_protocol::{EpochRequest, Request};
+use elman_bench_protocol::{CellKind, EpochRequest, Request};
 
 #[test]
 fn epochs_through_the_protocol_train() {
@@ -15,6 +15,8 @@ fn epochs_through_the_protocol_train() {
         data: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mnist10k"),
         images: 100,
         batch: 50,
+        cell: CellKind::Basic,
+        layers: 1,
         units: 16,
         learning_rate: 0.01,
     };
@@ -34,6 +36,8 @@ fn data_that_is_not_there_is_named() {
         data: "no-such-folder".into(),
         images: 100,
         batch: 50,
+        cell: CellKind::Basic,
+        layers: 1,
         units: 16,
         learning_rate: 0.01,
     };

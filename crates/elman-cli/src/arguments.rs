@@ -1,5 +1,6 @@
 //! The flags.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,15 +30,17 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Train a model by a recipe, or go on with a run
     Fit(FitFlags),
+    /// Search better settings at random and by successive halving, or go on with a search
+    Tune(TuneFlags),
     /// List the recipes that ship with this program
     Recipes(JsonFlag),
-    /// Judge a run's model on test images
+    /// Judge a run's model on test examples
     Evaluate(EvaluateFlags),
-    /// Name the class of pictures
+    /// Name the class of pictures or strings
     Predict(PredictFlags),
     /// Show a run's layers, shapes, parameters and settings
     Inspect(InspectFlags),
-    /// Run the book's data-free examples and compare every number
+    /// Run the book's examples and compare every number
     Book(BookFlags),
 }
 
@@ -83,6 +86,44 @@ pub(crate) struct FitFlags {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct TuneFlags {
+    /// A recipe with a table `[tune]`: its file (has a `/` or ends in .toml) or the name of one that
+    /// ships
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) recipe: Option<String>,
+    /// Go on with the search in this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["trials", "set", "data", "out"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Trials, the recipe's own settings among them [default: the recipe's tune.trials]
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<u64>,
+    /// Then train by the best settings, on the held-out examples too, in FOLDER/best
+    #[arg(long)]
+    pub(crate) retrain: bool,
+    /// Replace a setting of the recipe, such as tune.seed=7 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// The folder with the data, in place of the recipe's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The folder of the search, new or empty [default: runs/RECIPE-tune-1, -2, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Save at least this often, besides every epoch's end; 0: after every step
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) checkpoint_every: Duration,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct EvaluateFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
@@ -97,9 +138,9 @@ pub(crate) struct EvaluateFlags {
 pub(crate) struct PredictFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// PNG files, each a picture of a digit
-    #[arg(required = true, value_name = "IMAGE.png")]
-    pub(crate) images: Vec<PathBuf>,
+    /// What to judge: PNG files with a picture of a digit each, or strings of letters
+    #[arg(required = true, value_name = "IMAGE.png|STRING")]
+    pub(crate) inputs: Vec<OsString>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }
@@ -120,8 +161,24 @@ pub(crate) struct InspectFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct BookFlags {
-    /// Only this example
+    /// Only this example; reber, mnist-deep and mnist-lstm3 are trained, minutes of work [default:
+    /// all that need no training]
     pub(crate) example: Option<String>,
+    /// The folder with the four IDX files of mnist-deep and mnist-lstm3, in place of the recipe's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Replace a setting of mnist-deep or mnist-lstm3, such as data.hold_out=5000 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// The folder of a trained example's run, new or empty [default: runs/book-EXAMPLE-1, -2, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

@@ -1,17 +1,58 @@
 //! `elman book`.
 
+mod reber;
+mod trainings;
+
+use std::path::PathBuf;
+
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use elman::book::TRAININGS;
+use elman::task::RunFolder;
 use serde_json::json;
 
 use crate::Done;
 use crate::arguments::BookFlags;
+use crate::fit::RUNS;
 use crate::output::{self, Failure};
 
 pub(crate) fn run(flags: &BookFlags) -> Done {
-    let numbers = elman::book::run(flags.example.as_deref())?;
+    if let Some(threads) = flags.threads {
+        elman::threads::set(threads);
+    }
+    let example = flags.example.as_deref();
+    if let Some(name) = TRAININGS.iter().find(|name| example == Some(**name)) {
+        return trainings::run(flags, name);
+    }
+    if flags.data.is_some() || !flags.set.is_empty() {
+        return Err(Failure::Usage(elman::Error::argument(
+            "book",
+            "--data and --set are for the examples that are trained on images",
+            format!("name one: {}", TRAININGS.join(", ")),
+        )));
+    }
+    match example {
+        Some("reber") => reber::run(flags),
+        example => numbers(example, flags.json.json),
+    }
+}
+
+/// Where a trained example is kept.
+fn folder(flags: &BookFlags, name: &str) -> RunFolder {
+    match &flags.out {
+        Some(out) => RunFolder::At(out.clone()),
+        None => RunFolder::Next {
+            parent: PathBuf::from(RUNS),
+            name: format!("book-{name}"),
+        },
+    }
+}
+
+/// The examples that need no training.
+fn numbers(example: Option<&str>, as_json: bool) -> Done {
+    let numbers = elman::book::run(example)?;
     let hold = numbers.iter().filter(|number| number.holds()).count();
-    if flags.json.json {
+    if as_json {
         let objects: Vec<_> = numbers
             .iter()
             .map(|number| {
@@ -42,14 +83,18 @@ pub(crate) fn run(flags: &BookFlags) -> Done {
                 number.book.to_string(),
                 number.here.to_string(),
                 format!("{:.1e}", number.difference()),
-                if number.holds() { "holds" } else { "DIFFERS" }.to_owned(),
+                verdict(number.holds()),
             ]);
         }
         output::results(&format!("{table}\n\n{hold} of {} hold", numbers.len()))?;
     }
-    if hold == numbers.len() {
-        Ok(())
-    } else {
-        Err(Failure::Verdict)
-    }
+    judged(hold == numbers.len())
+}
+
+fn verdict(holds: bool) -> String {
+    if holds { "holds" } else { "DIFFERS" }.to_owned()
+}
+
+fn judged(holds: bool) -> Done {
+    if holds { Ok(()) } else { Err(Failure::Verdict) }
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use elman::Error;
+use elman::metric::{Figures, Measure};
 use elman::recipe::{Override, Recipe};
 use elman::task::{self, FitPlan, FitSummary, RunFolder};
 use elman::train::FitOptions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Done;
 use crate::arguments::FitFlags;
@@ -15,7 +16,7 @@ use crate::progress::{Progress, Talk};
 use crate::signals::Signals;
 
 /// The folder of runs that are given no folder.
-const RUNS: &str = "runs";
+pub(crate) const RUNS: &str = "runs";
 
 pub(crate) fn run(flags: FitFlags) -> Done {
     if let Some(threads) = flags.threads {
@@ -23,6 +24,7 @@ pub(crate) fn run(flags: FitFlags) -> Done {
     }
     let options = FitOptions {
         checkpoint_every: flags.checkpoint_every,
+        ..FitOptions::default()
     };
     let plan = match &flags.recipe {
         Some(recipe) => Some(plan(recipe, &flags, options).map_err(Failure::Usage)?),
@@ -41,41 +43,31 @@ pub(crate) fn run(flags: FitFlags) -> Done {
         talk("stopped early: the model is that of the best epoch");
     }
     if flags.json.json {
-        return output::json(&[json!({
-            "run": summary.root,
-            "epochs": summary.history.len(),
-            "stopped_early": summary.stopped_early,
-            "test_accuracy": summary.test.confusion.accuracy(),
-            "test_loss_nats": summary.test.loss_nats,
-        })]);
+        return output::json(&[object(&summary)]);
     }
     output::results(&ending(&summary))
 }
 
+/// A finished run as JSON.
+pub(crate) fn object(summary: &FitSummary) -> Value {
+    let [score, loss] = names(summary.test.measure());
+    let figures = summary.test.figures();
+    json!({
+        "run": summary.root,
+        "epochs": summary.history.len(),
+        "stopped_early": summary.stopped_early,
+        score: figures.score,
+        loss: figures.loss,
+    })
+}
+
 fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<FitPlan> {
-    let mut overrides = flags.set.clone();
-    if let Some(data) = &flags.data {
-        let folder = data.to_str().ok_or_else(|| {
-            Error::argument(
-                format!("--data {}", data.display()),
-                "its name is not UTF-8, so a recipe cannot hold it",
-                "rename the folder",
-            )
-        })?;
-        overrides.push(Override::string("data.folder", folder)?);
-    }
-    if let Some(seed) = flags.seed {
-        overrides.push(Override::integer("seed", seed)?);
-    }
+    let overrides = overrides(&flags.set, flags.data.as_deref(), flags.seed)?;
     let folder = match &flags.out {
         Some(out) => RunFolder::At(out.clone()),
         None => RunFolder::Next {
             parent: PathBuf::from(RUNS),
-            name: Path::new(recipe)
-                .file_stem()
-                .unwrap_or(recipe.as_ref())
-                .to_string_lossy()
-                .into_owned(),
+            name: stem(recipe),
         },
     };
     Ok(FitPlan {
@@ -85,14 +77,62 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
     })
 }
 
-fn ending(summary: &FitSummary) -> String {
+/// What flags change in a recipe: its settings, the folder of its files, its seed.
+pub(crate) fn overrides(
+    set: &[Override],
+    data: Option<&Path>,
+    seed: Option<u64>,
+) -> elman::Result<Vec<Override>> {
+    let mut overrides = set.to_vec();
+    if let Some(data) = data {
+        let folder = data.to_str().ok_or_else(|| {
+            Error::argument(
+                format!("--data {}", data.display()),
+                "its name is not UTF-8, so a recipe cannot hold it",
+                "rename the folder",
+            )
+        })?;
+        overrides.push(Override::string("data.folder", folder)?);
+    }
+    if let Some(seed) = seed {
+        overrides.push(Override::integer("seed", seed)?);
+    }
+    Ok(overrides)
+}
+
+/// What score and loss on the test examples are called in JSON.
+fn names(measure: Measure) -> [&'static str; 2] {
+    match measure {
+        Measure::Accuracy => ["test_accuracy", "test_loss_nats"],
+        Measure::AbsoluteError => ["test_mae", "test_mse"],
+    }
+}
+
+/// What runs of a recipe are called.
+pub(crate) fn stem(recipe: &str) -> String {
+    Path::new(recipe)
+        .file_stem()
+        .unwrap_or(recipe.as_ref())
+        .to_string_lossy()
+        .into_owned()
+}
+
+pub(crate) fn ending(summary: &FitSummary) -> String {
     let run = summary.root.display();
+    let Figures { loss, score } = summary.test.figures();
+    let figures = match summary.test.measure() {
+        Measure::Accuracy => format!(
+            "test accuracy  {score:.4}\n\
+             test loss      {loss:.4} nats"
+        ),
+        Measure::AbsoluteError => format!(
+            "test MSE       {loss:.6}\n\
+             test MAE       {score:.6}"
+        ),
+    };
     format!(
         "run            {run}\n\
-         test accuracy  {:.4}\n\
-         test loss      {:.4} nats\n\
-         look at it     elman inspect {run}, elman evaluate {run}",
-        summary.test.confusion.accuracy(),
-        summary.test.loss_nats,
+         {figures}\n\
+         look at it     elman inspect {run}, elman evaluate {run}"
     )
 }

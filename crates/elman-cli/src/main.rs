@@ -10,6 +10,7 @@ mod progress;
 mod recurrence;
 mod reports;
 mod signals;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Fit(flags) => fit::run(flags),
+        Command::Tune(flags) => tune::run(flags),
         Command::Recipes(flags) => reports::recipes(&flags),
         Command::Evaluate(flags) => reports::evaluate(&flags),
         Command::Predict(flags) => reports::predict(&flags),

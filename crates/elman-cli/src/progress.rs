@@ -93,11 +93,12 @@ impl Observer for Progress {
         self.bar.set_position(done);
         // Epochs count from 0, as in the lines below the bar and in `metrics.csv`.
         self.bar.set_message(format!(
-            "epoch {}/{}  loss {:.4}  accuracy {:.4}  gradient {}  {:.0} sequences/s  {} left",
+            "epoch {}/{}  loss {:.4}  {} {:.4}  gradient {}  {:.0} sequences/s  {} left",
             now.epoch,
             now.epochs - 1,
-            now.loss,
-            now.accuracy,
+            now.running.loss,
+            now.measure.key(),
+            now.running.score,
             norms(now.gradient_norms),
             self.examples as f64 / seconds,
             HumanDuration(left),

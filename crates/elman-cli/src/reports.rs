@@ -2,8 +2,10 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use elman::data::TargetKind;
+use elman::metric::ConfusionMatrix;
 use elman::recipe::Recipe;
-use elman::task::Trained;
+use elman::task::{Evaluation, Prediction, Trained};
 use serde_json::json;
 
 use crate::Done;
@@ -28,56 +30,96 @@ pub(crate) fn recipes(flags: &JsonFlag) -> Done {
 
 pub(crate) fn evaluate(flags: &EvaluateFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
-    let evaluation = trained.evaluate(flags.data.as_deref())?;
-    let confusion = &evaluation.confusion;
+    match trained.evaluate(flags.data.as_deref())? {
+        Evaluation::Classes {
+            loss_nats,
+            confusion,
+        } => evaluated_classes(&trained, loss_nats, &confusion, flags.json.json),
+        Evaluation::Numbers { mse, mae, count } => {
+            if flags.json.json {
+                return output::json(&[json!({"mse": mse, "mae": mae, "count": count})]);
+            }
+            output::results(&format!(
+                "mean squared error   {mse:.6}\n\
+                 mean absolute error  {mae:.6}\n\
+                 count                {count}"
+            ))
+        }
+    }
+}
+
+fn evaluated_classes(
+    trained: &Trained,
+    loss_nats: f64,
+    confusion: &ConfusionMatrix,
+    as_json: bool,
+) -> Done {
     let classes = confusion.classes();
     let row = |class| (0..classes).map(move |taken| confusion.count(class, taken));
-    if flags.json.json {
+    if as_json {
         let rows: Vec<Vec<u64>> = (0..classes).map(|class| row(class).collect()).collect();
         return output::json(&[json!({
             "accuracy": confusion.accuracy(),
-            "loss_nats": evaluation.loss_nats,
+            "loss_nats": loss_nats,
             "count": confusion.total(),
             "confusion": rows,
         })]);
     }
     let mut header = vec!["is \\ taken for".to_owned()];
-    header.extend((0..classes).map(|class| class.to_string()));
+    header.extend((0..classes).map(|class| trained.class_name(class)));
     let mut table = table(header);
     for class in 0..classes {
-        let mut cells = vec![class.to_string()];
+        let mut cells = vec![trained.class_name(class)];
         cells.extend(row(class).map(|count| count.to_string()));
         table.add_row(cells);
     }
     align_right(&mut table);
     output::results(&format!(
-        "accuracy  {:.4}\nloss      {:.4} nats\ncount     {}\n\n{table}",
+        "accuracy  {:.4}\nloss      {loss_nats:.4} nats\ncount     {}\n\n{table}",
         confusion.accuracy(),
-        evaluation.loss_nats,
         confusion.total(),
     ))
 }
 
 pub(crate) fn predict(flags: &PredictFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
+    let noun = trained.input_noun();
     let mut objects = Vec::new();
-    let mut table = table(["image", "class", "probability", "all classes"]);
-    for path in &flags.images {
-        let probabilities = trained.predict(path)?;
-        let (class, probability) = probabilities
-            .iter()
-            .copied()
-            .enumerate()
-            .max_by(|(_, one), (_, other)| one.total_cmp(other))
-            .expect("a classifier has classes");
-        let all: Vec<String> = probabilities.iter().map(|p| format!("{p:.3}")).collect();
-        table.add_row([
-            path.display().to_string(),
-            class.to_string(),
-            format!("{probability:.4}"),
-            all.join(" "),
-        ]);
-        objects.push(json!({"image": path, "class": class, "probabilities": probabilities}));
+    let mut table = match trained.model.targets() {
+        TargetKind::Classes(_) => table([noun, "class", "probability", "all classes"]),
+        TargetKind::Numbers(_) => table([noun, "answer"]),
+    };
+    for input in &flags.inputs {
+        let shown = input.to_string_lossy();
+        match trained.predict(input)? {
+            Prediction::Classes(probabilities) => {
+                let (class, probability) = probabilities
+                    .iter()
+                    .copied()
+                    .enumerate()
+                    .max_by(|(_, one), (_, other)| one.total_cmp(other))
+                    .expect("a classifier has classes");
+                let all: Vec<String> = probabilities.iter().map(|p| format!("{p:.3}")).collect();
+                let name = trained.class_name(class);
+                table.add_row([
+                    shown.to_string(),
+                    name.clone(),
+                    format!("{probability:.4}"),
+                    all.join(" "),
+                ]);
+                objects.push(json!({
+                    noun: shown,
+                    "class": class,
+                    "name": name,
+                    "probabilities": probabilities,
+                }));
+            }
+            Prediction::Numbers(numbers) => {
+                let all: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                table.add_row([shown.to_string(), all.join(" ")]);
+                objects.push(json!({noun: shown, "answer": numbers}));
+            }
+        }
     }
     if flags.json.json {
         output::json(&objects)
@@ -92,6 +134,11 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
     let parameters: usize = layers.iter().map(|layer| layer.parameters).sum();
     let network = trained.network();
     let settings = trained.recipe.to_toml();
+    let features = trained.model.network.input_size();
+    let answer = match trained.model.targets() {
+        TargetKind::Classes(classes) => ("classes", classes),
+        TargetKind::Numbers(numbers) => ("numbers", numbers),
+    };
     if flags.json.json {
         let layers: Vec<_> = layers
             .iter()
@@ -105,8 +152,9 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
             .collect();
         return output::json(&[json!({
             "network": network,
-            "image": trained.image,
-            "classes": trained.model.classes(),
+            "time": trained.model.time(),
+            "features": features,
+            answer.0: answer.1,
             "parameters": parameters,
             "layers": layers,
             "finished_epochs": trained.finished_epochs,
@@ -123,24 +171,32 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
         ]);
     }
     table.add_row(["all".to_owned(), String::new(), parameters.to_string()]);
-    let [time, features] = trained.image;
+    let steps = match trained.model.time() {
+        Some(time) => format!("{time} steps"),
+        None => "any number of steps".to_owned(),
+    };
+    let layers = network.iter().enumerate();
+    let layers: Vec<String> = layers
+        .map(|(index, layer)| format!("layer {index}: {layer}"))
+        .collect();
     output::results(&format!(
-        "{} over {time} steps of {features} features, {} classes\n\
+        "{steps} of {features} features, {} {}\n{}\n\
          trained for {} steps, {} whole epochs\n\n{table}\n\n{settings}",
-        network.join(", "),
-        trained.model.classes(),
+        answer.1,
+        answer.0,
+        layers.join("\n"),
         trained.step,
         trained.finished_epochs,
     ))
 }
 
-fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
+pub(crate) fn table<T: Into<comfy_table::Row>>(header: T) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     table
 }
 
-fn align_right(table: &mut Table) {
+pub(crate) fn align_right(table: &mut Table) {
     for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }

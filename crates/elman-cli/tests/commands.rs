@@ -60,6 +60,7 @@ fn a_run_from_fit_to_predict() {
     assert_eq!(facts["network"], serde_json::json!(["BasicRnnCell"]));
     let table = succeed(&mut place.elman(&["inspect", "run"]));
     for words in [
+        "layer 0: BasicRnnCell",
         "network.layers.0.kernel",
         "dense.bias",
         "[26, 16]",
@@ -192,6 +193,67 @@ fn the_book_holds() {
     );
     let error = fail(&mut place.elman(&["book", "no-such-example"]), 1);
     assert!(error.contains("no-such-example"), "{error}");
+}
+
+#[test]
+fn a_deep_network_with_wrappers_is_trained_and_shown() {
+    let place = Workplace::new();
+    let set = [
+        "model.layers=3",
+        "model.readout=all",
+        "model.dropout.input_keep=0.9",
+        "train.epochs=1",
+    ];
+    let mut command = place.fit("deep", &["--quiet"]);
+    for setting in set {
+        command.args(["--set", setting]);
+    }
+    succeed(&mut command);
+    let table = succeed(&mut place.elman(&["inspect", "deep"]));
+    for words in [
+        "layer 0: DropoutWrapper(BasicRnnCell)",
+        "layer 2: DropoutWrapper(BasicRnnCell)",
+        "network.layers.2.cell.kernel",
+        "input_keep = 0.9",
+    ] {
+        assert!(table.contains(words), "{words}: {table}");
+    }
+    let facts = succeed(&mut place.elman(&["inspect", "deep", "--json"]));
+    let facts = &objects(&facts)[0];
+    assert_eq!(facts["network"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_training_of_the_book_stands_beside_tensorflows_only_on_the_same_images() {
+    let place = Workplace::new();
+    let book = |more: &[&str]| {
+        let mut command = place.elman(&["book", "mnist-deep", "--data", "data", "--quiet"]);
+        for setting in [
+            "data.classes=4",
+            "model.units=8",
+            "train.epochs=2",
+            "train.batch=20",
+        ] {
+            command.args(["--set", setting]);
+        }
+        command.args(more);
+        command
+    };
+    let lines = succeed(&mut book(&["--json", "--out", "run"]));
+    let lines = objects(&lines);
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[1]["epoch"], 1);
+    assert_eq!(lines[1]["tensorflow"], Value::Null);
+    assert_eq!(lines[2]["holds"], Value::Null);
+    assert!(place.path("run").join("model.safetensors").is_file());
+    let table = succeed(&mut book(&[]));
+    assert!(
+        table.contains("TF 1 was not run on these images"),
+        "{table}"
+    );
+    assert!(table.contains("run runs/book-mnist-deep-1"), "{table}");
+    let error = fail(&mut place.elman(&["book", "manual", "--data", "data"]), 2);
+    assert!(error.contains("mnist-deep, mnist-lstm3"), "{error}");
 }
 
 #[test]

@@ -17,8 +17,8 @@ use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
-    over_time, parts, previous_rows, previous_step_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, finish_hidden, input_rows,
+    over_time, parts, previous_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -105,20 +105,22 @@ impl<T: Real> Basic<T> {
             state,
             outputs,
             final_state,
+            mut mask,
         } = run;
         let spec = &self.spec;
-        let shared = Shared::new(outputs);
+        let hidden = Hidden::new(outputs, mask.as_mut(), spec.units);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
                 inputs,
                 state,
-                outputs: shared,
+                hidden,
                 share,
             });
         });
-        finish_hidden(plan, outputs, state, final_state);
+        let carried = mask.map_or(&*outputs, |mask| mask.carried);
+        finish_hidden(plan, carried, state, final_state);
     }
 
     /// The forward pass of training.
@@ -176,7 +178,7 @@ impl<T: Real> Basic<T> {
             let mut wanted = [
                 sums(input_rows(plan, run.inputs, inputs), inputs),
                 sums(
-                    previous_rows(plan, run.outputs, units, (run.state, units, 0)),
+                    previous_rows(plan, run.hidden(), units, (run.state, units, 0)),
                     units,
                 ),
                 sums(vec![Source::new(&one); plan.pairs()], 1),
@@ -208,7 +210,7 @@ struct ForwardPart<'a, T: Real> {
     plan: &'a Plan,
     inputs: &'a [T],
     state: &'a [T],
-    outputs: Shared<T>,
+    hidden: Hidden<'a, T>,
     share: Share<'a>,
 }
 
@@ -222,7 +224,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             plan,
             inputs,
             state,
-            outputs,
+            hidden,
             share,
         } = self;
         let spec = &cell.spec;
@@ -234,8 +236,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 break;
             }
             let input_rows = step_rows(plan, step, &running, (inputs, spec.inputs));
-            let hidden = (state, spec.units, 0);
-            let previous = previous_step_rows(plan, step, &running, (outputs, spec.units), hidden);
+            let previous = hidden.before(plan, step, &running, (state, spec.units, 0));
             let factors = [
                 Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
                 Factor::dense(&previous, spec.units, &cell.hidden_weights),
@@ -254,8 +255,10 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                         for (vector, slot) in cell.columns.slots(panel).iter().enumerate() {
                             // SAFETY: within the sums and this row of the outputs.
                             unsafe {
-                                Lanes::<S, T>::load(simd, sums.add(vector * lanes))
-                                    .store_first(outputs.at(offset + slot.column), slot.valid);
+                                Lanes::<S, T>::load(simd, sums.add(vector * lanes)).store_first(
+                                    hidden.outputs.at(offset + slot.column),
+                                    slot.valid,
+                                );
                             }
                         }
                     }
@@ -263,6 +266,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 }
             }
             share.wait();
+            hidden.carry(simd, plan, step, &running, &share);
         }
     }
 }
@@ -317,9 +321,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                         unsafe {
                             let output = run.outputs[at..].as_ptr();
                             let output = Lanes::load_first(simd, output, slot.valid);
-                            let outer = run.d_outputs[at..].as_ptr();
-                            let outer = Lanes::load_first(simd, outer, slot.valid);
-                            let sum = outer + Lanes::load(simd, carried.add(slot.column));
+                            let after = Lanes::load(simd, carried.add(slot.column));
+                            let sum = run.d_output(simd, (at, slot.valid), after);
                             (sum * slope(spec.activation, output))
                                 .store(d_sums.at(start + vector * lanes));
                         }

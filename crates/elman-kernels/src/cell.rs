@@ -3,6 +3,9 @@
 use crate::basic::{Basic, BasicSpec, BasicTape, BasicWeights};
 use crate::gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 use crate::isa::Isa;
+use crate::layer_norm_lstm::{
+    LayerNormLstm, LayerNormLstmSpec, LayerNormLstmTape, LayerNormLstmWeights,
+};
 use crate::lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
 use crate::real::Real;
 use crate::run::{Backward, Forward, Gradients};
@@ -15,13 +18,17 @@ const WIDEST: usize = 16;
 /// Parameters are a list of slices in the order of the cell's weights struct: for a basic cell
 /// kernel and bias; for an LSTM kernel, bias, the three peepholes if it has them, the projection
 /// if the specification has one; for a GRU both of the gates, then both of the candidate, then the
-/// recurrent bias if the reset gate acts after the product.
+/// recurrent bias if the reset gate acts after the product; for an LSTM with layer normalisation
+/// kernel, gain, the gain of the hidden state's product if that is normalised apart, shift, then the
+/// new cell's gain and shift.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spec {
     /// The basic cell.
     Basic(BasicSpec),
     /// The LSTM.
     Lstm(LstmSpec),
+    /// The LSTM with layer normalisation.
+    LayerNormLstm(LayerNormLstmSpec),
     /// The GRU with the reset gate before the product.
     GruBefore(GruSpec),
     /// The GRU with the reset gate after the product.
@@ -34,6 +41,7 @@ impl Spec {
         match self {
             Self::Basic(spec) => spec.inputs,
             Self::Lstm(spec) => spec.inputs,
+            Self::LayerNormLstm(spec) => spec.inputs,
             Self::GruBefore(spec) | Self::GruAfter(spec) => spec.inputs,
         }
     }
@@ -43,6 +51,7 @@ impl Spec {
         match self {
             Self::Basic(spec) => spec.units,
             Self::Lstm(spec) => spec.outputs(),
+            Self::LayerNormLstm(spec) => spec.units,
             Self::GruBefore(spec) | Self::GruAfter(spec) => spec.units,
         }
     }
@@ -51,6 +60,7 @@ impl Spec {
     pub fn state(&self) -> usize {
         match self {
             Self::Lstm(spec) => spec.state(),
+            Self::LayerNormLstm(spec) => spec.state(),
             other => other.outputs(),
         }
     }
@@ -68,6 +78,7 @@ impl Spec {
                     .map(|outputs| padded(spec.units) + padded(outputs));
                 5 * padded(spec.units) + projected.unwrap_or(0)
             }
+            Self::LayerNormLstm(spec) => spec.tape(padded(spec.units)),
             Self::GruBefore(spec) | Self::GruAfter(spec) => 4 * padded(spec.units),
         }
     }
@@ -81,6 +92,9 @@ impl Spec {
         match *self {
             Self::Basic(spec) => Packed::Basic(Basic::pack(spec, &basic(parameters), isa)),
             Self::Lstm(spec) => Packed::Lstm(Lstm::pack(spec, &lstm(&spec, parameters), isa)),
+            Self::LayerNormLstm(spec) => {
+                Packed::LayerNormLstm(LayerNormLstm::pack(spec, &layer_norm_lstm(parameters), isa))
+            }
             Self::GruBefore(spec) => {
                 Packed::GruBefore(GruBefore::pack(spec, &gru(parameters), isa))
             }
@@ -117,6 +131,27 @@ fn lstm<'a, T>(spec: &LstmSpec, parameters: &[&'a [T]]) -> LstmWeights<'a, T> {
     }
 }
 
+fn layer_norm_lstm<'a, T>(parameters: &[&'a [T]]) -> LayerNormLstmWeights<'a, T> {
+    let (kernel, gain, recurrent_gain, rest) = match *parameters {
+        [kernel, gain, ref rest @ ..] if rest.len() == 3 => (kernel, gain, None, rest),
+        [kernel, gain, recurrent_gain, ref rest @ ..] if rest.len() == 3 => {
+            (kernel, gain, Some(recurrent_gain), rest)
+        }
+        _ => panic!(
+            "an LSTM with layer normalisation has 5 or 6 parameters, not {}",
+            parameters.len()
+        ),
+    };
+    LayerNormLstmWeights {
+        kernel,
+        gain,
+        recurrent_gain,
+        shift: rest[0],
+        state_gain: rest[1],
+        state_shift: rest[2],
+    }
+}
+
 fn gru<'a, T>(parameters: &[&'a [T]]) -> GruWeights<'a, T> {
     let [
         gates_kernel,
@@ -144,6 +179,8 @@ pub enum Packed<T: Real> {
     Basic(Basic<T>),
     /// The LSTM.
     Lstm(Lstm<T>),
+    /// The LSTM with layer normalisation.
+    LayerNormLstm(LayerNormLstm<T>),
     /// The GRU with the reset gate before the product.
     GruBefore(GruBefore<T>),
     /// The GRU with the reset gate after the product.
@@ -157,6 +194,8 @@ pub enum Tape<T: Real> {
     Basic(Basic<T>, BasicTape<T>),
     /// Of an LSTM.
     Lstm(Lstm<T>, LstmTape<T>),
+    /// Of an LSTM with layer normalisation.
+    LayerNormLstm(LayerNormLstm<T>, LayerNormLstmTape<T>),
     /// Of a GRU with the reset gate before the product.
     GruBefore(GruBefore<T>, GruBeforeTape<T>),
     /// Of a GRU with the reset gate after the product.
@@ -169,6 +208,7 @@ impl<T: Real> Packed<T> {
         match self {
             Self::Basic(cell) => cell.forward(run),
             Self::Lstm(cell) => cell.forward(run),
+            Self::LayerNormLstm(cell) => cell.forward(run),
             Self::GruBefore(cell) => cell.forward(run),
             Self::GruAfter(cell) => cell.forward(run),
         }
@@ -184,6 +224,10 @@ impl<T: Real> Packed<T> {
             Self::Lstm(cell) => {
                 let tape = cell.forward_training(run);
                 Tape::Lstm(cell, tape)
+            }
+            Self::LayerNormLstm(cell) => {
+                let tape = cell.forward_training(run);
+                Tape::LayerNormLstm(cell, tape)
             }
             Self::GruBefore(cell) => {
                 let tape = cell.forward_training(run);
@@ -206,6 +250,9 @@ impl<T: Real> Tape<T> {
             Self::Lstm(cell, tape) => {
                 let weights = lstm(cell.spec(), parameters);
                 cell.backward(run, &weights, tape)
+            }
+            Self::LayerNormLstm(cell, tape) => {
+                cell.backward(run, &layer_norm_lstm(parameters), tape)
             }
             Self::GruBefore(cell, tape) => cell.backward(run, &gru(parameters), tape),
             Self::GruAfter(cell, tape) => cell.backward(run, &gru(parameters), tape),

@@ -12,9 +12,12 @@ mod denormals;
 mod gradient;
 mod gru;
 mod isa;
+mod layer_norm_lstm;
 mod lstm;
+mod mask;
 mod math;
 mod panels;
+mod philox;
 mod product;
 mod real;
 mod run;
@@ -27,7 +30,12 @@ pub use basic::{Basic, BasicSpec, BasicTape, BasicWeights};
 pub use cell::{Packed, Spec, Tape};
 pub use gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 pub use isa::Isa;
+pub use layer_norm_lstm::{
+    GateNormalisation, LayerNormLstm, LayerNormLstmSpec, LayerNormLstmTape, LayerNormLstmWeights,
+};
 pub use lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
+pub use mask::MaskSpec;
+pub use philox::Philox;
 pub use real::Real;
-pub use run::{Backward, Forward, Gradients, Wanted};
+pub use run::{Backward, Forward, Gradients, HiddenMask, MaskedHidden, Wanted};
 pub use shape::{Layout, Plan};

@@ -334,10 +334,8 @@ impl<'a, T: Real> Product<'a, T> {
                 rows,
                 vectors,
                 start: (start.0.wrapping_add(row * start.1), start.1),
-                terms: terms.map(|term| Term {
-                    rows: term.rows.wrapping_add(first + row),
-                    ..term
-                }),
+                terms,
+                first: first + row,
                 sums: (target.0.wrapping_add(row * target.1), target.1),
             };
             // SAFETY: the caller's promise.

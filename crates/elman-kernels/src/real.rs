@@ -51,6 +51,9 @@ pub trait Real:
     fn min<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     #[doc(hidden)]
     fn abs<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// The sum of all lanes, in an order that the instruction set fixes.
+    #[doc(hidden)]
+    fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     #[doc(hidden)]
     fn less<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Mask<S>;
     #[doc(hidden)]
@@ -114,7 +117,7 @@ mod sealed {
 macro_rules! implement_real {
     ($real:ident, $bits:ident, $exponent_shift:expr, $vector:ident, $mask:ident, $format:expr,
      $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident,
-     $max:ident, $min:ident, $abs:ident,
+     $max:ident, $min:ident, $abs:ident, $sum:ident,
      $less:ident, $select:ident, $between:ident, $load:ident, $store:ident) => {
         impl Real for $real {
             type Vector<S: Simd> = S::$vector;
@@ -178,6 +181,11 @@ macro_rules! implement_real {
             #[inline(always)]
             fn abs<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
                 simd.$abs(a)
+            }
+
+            #[inline(always)]
+            fn sum<S: Simd>(simd: S, a: S::$vector) -> Self {
+                simd.$sum(a)
             }
 
             #[inline(always)]
@@ -269,6 +277,7 @@ implement_real!(
     max_f32s,
     min_f32s,
     abs_f32s,
+    reduce_sum_f32s,
     less_than_f32s,
     select_f32s,
     mask_between_m32s,
@@ -332,6 +341,7 @@ implement_real!(
     max_f64s,
     min_f64s,
     abs_f64s,
+    reduce_sum_f64s,
     less_than_f64s,
     select_f64s,
     mask_between_m64s,
@@ -486,6 +496,12 @@ impl<S: Simd, T: Real> Lanes<S, T> {
     #[inline(always)]
     pub(crate) fn abs(self) -> Self {
         self.with(T::abs(self.simd, self.value))
+    }
+
+    /// The sum of all lanes, in an order that the instruction set fixes.
+    #[inline(always)]
+    pub(crate) fn sum(self) -> T {
+        T::sum(self.simd, self.value)
     }
 
     /// `yes` where `self < limit`, else `no`; a NaN in `self` takes `no`.

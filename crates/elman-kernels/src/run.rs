@@ -7,7 +7,7 @@ use pulp::Simd;
 use crate::buffer::{Buffer, Shared, Source};
 use crate::panels::Columns;
 use crate::product::{Factor, Product, Write, store_product};
-use crate::real::Real;
+use crate::real::{Lanes, Real};
 use crate::shape::Plan;
 use crate::threads::{self, Barrier};
 
@@ -24,6 +24,27 @@ pub struct Forward<'a, T> {
     pub outputs: &'a mut [T],
     /// `[B, S]`, written whole.
     pub final_state: &'a mut [T],
+    /// Dropout of the hidden state, if there is any.
+    pub mask: Option<HiddenMask<'a, T>>,
+}
+
+/// Dropout of the hidden state: the next step, and the final state, get `factor ⊙ output` in place
+/// of the output. The outputs themselves stay as they are.
+#[derive(Debug)]
+pub struct HiddenMask<'a, T> {
+    /// Laid out as the outputs.
+    pub factors: &'a [T],
+    /// Laid out as the outputs; the products are written here, at all real steps.
+    pub carried: &'a mut [T],
+}
+
+/// What a forward pass with a [`HiddenMask`] leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct MaskedHidden<'a, T> {
+    /// As in the forward pass.
+    pub factors: &'a [T],
+    /// What the forward pass wrote.
+    pub carried: &'a [T],
 }
 
 impl<T: Real> Forward<'_, T> {
@@ -38,7 +59,93 @@ impl<T: Real> Forward<'_, T> {
         assert_eq!(self.outputs.len(), batch * time * outputs, "outputs");
         assert_eq!(self.state.len(), batch * state, "state");
         assert_eq!(self.final_state.len(), batch * state, "final state");
+        if let Some(mask) = &self.mask {
+            assert_eq!(mask.factors.len(), self.outputs.len(), "mask");
+            assert_eq!(mask.carried.len(), self.outputs.len(), "masked outputs");
+        }
         self.plan.clear_padding(self.outputs, outputs);
+    }
+}
+
+/// What a step hands to the next one: its outputs, or what a mask leaves of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Hidden<'a, T> {
+    pub(crate) outputs: Shared<T>,
+    /// Factors, and where their products with the outputs go.
+    mask: Option<(&'a [T], Shared<T>)>,
+    /// `O`.
+    size: usize,
+}
+
+impl<'a, T: Real> Hidden<'a, T> {
+    pub(crate) fn new(
+        outputs: &mut [T],
+        mask: Option<&mut HiddenMask<'a, T>>,
+        size: usize,
+    ) -> Self {
+        Self {
+            outputs: Shared::new(outputs),
+            mask: mask.map(|mask| (mask.factors, Shared::new(mask.carried))),
+            size,
+        }
+    }
+
+    /// Laid out as the outputs: what the step after each reads.
+    #[inline(always)]
+    pub(crate) fn carried(&self) -> Shared<T> {
+        self.mask.map_or(self.outputs, |(_, carried)| carried)
+    }
+
+    /// Pointers to what the step before hands over, or to its part of the initial state: a state
+    /// row is `width` numbers, of which the part starts at `first`.
+    #[inline(always)]
+    pub(crate) fn before(
+        &self,
+        plan: &Plan,
+        step: usize,
+        running: &Range<usize>,
+        (state, width, first): (&[T], usize, usize),
+    ) -> Vec<*const T> {
+        match step.checked_sub(1) {
+            None => running
+                .clone()
+                .map(|position| state[plan.row(position) * width + first..].as_ptr())
+                .collect(),
+            Some(before) => step_rows_mut(plan, before, running, (self.carried(), self.size))
+                .into_iter()
+                .map(<*mut T>::cast_const)
+                .collect(),
+        }
+    }
+
+    /// Masks the outputs of a step that is done.
+    #[inline(always)]
+    pub(crate) fn carry<S: Simd>(
+        &self,
+        simd: S,
+        plan: &Plan,
+        step: usize,
+        running: &Range<usize>,
+        share: &Share<'_>,
+    ) {
+        let Some((factors, carried)) = self.mask else {
+            return;
+        };
+        let lanes = Lanes::<S, T>::COUNT;
+        for position in running.clone() {
+            let offset = plan.offset(step, position, self.size);
+            for vector in share.panels(self.size.div_ceil(lanes)) {
+                let at = offset + vector * lanes;
+                let valid = lanes.min(self.size - vector * lanes);
+                // SAFETY: within this row, of which each part has vectors of its own.
+                unsafe {
+                    let output = Lanes::<S, T>::load_first(simd, self.outputs.at(at), valid);
+                    let factor = Lanes::load_first(simd, factors[at..].as_ptr(), valid);
+                    (output * factor).store_first(carried.at(at), valid);
+                }
+            }
+        }
+        share.wait();
     }
 }
 
@@ -53,6 +160,8 @@ pub struct Backward<'a, T> {
     pub state: &'a [T],
     /// What the forward pass wrote.
     pub outputs: &'a [T],
+    /// As in the forward pass, if it had one.
+    pub mask: Option<MaskedHidden<'a, T>>,
     /// The gradient of `outputs`; what stands in the padding is not read.
     pub d_outputs: &'a [T],
     /// The gradient of `final_state`.
@@ -65,6 +174,39 @@ pub struct Backward<'a, T> {
 }
 
 impl<T: Real> Backward<'_, T> {
+    /// Laid out as the outputs: what the step after each has read.
+    #[inline(always)]
+    pub(crate) fn hidden(&self) -> &[T] {
+        self.mask.map_or(self.outputs, |mask| mask.carried)
+    }
+
+    /// The gradient of the output at `at` and the `valid - 1` after it, of which `carried` is the
+    /// gradient of what the mask leaves of them.
+    ///
+    /// # Safety
+    ///
+    /// There are so many outputs at `at`.
+    #[inline(always)]
+    pub(crate) unsafe fn d_output<S: Simd>(
+        &self,
+        simd: S,
+        (at, valid): (usize, usize),
+        carried: Lanes<S, T>,
+    ) -> Lanes<S, T> {
+        // SAFETY: the caller's promise; a mask is as long as the outputs.
+        unsafe {
+            let outer = Lanes::load_first(simd, self.d_outputs[at..].as_ptr(), valid);
+            outer
+                + match self.mask {
+                    None => carried,
+                    Some(mask) => {
+                        let factors = mask.factors[at..].as_ptr();
+                        carried * Lanes::load_first(simd, factors, valid)
+                    }
+                }
+        }
+    }
+
     /// What the gradient of parameter `index`, of `count` numbers, begins with.
     ///
     /// # Panics
@@ -186,32 +328,11 @@ pub(crate) fn step_rows_mut<T>(
         .collect()
 }
 
-/// Pointers to the outputs of the step before, or to their part of the initial state: a state
-/// row is `width` numbers, of which the part starts at `first`.
-#[inline(always)]
-pub(crate) fn previous_step_rows<T>(
-    plan: &Plan,
-    step: usize,
-    running: &Range<usize>,
-    (outputs, size): (Shared<T>, usize),
-    (state, width, first): (&[T], usize, usize),
-) -> Vec<*const T> {
-    match step.checked_sub(1) {
-        None => running
-            .clone()
-            .map(|position| state[plan.row(position) * width + first..].as_ptr())
-            .collect(),
-        Some(before) => step_rows_mut(plan, before, running, (outputs, size))
-            .into_iter()
-            .map(<*mut T>::cast_const)
-            .collect(),
-    }
-}
-
-/// Copies each row's last output to the final state of a cell that carries nothing else.
+/// Copies what each row's last step hands over to the final state of a cell that carries nothing
+/// else.
 pub(crate) fn finish_hidden<T: Real>(
     plan: &Plan,
-    outputs: &[T],
+    carried: &[T],
     state: &[T],
     final_state: &mut [T],
 ) {
@@ -220,7 +341,7 @@ pub(crate) fn finish_hidden<T: Real>(
         let row = plan.row(position) * size;
         let last = match plan.length(position).checked_sub(1) {
             None => &state[row..row + size],
-            Some(last) => &outputs[plan.offset(last, position, size)..][..size],
+            Some(last) => &carried[plan.offset(last, position, size)..][..size],
         };
         final_state[row..row + size].copy_from_slice(last);
     }
@@ -311,6 +432,13 @@ impl Share<'_> {
     #[inline(always)]
     pub(crate) fn panels(&self, count: usize) -> Range<usize> {
         threads::range(count, self.parts, self.part)
+    }
+
+    /// The positions of `running` that this thread computes where a row needs all of its panels.
+    #[inline(always)]
+    pub(crate) fn rows(&self, running: &Range<usize>) -> Range<usize> {
+        let mine = threads::range(running.len(), self.parts, self.part);
+        running.start + mine.start..running.start + mine.end
     }
 
     /// Writes this thread's panels of a product, one target a row.

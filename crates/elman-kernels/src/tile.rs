@@ -37,7 +37,7 @@ pub(crate) fn rows_beside<S: Simd>(vectors: usize) -> usize {
 /// One product `a · weights` to be added to a tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Term<T> {
-    /// One pointer per row of the tile …
+    /// One pointer per row …
     pub(crate) rows: *const *const T,
     /// … this many numbers before the row's first one.
     pub(crate) offset: usize,
@@ -72,15 +72,17 @@ impl<T> Term<T> {
 
 /// A block of sums: `sums = start + Σ terms`.
 #[derive(Clone, Copy)]
-pub(crate) struct Tile<T> {
+pub(crate) struct Tile<'a, T> {
     /// 1 … [`rows_beside`].
     pub(crate) rows: usize,
     /// 1 … [`VECTORS`].
     pub(crate) vectors: usize,
     /// What each row starts from, and how far apart rows stand (0: all start from the same).
     pub(crate) start: (*const T, usize),
-    /// Added in this order.
-    pub(crate) terms: [Term<T>; 2],
+    /// Added in this order …
+    pub(crate) terms: &'a [Term<T>; 2],
+    /// … each from this one of its rows on.
+    pub(crate) first: usize,
     /// Where the sums go, and how far apart rows stand.
     pub(crate) sums: (*mut T, usize),
 }
@@ -121,7 +123,7 @@ macro_rules! for_size {
     };
 }
 
-impl<T: Real> Tile<T> {
+impl<T: Real> Tile<'_, T> {
     /// Computes the sums.
     ///
     /// # Safety
@@ -129,7 +131,7 @@ impl<T: Real> Tile<T> {
     /// All pointers are good for what the fields say is read and written.
     #[inline(never)]
     pub(crate) unsafe fn run<S: Simd>(&self, simd: S) {
-        struct Run<'a, T>(&'a Tile<T>);
+        struct Run<'a, T>(&'a Tile<'a, T>);
         impl<T: Real> WithSimd for Run<'_, T> {
             type Output = ();
             #[inline(always)]
@@ -157,7 +159,10 @@ impl<T: Real> Tile<T> {
     clippy::needless_range_loop,
     reason = "counted loops over registers read like the sums they are"
 )]
-unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(simd: S, tile: &Tile<T>) {
+unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
+    simd: S,
+    tile: &Tile<'_, T>,
+) {
     let width = Lanes::<S, T>::COUNT;
     let mut sums = [[Lanes::splat(simd, T::default()); V]; M];
     // SAFETY: the caller's promise for every pointer; offsets stay within what the fields say.
@@ -168,12 +173,13 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(simd: S, 
                 *sum = Lanes::load(simd, start.add(v * width));
             }
         }
-        for term in &tile.terms {
+        for term in tile.terms {
             if term.pieces * term.length == 0 {
                 continue;
             }
+            let first = term.rows.add(tile.first);
             let mut rows: [*const T; M] =
-                std::array::from_fn(|m| (*term.rows.add(m)).wrapping_add(term.offset));
+                std::array::from_fn(|m| (*first.add(m)).wrapping_add(term.offset));
             let mut weights = term.weights;
             for _ in 0..term.pieces {
                 for k in 0..term.length {

@@ -3,8 +3,11 @@
 //! The plain loops compute the forward pass only; that the backward pass is its derivative is
 //! shown with central differences, in f64.
 
+use std::num::NonZeroUsize;
+
 use elman_kernels::{
-    Activation, Backward, BasicSpec, Forward, GruSpec, Isa, Layout, LstmSpec, Plan, Spec, Wanted,
+    Activation, Backward, BasicSpec, Forward, GateNormalisation, GruSpec, HiddenMask, Isa,
+    LayerNormLstmSpec, Layout, LstmSpec, MaskedHidden, Plan, Real, Spec, Wanted,
 };
 
 /// A small generator for test data (Knuth's MMIX constants).
@@ -39,6 +42,23 @@ fn dense(x: &[f64], h: &[f64], matrix: &[f64], bias: &[f64]) -> Vec<f64> {
         }
     }
     sums
+}
+
+/// `numbers` less their mean, over their deviation.
+fn normalised(numbers: &[f64], epsilon: f64) -> Vec<f64> {
+    let mean = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
+    let middle = mean(numbers);
+    let centred: Vec<f64> = numbers.iter().map(|number| number - middle).collect();
+    let squares: Vec<f64> = centred.iter().map(|number| number * number).collect();
+    let deviation = (mean(&squares) + epsilon).sqrt();
+    centred.iter().map(|number| number / deviation).collect()
+}
+
+/// `numbers ⊙ gain`, added to `sums`.
+fn add_scaled(sums: &mut [f64], numbers: &[f64], gain: &[f64]) {
+    for ((sum, number), gain) in sums.iter_mut().zip(numbers).zip(gain) {
+        *sum += number * gain;
+    }
 }
 
 /// One step of any cell in plain code: the new state, of which the last part is the output.
@@ -81,6 +101,53 @@ fn plain_step(spec: &Spec, parameters: &[Vec<f64>], x: &[f64], state: &[f64]) ->
             }
             next
         }
+        Spec::LayerNormLstm(spec) => {
+            let units = spec.units;
+            let (cells, hidden) = state.split_at(units);
+            let kernel = &parameters[0];
+            let zeros = vec![0.0; 4 * units];
+            let mut gates = parameters[parameters.len() - 3].clone();
+            match spec.gates {
+                GateNormalisation::PerGate { epsilon } => {
+                    let sums = dense(x, hidden, kernel, &zeros);
+                    let of_gates = sums.chunks(units).map(|gate| normalised(gate, epsilon));
+                    add_scaled(
+                        &mut gates,
+                        &of_gates.collect::<Vec<_>>().concat(),
+                        &parameters[1],
+                    );
+                }
+                GateNormalisation::PerProduct {
+                    input_epsilon,
+                    recurrent_epsilon,
+                } => {
+                    let (from_input, from_hidden) = kernel.split_at(x.len() * 4 * units);
+                    let seen = normalised(&dense(x, &[], from_input, &zeros), input_epsilon);
+                    let kept = dense(hidden, &[], from_hidden, &zeros);
+                    add_scaled(&mut gates, &seen, &parameters[1]);
+                    add_scaled(
+                        &mut gates,
+                        &normalised(&kept, recurrent_epsilon),
+                        &parameters[2],
+                    );
+                }
+            }
+            let gate = |which: usize, unit: usize| gates[which * units + unit];
+            let sums: Vec<f64> = (0..units)
+                .map(|unit| {
+                    let kept = cells[unit] * sigmoid(gate(2, unit) + spec.forget_bias);
+                    kept + sigmoid(gate(0, unit)) * gate(1, unit).tanh()
+                })
+                .collect();
+            let mut next = parameters[parameters.len() - 1].clone();
+            let normal = normalised(&sums, spec.state_epsilon);
+            add_scaled(&mut next, &normal, &parameters[parameters.len() - 2]);
+            let hidden: Vec<f64> = (0..units)
+                .map(|unit| sigmoid(gate(3, unit)) * next[unit].tanh())
+                .collect();
+            next.extend(hidden);
+            next
+        }
         Spec::GruBefore(_) | Spec::GruAfter(_) => {
             let units = state.len();
             let gates = dense(x, state, &parameters[0], &parameters[1]);
@@ -117,6 +184,8 @@ struct Case {
     layout: Layout,
     inputs: Vec<f64>,
     state: Vec<f64>,
+    /// Dropout of the hidden state.
+    mask: Option<Vec<f64>>,
 }
 
 impl Case {
@@ -138,6 +207,15 @@ impl Case {
                     shapes.extend([spec.units; 3]);
                 }
                 shapes.extend(spec.projection.map(|outputs| spec.units * outputs));
+                shapes
+            }
+            Spec::LayerNormLstm(spec) => {
+                let units = spec.units;
+                let mut shapes = vec![rows * 4 * units, 4 * units];
+                if let GateNormalisation::PerProduct { .. } = spec.gates {
+                    shapes.push(4 * units);
+                }
+                shapes.extend([4 * units, units, units]);
                 shapes
             }
             Spec::GruBefore(spec) | Spec::GruAfter(spec) => {
@@ -168,7 +246,20 @@ impl Case {
             layout,
             inputs: numbers.list(batch * time * features, 2.0),
             state: numbers.list(batch * spec.state(), 1.0),
+            mask: None,
             spec,
+        }
+    }
+
+    /// The same with half of the numbers of the hidden state dropped.
+    fn masked(self) -> Self {
+        let count = self.plan.batch() * self.plan.time() * self.spec.outputs();
+        let drawn = Numbers(5).list(count, 1.0).into_iter();
+        let factors = drawn.map(|number| if number < 0.0 { 0.0 } else { 2.0 });
+        Self {
+            name: format!("{} masked", self.name),
+            mask: Some(factors.collect()),
+            ..self
         }
     }
 
@@ -183,7 +274,9 @@ impl Case {
         for (features, units) in [(1, 1), (3, 7), (5, 16), (2, 17), (9, 33), (17, 65)] {
             for (batch, time, lengths) in batches.clone() {
                 let mut add = |spec, peepholes| {
-                    cases.push(Self::new(spec, peepholes, (batch, time), lengths.clone()));
+                    let case = || Self::new(spec, peepholes, (batch, time), lengths.clone());
+                    cases.push(case());
+                    cases.push(case().masked());
                 };
                 let activation = Activation::Tanh;
                 let gru = GruSpec {
@@ -219,6 +312,23 @@ impl Case {
                     ..plain
                 };
                 add(Spec::Lstm(everything), true);
+                for gates in [
+                    GateNormalisation::PerGate { epsilon: 1e-3 },
+                    GateNormalisation::PerProduct {
+                        input_epsilon: 1e-3,
+                        recurrent_epsilon: 2e-3,
+                    },
+                ] {
+                    let normalised = LayerNormLstmSpec {
+                        inputs: features,
+                        units,
+                        activation,
+                        forget_bias: 1.0,
+                        gates,
+                        state_epsilon: 1e-2,
+                    };
+                    add(Spec::LayerNormLstm(normalised), false);
+                }
             }
         }
         cases
@@ -243,6 +353,12 @@ impl Case {
                 state = plain_step(&self.spec, &self.parameters, x, &state);
                 outputs[self.offset(row, step, size)..][..size]
                     .copy_from_slice(&state[width - size..]);
+                if let Some(mask) = &self.mask {
+                    let factors = &mask[self.offset(row, step, size)..][..size];
+                    for (number, factor) in state[width - size..].iter_mut().zip(factors) {
+                        *number *= factor;
+                    }
+                }
             }
             states.extend(state);
         }
@@ -250,7 +366,7 @@ impl Case {
     }
 
     /// Outputs and final state, by the kernel, in inference (`f32` if `T` is).
-    fn fused<T: elman_kernels::Real>(&self, isa: Isa) -> (Vec<f64>, Vec<f64>) {
+    fn fused<T: Real>(&self, isa: Isa) -> (Vec<f64>, Vec<f64>) {
         let narrow = |numbers: &[f64]| -> Vec<T> {
             numbers.iter().map(|&number| T::from_f64(number)).collect()
         };
@@ -259,16 +375,23 @@ impl Case {
         let size = self.plan.batch() * self.plan.time() * self.spec.outputs();
         let mut outputs = vec![T::from_f64(9.0); size];
         let mut final_state = vec![T::from_f64(9.0); self.state.len()];
+        let factors = self.mask.as_ref().map(|mask| narrow(mask));
+        let mut carried = outputs.clone();
         self.spec.pack(&parameters, isa).forward(Forward {
             plan: &self.plan,
             inputs: &narrow(&self.inputs),
             state: &narrow(&self.state),
             outputs: &mut outputs,
             final_state: &mut final_state,
+            mask: hidden_mask(factors.as_deref(), &mut carried),
         });
         let wide = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
         (wide(outputs), wide(final_state))
     }
+}
+
+fn hidden_mask<'a, T>(factors: Option<&'a [T]>, carried: &'a mut [T]) -> Option<HiddenMask<'a, T>> {
+    factors.map(|factors| HiddenMask { factors, carried })
 }
 
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
@@ -326,12 +449,14 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
     let parameters: Vec<&[f64]> = case.parameters.iter().map(Vec::as_slice).collect();
     let mut outputs = vec![9.0; cotangent.0.len()];
     let mut final_state = vec![9.0; case.state.len()];
+    let mut carried = outputs.clone();
     let tape = case.spec.pack(&parameters, isa).forward_training(Forward {
         plan: &case.plan,
         inputs: &case.inputs,
         state: &case.state,
         outputs: &mut outputs,
         final_state: &mut final_state,
+        mask: hidden_mask(case.mask.as_deref(), &mut carried),
     });
     let run = Backward {
         later: &[],
@@ -339,6 +464,10 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
         inputs: &case.inputs,
         state: &case.state,
         outputs: &outputs,
+        mask: case.mask.as_deref().map(|factors| MaskedHidden {
+            factors,
+            carried: &carried,
+        }),
         d_outputs: &cotangent.0,
         d_final_state: &cotangent.1,
         wanted: Wanted::Everything,
@@ -423,7 +552,8 @@ fn two_segments_give_the_bits_of_the_whole() {
     let isa = Isa::detect();
     let mut count = 0;
     for case in Case::all() {
-        if case.layout != Layout::TimeMajor || case.plan.time() < 2 {
+        // A masked sequence is not taken in segments.
+        if case.layout != Layout::TimeMajor || case.plan.time() < 2 || case.mask.is_some() {
             continue;
         }
         let (batch, time) = (case.plan.batch(), case.plan.time());
@@ -446,6 +576,7 @@ fn two_segments_give_the_bits_of_the_whole() {
                 state: &before,
                 outputs: &mut outputs,
                 final_state: &mut after,
+                mask: None,
             });
             let d_outputs = &cotangent.0[part(case.spec.outputs())];
             segments.push((plan, inputs, before, outputs, d_outputs, tape));
@@ -460,6 +591,7 @@ fn two_segments_give_the_bits_of_the_whole() {
                 inputs,
                 state: &state,
                 outputs: &outputs,
+                mask: None,
                 d_outputs,
                 d_final_state: &d_state,
                 later: &later,
@@ -476,4 +608,56 @@ fn two_segments_give_the_bits_of_the_whole() {
         count += 1;
     }
     assert!(count > 0);
+}
+
+#[test]
+fn rows_are_their_own_runs() {
+    let isa = Isa::detect();
+    for case in Case::all() {
+        let (features, size, width) = (case.spec.inputs(), case.spec.outputs(), case.spec.state());
+        let (outputs, states) = case.fused::<f64>(isa);
+        for (row, &length) in case.lengths.iter().enumerate() {
+            let mut inputs = Vec::new();
+            let mut expected = Vec::new();
+            let mut mask = case.mask.as_ref().map(|_| Vec::new());
+            for step in 0..length {
+                if let (Some(alone), Some(factors)) = (&mut mask, &case.mask) {
+                    alone.extend(&factors[case.offset(row, step, size)..][..size]);
+                }
+                inputs.extend(&case.inputs[case.offset(row, step, features)..][..features]);
+                expected.extend(&outputs[case.offset(row, step, size)..][..size]);
+            }
+            let alone = Case {
+                name: format!("{} row {row}", case.name),
+                spec: case.spec,
+                parameters: case.parameters.clone(),
+                plan: Plan::full(Layout::BatchMajor, 1, length),
+                lengths: vec![length],
+                layout: Layout::BatchMajor,
+                inputs,
+                state: case.state[row * width..][..width].to_vec(),
+                mask,
+            };
+            let (found, state) = alone.fused::<f64>(isa);
+            assert_eq!(found, expected, "{}", alone.name);
+            assert_eq!(state, states[row * width..][..width], "{}", alone.name);
+        }
+    }
+}
+
+#[test]
+fn threads_never_matter() {
+    let isa = Isa::detect();
+    for case in Case::all() {
+        let mut numbers = Numbers(19);
+        let size = case.plan.batch() * case.plan.time() * case.spec.outputs();
+        let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));
+        let mut first = None;
+        for count in [1, 2, 3, 8] {
+            elman_kernels::threads::set(NonZeroUsize::new(count).expect("it is not zero"));
+            let found = (case.fused::<f64>(isa), gradients(&case, isa, &cotangent));
+            let expected = first.get_or_insert_with(|| found.clone());
+            assert!(found == *expected, "{} {count} threads", case.name);
+        }
+    }
 }

@@ -212,6 +212,22 @@ impl Error {
         matches!(*self.kind, Kind::NotFinite { .. })
     }
 
+    /// What is wrong with a recipe or with weights, if it is about those.
+    pub(crate) fn problems(&self) -> &[String] {
+        match &*self.kind {
+            Kind::Recipe { problems, .. } | Kind::Weights { problems, .. } => problems,
+            _ => &[],
+        }
+    }
+
+    /// Which number became infinite or NaN, and at which step, if one did.
+    pub(crate) fn not_finite_at(&self) -> Option<(&str, u64)> {
+        match &*self.kind {
+            Kind::NotFinite { what, step, .. } => Some((what, *step)),
+            _ => None,
+        }
+    }
+
     /// The signal that stopped the work, if one did.
     pub fn stopped_by(&self) -> Option<i32> {
         match *self.kind {

@@ -49,8 +49,10 @@
 //! | [`activation`], [`initializer`] | what cells are made with |
 //! | [`exchange`] | weights of TensorFlow 1 and PyTorch |
 //! | [`data`] | files of images to batches |
-//! | [`task`] | a recipe carried out; the chapter's sequence classifier |
+//! | [`device`] | devices by name |
+//! | [`task`] | a recipe carried out; networks, the chapter's sequence classifier |
 //! | [`train`] | the training loop; optimisers and clips as TensorFlow 1 computes them |
+//! | [`tune`] | better settings, searched at random and by successive halving |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
 //! | [`diagnosis`] | how far gradients go back in time, and why |
@@ -70,6 +72,7 @@ pub mod book;
 pub mod cell;
 pub mod data;
 pub mod diagnosis;
+pub mod device;
 mod error;
 pub mod exchange;
 mod fused;
@@ -81,6 +84,7 @@ pub mod recipe;
 pub mod store;
 pub mod task;
 pub mod train;
+pub mod tune;
 pub mod unroll;
 pub mod wrapper;
 

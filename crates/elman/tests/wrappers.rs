@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use burn::module::{Module, Param};
+use burn::module::{Module, ModuleDisplay, ModuleVisitor, Param};
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use elman::Result;
 use elman::activation::Activation;
 use elman::cell::{
-    BasicRnnCellConfig, Cell, GruCell, GruCellConfig, HiddenState, Lengths, LstmCell,
-    LstmCellConfig, LstmState, Sequence, State, StatePart, Step, Unrolled,
+    BasicRnnCellConfig, Cell, GruCell, GruCellConfig, HiddenState, LayerNormLstmCellConfig,
+    Lengths, LstmCell, LstmCellConfig, LstmState, Path, ResetGate, Sequence, State, StatePart,
+    Step, Unrolled,
 };
 use elman::initializer::Initializer;
 use elman::random::Seed;
@@ -291,6 +292,92 @@ fn dropout_of_the_state_leaves_c_alone() {
         "StateFilter::Parts: names 1 parts, but the state has 4; \
          say true or false for each part of the state"
     );
+}
+
+/// Outputs, final state and the gradients of all parameters and the inputs, by one path.
+fn numbers_and_gradients<C: Cell + Module>(cell: &C, path: Path) -> Vec<Vec<f64>> {
+    let device = cpu().autodiff();
+    let sizes = [3, 5, 2];
+    let mut generator = seed().generator("inputs of dropout");
+    let values: Vec<f64> = (0..30).map(|_| generator.normal()).collect();
+    let data = TensorData::new(values, sizes);
+    let inputs = Tensor::<3>::from_data(data, (&device, DType::F64)).require_grad();
+    let options = UnrollOptions::default()
+        .with_sequence_length(Lengths::new([5, 0, 3]))
+        .with_training_step(3)
+        .with_path(path);
+    let run = dynamic_rnn(cell, inputs.clone(), options).expect("it fits");
+    let parts = run.state.into_parts();
+    let mut found = vec![run.outputs.to_data().try_to_vec().expect("f64")];
+    let mut loss = (run.outputs.clone() * run.outputs).sum();
+    for part in parts {
+        found.push(part.to_data().try_to_vec().expect("f64"));
+        loss = loss + (part.clone() * part).sum();
+    }
+    let gradients = loss.backward();
+    let inputs = inputs.grad(&gradients).expect("they are tracked");
+    found.push(inputs.to_data().try_to_vec().expect("f64"));
+    struct Collect<'a>(&'a Gradients, Vec<Vec<f64>>);
+    impl ModuleVisitor for Collect<'_> {
+        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+            let gradient = parameter.val().grad(self.0).expect("all take part");
+            self.1.push(gradient.to_data().try_to_vec().expect("f64"));
+        }
+    }
+    let mut collect = Collect(&gradients, found);
+    cell.visit(&mut collect);
+    collect.1
+}
+
+#[test]
+fn dropout_of_the_state_inside_a_kernel_is_that_between_steps() {
+    fn check<C: Cell + Module + ModuleDisplay>(cell: C) {
+        for masks in [Masks::PerStep, Masks::PerRow, Masks::Shared] {
+            let dropout = DropoutConfig::new().with_state_keep_prob(0.6);
+            let dropout = dropout.with_input_keep_prob(0.7).with_masks(masks);
+            let cell = dropout.init(cell.clone(), seed()).expect("it fits");
+            let plain = numbers_and_gradients(&cell, Path::Composed);
+            let fused = numbers_and_gradients(&cell, Path::Auto);
+            assert_eq!(plain.len(), fused.len());
+            for (plain, fused) in plain.iter().zip(&fused) {
+                assert_eq!(plain.len(), fused.len());
+                for (plain, fused) in plain.iter().zip(fused) {
+                    // Sums of a few terms of order 1.
+                    assert!(
+                        (plain - fused).abs() < 1e-12,
+                        "{masks:?}: {fused}, not {plain}"
+                    );
+                }
+            }
+            // It drops.
+            let free = DropoutConfig::new()
+                .with_input_keep_prob(0.7)
+                .with_masks(masks);
+            let free = free.init(cell.cell().clone(), seed()).expect("it fits");
+            assert_ne!(numbers_and_gradients(&free, Path::Auto)[0], fused[0]);
+        }
+    }
+    let (device, f64) = (cpu().autodiff(), DType::F64);
+    check(
+        BasicRnnCellConfig::new(2, 9)
+            .with_dtype(f64)
+            .init(seed(), &device),
+    );
+    let lstm = LstmCellConfig::new(2, 9).with_dtype(f64);
+    check(lstm.clone().init(seed(), &device));
+    let everything = lstm.with_peepholes().with_num_proj(4).with_proj_clip(0.2);
+    check(everything.init(seed(), &device));
+    check(
+        LayerNormLstmCellConfig::new(2, 9)
+            .with_dtype(f64)
+            .init(seed(), &device),
+    );
+    for gate in [ResetGate::BeforeProduct, ResetGate::AfterProduct] {
+        let gru = GruCellConfig::new(2, 9)
+            .with_dtype(f64)
+            .with_reset_gate(gate);
+        check(gru.init(seed(), &device));
+    }
 }
 
 #[test]

@@ -104,9 +104,20 @@ class Epoch:
             tf.set_random_seed(42)
             self.x = tf.placeholder(tf.float32, [None, 28, 28])
             self.y = tf.placeholder(tf.int32, [None])
-            cell = quiet(lambda: tf.nn.rnn_cell.BasicRNNCell(epoch["units"]))
+            units = epoch["units"]
+            cells = {
+                "basic": lambda: tf.nn.rnn_cell.BasicRNNCell(units),
+                "lstm": lambda: tf.nn.rnn_cell.BasicLSTMCell(units),
+                "gru-before": lambda: tf.nn.rnn_cell.GRUCell(units),
+            }
+            if epoch["cell"] not in cells:
+                raise Unsupported("TF 1's GRUCell has its reset gate before the product")
+            layers = [quiet(cells[epoch["cell"]]) for _ in range(epoch["layers"])]
+            cell = quiet(lambda: tf.nn.rnn_cell.MultiRNNCell(layers)) if len(layers) > 1 else layers[0]
             _, states = quiet(lambda: tf.nn.dynamic_rnn(cell, self.x, dtype=tf.float32))
-            logits = quiet(lambda: tf.layers.dense(states, 10))
+            state = states[-1] if len(layers) > 1 else states
+            last = state.h if epoch["cell"] == "lstm" else state
+            logits = quiet(lambda: tf.layers.dense(last, 10))
             entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self.y, logits=logits)
             self.loss = tf.reduce_mean(entropy)
             self.train = tf.train.AdamOptimizer(epoch["learning_rate"]).minimize(self.loss)

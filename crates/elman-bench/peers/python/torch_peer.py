@@ -134,7 +134,11 @@ class Epoch:
         self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
         self.batch = epoch["batch"]
         torch.manual_seed(42)
-        self.rnn = torch.nn.RNN(28, epoch["units"], batch_first=True)
+        layers = {"basic": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru-after": torch.nn.GRU}
+        self.cell = epoch["cell"]
+        if self.cell not in layers:
+            raise Unsupported("PyTorch's GRU has its reset gate after the product")
+        self.rnn = layers[self.cell](28, epoch["units"], epoch["layers"], batch_first=True)
         self.dense = torch.nn.Linear(epoch["units"], 10)
         parameters = [*self.rnn.parameters(), *self.dense.parameters()]
         self.adam = torch.optim.Adam(parameters, lr=epoch["learning_rate"])
@@ -146,7 +150,8 @@ class Epoch:
             chosen = order[start : start + self.batch]
             images, labels = self.images[chosen], self.labels[chosen]
             self.adam.zero_grad()
-            last = self.rnn(images)[1][0]
+            states = self.rnn(images)[1]
+            last = (states[0] if self.cell == "lstm" else states)[-1]
             loss = self.torch.nn.functional.cross_entropy(self.dense(last), labels)
             loss.backward()
             self.adam.step()

@@ -24,8 +24,8 @@ use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Rows, Share, finish_hidden, input_rows,
-    over_time, parts, previous_rows, previous_step_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, finish_hidden, input_rows,
+    over_time, parts, previous_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
 
@@ -141,21 +141,23 @@ impl<T: Real> GruAfter<T> {
             state,
             outputs,
             final_state,
+            mut mask,
         } = run;
         let spec = &self.spec;
-        let shared = Shared::new(outputs);
+        let hidden = Hidden::new(outputs, mask.as_mut(), spec.units);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
                 inputs,
                 state,
-                outputs: shared,
+                hidden,
                 slots,
                 share,
             });
         });
-        finish_hidden(plan, outputs, state, final_state);
+        let carried = mask.map_or(&*outputs, |mask| mask.carried);
+        finish_hidden(plan, carried, state, final_state);
     }
 
     /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
@@ -220,7 +222,7 @@ impl<T: Real> GruAfter<T> {
         let sums = |columns, slots, factors, features| {
             WeightGradient::new(columns, &tape.slots, slots, factors, features)
         };
-        let previous = previous_rows(plan, run.outputs, units, (run.state, units, 0));
+        let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
         let mut wanted = [
             sums(
                 &kernel_columns,
@@ -307,7 +309,7 @@ struct ForwardPart<'a, T: Real> {
     plan: &'a Plan,
     inputs: &'a [T],
     state: &'a [T],
-    outputs: Shared<T>,
+    hidden: Hidden<'a, T>,
     /// The tape's; `None` in inference.
     slots: Option<Shared<T>>,
     share: Share<'a>,
@@ -323,7 +325,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             plan,
             inputs,
             state,
-            outputs,
+            hidden,
             slots,
             share,
         } = self;
@@ -340,8 +342,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 break;
             }
             let input_rows = step_rows(plan, step, &running, (inputs, features));
-            let hidden = (state, units, 0);
-            let previous = previous_step_rows(plan, step, &running, (outputs, units), hidden);
+            let previous = hidden.before(plan, step, &running, (state, units, 0));
             let from_input_factors = [Factor::dense(&input_rows, features, &cell.input_weights)];
             let from_input =
                 Product::new(&cell.from_input, running.len(), &[], &from_input_factors);
@@ -419,13 +420,14 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                 kept(Slot::Shown).store(place(Slot::Shown));
                             }
                             let offset = plan.offset(step, position, units) + unit;
-                            after.store_first(outputs.at(offset), valid);
+                            after.store_first(hidden.outputs.at(offset), valid);
                         }
                     }
                     first += height;
                 }
             }
             share.wait();
+            hidden.carry(simd, plan, step, &running, &share);
         }
     }
 }
@@ -476,7 +478,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 let offset = plan.offset(step, position, units);
                 let before = match step.checked_sub(1) {
                     None => run.state[plan.row(position) * units..].as_ptr(),
-                    Some(before) => run.outputs[plan.offset(before, position, units)..].as_ptr(),
+                    Some(before) => run.hidden()[plan.offset(before, position, units)..].as_ptr(),
                 };
                 for panel in share.panels(cell.columns.count()) {
                     let unit = panel * lanes;
@@ -492,9 +494,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                         let shown = Lanes::load(simd, place(Slot::Shown));
                         let before = Lanes::load_first(simd, before.add(unit), valid);
                         let carried = carried.row(position).add(unit);
-                        let outer = run.d_outputs[offset + unit..].as_ptr();
-                        let d_hidden =
-                            Lanes::load_first(simd, outer, valid) + Lanes::load(simd, carried);
+                        let after = Lanes::load(simd, carried);
+                        let d_hidden = run.d_output(simd, (offset + unit, valid), after);
                         let one = update.constant(1.0);
                         let d_candidate = d_hidden * (one - update) * slope(activation, candidate);
                         let d_update = d_hidden * (before - candidate) * update * (one - update);

@@ -89,9 +89,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     // SAFETY: within this row of each buffer.
                     unsafe {
                         let carried = memory.d_hidden.row(position).add(unit);
-                        let outer = run.d_outputs[offset + unit..].as_ptr();
-                        let mut sum =
-                            Lanes::load_first(simd, outer, valid) + Lanes::load(simd, carried);
+                        let after = Lanes::load(simd, carried);
+                        let mut sum = run.d_output(simd, (offset + unit, valid), after);
                         let Some(d_projected) = memory.d_projected else {
                             sum.store(memory.d_memory.row(position).add(unit));
                             continue;

@@ -8,7 +8,7 @@ use crate::buffer::{Buffer, Shared};
 use crate::isa::Work;
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
-use crate::run::{Share, previous_step_rows, step_rows, step_rows_mut};
+use crate::run::{Hidden, Share, step_rows, step_rows_mut};
 use crate::shape::Plan;
 
 /// Where the scratch keeps a new cell: in the place of a sum that is used up.
@@ -31,7 +31,7 @@ pub(super) struct ForwardPart<'a, T: Real> {
     pub(super) plan: &'a Plan,
     pub(super) inputs: &'a [T],
     pub(super) state: &'a [T],
-    pub(super) outputs: Shared<T>,
+    pub(super) hidden: Hidden<'a, T>,
     pub(super) final_state: Shared<T>,
     pub(super) memory: Memory<T>,
     pub(super) share: Share<'a>,
@@ -73,11 +73,12 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             plan,
             inputs,
             state,
-            outputs,
+            hidden: ref handed,
             final_state,
             memory,
             ref share,
         } = self;
+        let outputs = handed.outputs;
         let spec = &cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let (units, padded, output_size) = (spec.units, cell.padded(), spec.outputs());
@@ -105,8 +106,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             }
             let input_rows = step_rows(plan, step, &running, (inputs, spec.inputs));
             let hidden_state = (state, spec.state(), units);
-            let previous_rows =
-                previous_step_rows(plan, step, &running, (outputs, output_size), hidden_state);
+            let previous_rows = handed.before(plan, step, &running, hidden_state);
             let factors = [
                 Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
                 Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
@@ -251,6 +251,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 }
                 share.wait();
             }
+            handed.carry(simd, plan, step, &running, share);
         }
         if !share.leads() {
             return;
@@ -264,7 +265,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 final_state.at(row).copy_from_nonoverlapping(cells, units);
                 let hidden = match length.checked_sub(1) {
                     None => state[row + units..].as_ptr(),
-                    Some(last) => outputs
+                    Some(last) => handed
+                        .carried()
                         .at(plan.offset(last, position, output_size))
                         .cast_const(),
                 };

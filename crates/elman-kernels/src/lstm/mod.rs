@@ -24,7 +24,7 @@ use crate::isa::Isa;
 use crate::panels::{Columns, Matrix};
 use crate::real::Real;
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Rows, input_rows, over_time, parts, previous_rows,
+    Backward, Carry, Forward, Gradients, Hidden, Rows, input_rows, over_time, parts, previous_rows,
 };
 use crate::threads;
 
@@ -227,9 +227,10 @@ impl<T: Real> Lstm<T> {
             state,
             outputs,
             final_state,
+            mut mask,
         } = run;
         let spec = &self.spec;
-        let outputs = Shared::new(outputs);
+        let hidden = Hidden::new(outputs, mask.as_mut(), spec.outputs());
         let final_state = Shared::new(final_state);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
@@ -237,7 +238,7 @@ impl<T: Real> Lstm<T> {
                 plan,
                 inputs,
                 state,
-                outputs,
+                hidden,
                 final_state,
                 memory,
                 share,
@@ -333,7 +334,12 @@ impl<T: Real> Lstm<T> {
         let gates = |factors, features| {
             WeightGradient::new(&self.columns, &tape.gates, 0..GATES, factors, features)
         };
-        let previous = previous_rows(plan, run.outputs, outputs, (run.state, spec.state(), units));
+        let previous = previous_rows(
+            plan,
+            run.hidden(),
+            outputs,
+            (run.state, spec.state(), units),
+        );
         let mut wanted = vec![
             gates(input_rows(plan, run.inputs, inputs), inputs),
             gates(previous, outputs),

@@ -5,6 +5,8 @@
 //! seeded random operations, which [`crate::random::tensorflow`] draws again, so every number that
 //! the chapter's notebook printed (TF 1.15, graph seed 42) can be held against the one that elman computes.
 //!
+//! Exercise 7 is trained: [`reber`](reber()). So are the deep networks on MNIST: [`training`].
+//!
 //! ```
 //! for number in elman::book::run(None)? {
 //!     assert!(number.holds(), "{number}");
@@ -14,12 +16,17 @@
 
 mod compute;
 mod printed;
+mod reber;
+mod trainings;
 
 use std::fmt;
 
 use crate::cell::Path;
 use crate::error::{Error, Result};
 use crate::recipe::{alternatives, nearest};
+
+pub use reber::{PERFECT_BY, ReberEpoch, ReberProbe, ReberReport, reber};
+pub use trainings::{BELOW, TRAININGS, TrainingEpoch, TrainingReport, training};
 
 use compute::Network;
 use printed::Row;
@@ -131,7 +138,7 @@ pub fn examples() -> &'static [Example] {
 ///
 /// # Errors
 ///
-/// When there is no example of that name.
+/// When there is no example of that name, or it is one of [`TRAINED`].
 pub fn run(example: Option<&str>) -> Result<Vec<Number>> {
     let chosen = match example {
         None => examples(),
@@ -144,11 +151,14 @@ pub fn run(example: Option<&str>) -> Result<Vec<Number>> {
     Ok(numbers)
 }
 
+/// The examples that are trained: by [`reber`](reber()), the others by [`training`].
+pub const TRAINED: [&str; 3] = ["reber", TRAININGS[0], TRAININGS[1]];
+
 fn find(name: &str) -> Result<&'static Example> {
     if let Some(found) = examples().iter().find(|example| example.name == name) {
         return Ok(found);
     }
-    let names = examples().iter().map(|example| example.name);
+    let names = examples().iter().map(|example| example.name).chain(TRAINED);
     let advice = match nearest(name, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use {}", alternatives(names)),
@@ -268,7 +278,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "example `mnist`: the chapter has no example of this name; use `manual`, `static`, \
-             `packed`, `dynamic` or `sequence-length`"
+             `packed`, `dynamic`, `sequence-length`, `reber`, `mnist-deep` or `mnist-lstm3`"
         );
     }
 }

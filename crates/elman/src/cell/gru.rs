@@ -218,6 +218,19 @@ impl Watched for GruCell {
     }
 }
 
+impl GruCell {
+    /// Do inputs and state fit?
+    fn check(&self, sequence: &Sequence, state: &HiddenState) -> Result<()> {
+        Error::ensure_axis("inputs", 'F', sequence.features(), self.input_size())?;
+        Error::ensure_axis(
+            "state.hidden",
+            'H',
+            state.hidden.dims()[1],
+            self.output_size(),
+        )
+    }
+}
+
 impl Cell for GruCell {
     type State = HiddenState;
 
@@ -239,19 +252,25 @@ impl Cell for GruCell {
     }
 
     fn sequence(&self, sequence: Sequence, state: HiddenState) -> Result<Unrolled<HiddenState>> {
-        Error::ensure_axis("inputs", 'F', sequence.features(), self.input_size())?;
-        Error::ensure_axis(
-            "state.hidden",
-            'H',
-            state.hidden.dims()[1],
-            self.output_size(),
-        )?;
+        self.check(&sequence, &state)?;
         if !fused::serves(&sequence) {
             return composed(self.output_size(), sequence, state, |input, state| {
                 self.watched_step(input, state, &mut Unwatched)
             });
         }
         fused::sequence(self, sequence, state)
+    }
+
+    fn masked_sequence(
+        &self,
+        sequence: &Sequence,
+        state: &HiddenState,
+        factors: &dyn Fn() -> Tensor<3>,
+    ) -> Option<Result<Unrolled<HiddenState>>> {
+        fused::masks(sequence).then(|| {
+            self.check(sequence, state)?;
+            fused::masked_sequence(self, sequence.clone(), state.clone(), factors())
+        })
     }
 
     fn runner(&self, state: HiddenState) -> Box<dyn Runner<HiddenState> + '_> {

@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
 use crate::cell::layer_norm::{LayerNorm, LayerNormStart, TENSORFLOW_EPSILON};
-use crate::cell::{Cell, LstmGate, LstmState, Sequence, Step, Unrolled};
+use crate::cell::{Cell, LstmGate, LstmState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::initializer::{Initializer, KernelShape};
@@ -236,6 +236,14 @@ impl LayerNormLstmCell {
         }
     }
 
+    /// Do inputs and state fit?
+    fn check(&self, sequence: &Sequence, state: &LstmState) -> Result<()> {
+        let (features, units) = (self.input_size(), self.output_size());
+        Error::ensure_axis("inputs", 'F', sequence.features(), features)?;
+        Error::ensure_axis("state.cell", 'H', state.cell.dims()[1], units)?;
+        Error::ensure_axis("state.hidden", 'H', state.hidden.dims()[1], units)
+    }
+
     /// The part of the gates that does not depend on the state, `[R, 4H]`.
     fn of_input(&self, product: Tensor<2>) -> Tensor<2> {
         match &self.gate_norms {
@@ -281,10 +289,11 @@ impl Cell for LayerNormLstmCell {
     }
 
     fn sequence(&self, sequence: Sequence, state: LstmState) -> Result<Unrolled<LstmState>> {
+        self.check(&sequence, &state)?;
         let (features, units) = (self.input_size(), self.output_size());
-        Error::ensure_axis("inputs", 'F', sequence.features(), features)?;
-        Error::ensure_axis("state.cell", 'H', state.cell.dims()[1], units)?;
-        Error::ensure_axis("state.hidden", 'H', state.hidden.dims()[1], units)?;
+        if fused::serves(&sequence) {
+            return fused::sequence(self, sequence, state);
+        }
         let kernel = self.kernel.val();
         let input_kernel = kernel.clone().narrow(0, 0, features);
         let recurrent_kernel = kernel.narrow(0, features, units);
@@ -312,5 +321,21 @@ impl Cell for LayerNormLstmCell {
                 })
             },
         )
+    }
+
+    fn masked_sequence(
+        &self,
+        sequence: &Sequence,
+        state: &LstmState,
+        factors: &dyn Fn() -> Tensor<3>,
+    ) -> Option<Result<Unrolled<LstmState>>> {
+        fused::masks(sequence).then(|| {
+            self.check(sequence, state)?;
+            fused::masked_sequence(self, sequence.clone(), state.clone(), factors())
+        })
+    }
+
+    fn runner(&self, state: LstmState) -> Box<dyn Runner<LstmState> + '_> {
+        fused::runner(self, state)
     }
 }

@@ -347,6 +347,20 @@ impl Watched for LstmCell {
     }
 }
 
+impl LstmCell {
+    /// Do inputs and state fit?
+    fn check(&self, sequence: &Sequence, state: &LstmState) -> Result<()> {
+        Error::ensure_axis("inputs", 'F', sequence.features(), self.input_size())?;
+        Error::ensure_axis("state.cell", 'H', state.cell.dims()[1], self.units())?;
+        Error::ensure_axis(
+            "state.hidden",
+            'P',
+            state.hidden.dims()[1],
+            self.output_size(),
+        )
+    }
+}
+
 impl Cell for LstmCell {
     type State = LstmState;
 
@@ -375,20 +389,25 @@ impl Cell for LstmCell {
     }
 
     fn sequence(&self, sequence: Sequence, state: LstmState) -> Result<Unrolled<LstmState>> {
-        Error::ensure_axis("inputs", 'F', sequence.features(), self.input_size())?;
-        Error::ensure_axis("state.cell", 'H', state.cell.dims()[1], self.units())?;
-        Error::ensure_axis(
-            "state.hidden",
-            'P',
-            state.hidden.dims()[1],
-            self.output_size(),
-        )?;
+        self.check(&sequence, &state)?;
         if !fused::serves(&sequence) {
             return composed(self.output_size(), sequence, state, |input, state| {
                 self.watched_step(input, state, &mut Unwatched)
             });
         }
         fused::sequence(self, sequence, state)
+    }
+
+    fn masked_sequence(
+        &self,
+        sequence: &Sequence,
+        state: &LstmState,
+        factors: &dyn Fn() -> Tensor<3>,
+    ) -> Option<Result<Unrolled<LstmState>>> {
+        fused::masks(sequence).then(|| {
+            self.check(sequence, state)?;
+            fused::masked_sequence(self, sequence.clone(), state.clone(), factors())
+        })
     }
 
     fn runner(&self, state: LstmState) -> Box<dyn Runner<LstmState> + '_> {

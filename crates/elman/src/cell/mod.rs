@@ -98,6 +98,22 @@ pub trait Cell {
         })
     }
 
+    /// As [`sequence`](Cell::sequence) with dropout of the hidden state: after every step the next
+    /// one (and the final state) gets `factor ⊙ output` in place of the output, the factors laid out as the
+    /// outputs. `None` when the cell cannot do that all at once; then it is done step by step.
+    ///
+    /// # Errors
+    ///
+    /// When a shape does not fit the cell.
+    fn masked_sequence(
+        &self,
+        _sequence: &Sequence,
+        _state: &Self::State,
+        _factors: &dyn Fn() -> Tensor<3>,
+    ) -> Option<Result<Unrolled<Self::State>>> {
+        None
+    }
+
     /// Reads a sequence piece by piece, from `state` on: what a [`Stream`](crate::unroll::Stream)
     /// drives. Cells with a kernel pack their weights once, here.
     fn runner(&self, state: Self::State) -> Box<dyn Runner<Self::State> + '_>

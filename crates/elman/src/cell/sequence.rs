@@ -14,6 +14,15 @@ pub enum Layout {
     TimeMajor,
 }
 
+impl From<Layout> for elman_kernels::Layout {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::BatchMajor => Self::BatchMajor,
+            Layout::TimeMajor => Self::TimeMajor,
+        }
+    }
+}
+
 /// Which implementation of a cell's sequence runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Path {

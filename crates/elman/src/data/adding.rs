@@ -11,6 +11,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::data::{SequenceDataset, Targets};
 use crate::error::{Error, Result};
 use crate::random::Generator;
 
@@ -56,7 +57,11 @@ impl AddingProblem {
 
     /// Draws `rows` (`B`) sequences from `generator`: a training loop gives each step one of its
     /// own.
-    pub fn draw(&self, rows: usize, mut generator: Generator, device: &Device) -> AddingExamples {
+    ///
+    /// # Panics
+    ///
+    /// When `rows` is 0.
+    pub fn sequences(&self, rows: usize, mut generator: Generator) -> SequenceDataset {
         let half = self.time / 2;
         let mut inputs = Vec::with_capacity(rows * self.time * Self::FEATURES);
         let mut targets = Vec::with_capacity(rows);
@@ -74,10 +79,28 @@ impl AddingProblem {
             }
             targets.push(sum);
         }
-        let shape = [rows, self.time, Self::FEATURES];
+        let targets = Targets::Numbers {
+            values: targets,
+            width: 1,
+        };
+        SequenceDataset::new(inputs, &vec![self.time; rows], Self::FEATURES, targets)
+            .expect("finite numbers, a sum for every sequence")
+    }
+
+    /// The same as tensors on `device`.
+    ///
+    /// # Panics
+    ///
+    /// When `rows` is 0.
+    pub fn draw(&self, rows: usize, generator: Generator, device: &Device) -> AddingExamples {
+        let sums = self.sequences(rows, generator);
+        let batch = sums.batch(&(0..rows).collect::<Vec<_>>());
+        let Targets::Numbers { values, width } = &batch.targets else {
+            unreachable!("sums are numbers");
+        };
         AddingExamples {
-            inputs: Tensor::from_data(TensorData::new(inputs, shape), device),
-            targets: Tensor::from_data(TensorData::new(targets, [rows, 1]), device),
+            inputs: batch.tensor(device),
+            targets: Tensor::from_data(TensorData::new(values.clone(), [rows, *width]), device),
         }
     }
 }

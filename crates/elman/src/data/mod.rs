@@ -1,12 +1,18 @@
-//! From files on disk to batches of numbers.
+//! From files on disk, or from a generator, to batches of numbers.
 
 mod adding;
 mod batches;
 mod digit;
+mod examples;
 pub mod idx;
 mod images;
+mod reber;
+mod sequences;
 
 pub use adding::{AddingExamples, AddingProblem};
 pub use batches::{Batch, Batches};
 pub use digit::{DIGIT_SIDE, read_digit, read_digit_pixels};
+pub use examples::{BatchOrder, Dataset, DatasetParts, TrainingExamples};
 pub use images::{HeldOut, ImageDataset, ImageParts};
+pub use reber::{Grammar, REBER_LETTERS, ReberParts, ReberStrings, one_hot};
+pub use sequences::{SequenceBatch, SequenceDataset, TargetKind, Targets};

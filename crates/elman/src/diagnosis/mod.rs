@@ -151,6 +151,7 @@ pub fn diagnose(
         ));
     }
     let mut traces = Vec::new();
+    let lengths = lengths.map(|lengths| lengths.as_slice().to_vec());
     let read = network.traced(inputs, lengths, &mut traces)?;
     let mean = loss(read)?;
     Ok(conclude(traces, mean, batch))

@@ -75,7 +75,7 @@ fn a_traced_network_computes_what_the_network_computes() {
         let plain = network.final_output(inputs.clone(), run).expect("it fits");
         let mut traces = Vec::new();
         let traced = network
-            .traced(inputs, Some(Lengths::new(lengths)), &mut traces)
+            .traced(inputs, Some(lengths), &mut traces)
             .expect("it fits");
         let difference = number((plain - traced).abs().max());
         assert!(difference < 1e-12, "{name}: {difference}");

@@ -147,6 +147,7 @@ impl<T: Real> Segmented<'_, T> {
             state: before,
             outputs: &mut outputs,
             final_state: after,
+            mask: None,
         });
         (outputs, result)
     }
@@ -185,6 +186,7 @@ impl<T: Real> Segmented<'_, T> {
                 inputs: &of_inputs.take(self.inputs),
                 state: &state,
                 outputs: &outputs,
+                mask: None,
                 d_outputs: &d_outputs,
                 d_final_state: &d_state,
                 later: &later,

@@ -8,10 +8,13 @@ mod operation;
 mod runner;
 
 use burn::tensor::{DType, Device, Tensor};
-use elman_kernels::{BasicSpec, GruSpec, LstmSpec, Plan, Spec};
+use elman_kernels::{
+    BasicSpec, GateNormalisation, GruSpec, LayerNormLstmSpec, LstmSpec, Plan, Spec,
+};
 
 use crate::cell::{
-    BasicRnnCell, Cell, GruCell, Layout, LstmCell, Path, ResetGate, Sequence, State, Step, Unrolled,
+    BasicRnnCell, Cell, GateNorms, GruCell, LayerNormLstmCell, Layout, LstmCell, Path, ResetGate,
+    Sequence, State, Step, Unrolled,
 };
 use crate::error::{Error, Result};
 use crate::unroll::sequence_of_one;
@@ -24,6 +27,11 @@ pub(crate) fn serves(sequence: &Sequence) -> bool {
     sequence.path() == Path::Auto
         && sequence.inputs().device() == Device::flex()
         && matches!(sequence.inputs().dtype(), DType::F32 | DType::F64)
+}
+
+/// Does a fused kernel serve this sequence with dropout of the hidden state, too? Not in segments.
+pub(crate) fn masks(sequence: &Sequence) -> bool {
+    serves(sequence) && sequence.memory().is_none()
 }
 
 /// One step as a sequence of length 1, so that a step and a sequence give the same bits.
@@ -81,6 +89,43 @@ impl Fused for LstmCell {
     }
 }
 
+impl Fused for LayerNormLstmCell {
+    fn spec(&self) -> Spec {
+        Spec::LayerNormLstm(LayerNormLstmSpec {
+            inputs: self.input_size(),
+            units: self.output_size(),
+            activation: self.settings.activation,
+            forget_bias: self.settings.forget_bias,
+            gates: match &self.gate_norms {
+                GateNorms::PerGate(norm) => GateNormalisation::PerGate {
+                    epsilon: norm.epsilon,
+                },
+                GateNorms::PerProduct(norms) => GateNormalisation::PerProduct {
+                    input_epsilon: norms.input.epsilon,
+                    recurrent_epsilon: norms.recurrent.epsilon,
+                },
+            },
+            state_epsilon: self.state_norm.epsilon,
+        })
+    }
+
+    fn parameters(&self) -> Vec<Tensor<2>> {
+        let mut vectors = match &self.gate_norms {
+            GateNorms::PerGate(norm) => vec![norm.gain.val(), norm.shift.val()],
+            // What is added is added to both products: the kernel knows the sum.
+            GateNorms::PerProduct(norms) => vec![
+                norms.input.gain.val(),
+                norms.recurrent.gain.val(),
+                norms.input.shift.val() + norms.recurrent.shift.val() + norms.bias.val(),
+            ],
+        };
+        vectors.extend([self.state_norm.gain.val(), self.state_norm.shift.val()]);
+        let mut parameters = vec![self.kernel.val()];
+        parameters.extend(vectors.into_iter().map(|vector| vector.unsqueeze()));
+        parameters
+    }
+}
+
 impl Fused for GruCell {
     fn spec(&self) -> Spec {
         let spec = GruSpec {
@@ -120,6 +165,29 @@ pub(crate) fn sequence<C: Fused>(
     sequence: Sequence,
     state: C::State,
 ) -> Result<Unrolled<C::State>> {
+    run(cell, sequence, state, None)
+}
+
+/// As [`sequence`] with dropout of the hidden state: `factors` are laid out as the outputs.
+///
+/// # Errors
+///
+/// As [`sequence`].
+pub(crate) fn masked_sequence<C: Fused>(
+    cell: &C,
+    sequence: Sequence,
+    state: C::State,
+    factors: Tensor<3>,
+) -> Result<Unrolled<C::State>> {
+    run(cell, sequence, state, Some(factors))
+}
+
+fn run<C: Fused>(
+    cell: &C,
+    sequence: Sequence,
+    state: C::State,
+    mask: Option<Tensor<3>>,
+) -> Result<Unrolled<C::State>> {
     let (batch, time) = (sequence.batch(), sequence.time());
     let spec = cell.spec();
     let parameters = cell.parameters();
@@ -144,8 +212,8 @@ pub(crate) fn sequence<C: Fused>(
         Some(budget) => checkpointed::segment_steps(&spec, &plan, number, budget)?,
         None => None,
     };
-    let call = (spec, plan, segment);
-    let (outputs, parts) = operation::run(inputs, Tensor::cat(parts, 1), parameters, call);
+    let tensors = (inputs, Tensor::cat(parts, 1), mask);
+    let (outputs, parts) = operation::run(tensors, parameters, (spec, plan, segment));
     Ok(Unrolled {
         outputs,
         state: state.with_parts(parts.split_with_sizes(widths, 1)),
@@ -162,10 +230,7 @@ fn output_shape(sequence: &Sequence, size: usize) -> [usize; 3] {
 
 /// The kernels' plan of a sequence.
 fn plan(sequence: &Sequence) -> Plan {
-    let layout = match sequence.layout() {
-        Layout::BatchMajor => elman_kernels::Layout::BatchMajor,
-        Layout::TimeMajor => elman_kernels::Layout::TimeMajor,
-    };
+    let layout = sequence.layout().into();
     match sequence.lengths() {
         None => Plan::full(layout, sequence.batch(), sequence.time()),
         Some(lengths) => Plan::ragged(layout, sequence.time(), lengths.as_slice()),

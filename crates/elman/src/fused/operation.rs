@@ -11,14 +11,16 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
-use elman_kernels::{Isa, Plan, Real, Spec, Tape, Wanted};
+use elman_kernels::{HiddenMask, Isa, MaskedHidden, Plan, Real, Spec, Tape, Wanted};
 
 use super::checkpointed::{Checkpoints, ResultGradients, Segmented};
 
 /// The most parameters that a fused cell has: an LSTM's kernel, bias, three peepholes, projection.
 const PARAMETERS: usize = 6;
-/// Inputs, state, parameters.
-const TENSORS: usize = 2 + PARAMETERS;
+/// Inputs, state, parameters, mask.
+const TENSORS: usize = 3 + PARAMETERS;
+/// Which of them is the mask.
+const MASK: usize = TENSORS - 1;
 
 /// What of an operation is not a tensor.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub(super) struct Call {
     plan: Plan,
     /// How many of the parameter tensors the cell has; the others are placeholders.
     parameters: usize,
+    /// Is there a mask of the hidden state, or a placeholder?
+    masked: bool,
     /// The steps of a segment, if the sequence is taken in segments.
     segment: Option<usize>,
     gradients: PartGradients,
@@ -79,12 +83,12 @@ impl Call {
     }
 }
 
-/// Runs the operation: inputs as the plan lays them out, the state `[B, S]`, the parameters in the
+/// Runs the operation: inputs as the plan lays them out, the state `[B, S]`, the factors of the
+/// hidden state's dropout (laid out as the outputs, without a gradient), and the parameters in the
 /// order of [`Spec`]. Gives the outputs, laid out as the inputs, and the final state. With a
-/// `segment` backward runs forward again, so many steps at a time.
+/// `segment`, which goes with no mask, backward runs forward again, so many steps at a time.
 pub(super) fn run(
-    inputs: Tensor<3>,
-    state: Tensor<2>,
+    (inputs, state, mask): (Tensor<3>, Tensor<2>, Option<Tensor<3>>),
     parameters: Vec<Tensor<2>>,
     (spec, plan, segment): (Spec, Plan, Option<usize>),
 ) -> (Tensor<3>, Tensor<2>) {
@@ -93,6 +97,7 @@ pub(super) fn run(
         spec,
         plan,
         parameters: parameters.len(),
+        masked: mask.is_some(),
         segment,
         gradients: PartGradients::default(),
     };
@@ -108,7 +113,7 @@ pub(super) fn run(
         shape: Shape::new(state.dims()),
         gradients: call.gradients.clone(),
     };
-    let flat = run_flat(inputs, state, parameters, call);
+    let flat = run_flat((inputs, state, mask), parameters, call);
     let cut = |cut| <Dispatch as RecurrentBackend>::recurrent_part(flat.clone(), cut);
     (
         Tensor::from_dispatch(cut(outputs)),
@@ -118,12 +123,15 @@ pub(super) fn run(
 
 /// The flat result: outputs, then the final state.
 fn run_flat(
-    inputs: Tensor<3>,
-    state: Tensor<2>,
+    (inputs, state, mask): (Tensor<3>, Tensor<2>, Option<Tensor<3>>),
     parameters: Vec<Tensor<2>>,
     call: Call,
 ) -> FloatTensor<Dispatch> {
     let placeholder = Tensor::<2>::zeros([1, 1], (&inputs.device(), inputs.dtype()));
+    let mask = match mask {
+        Some(mask) => mask.into_dispatch(),
+        None => placeholder.clone().into_dispatch(),
+    };
     let mut parameters = parameters.into_iter();
     let mut next = || {
         let parameter = parameters.next();
@@ -140,6 +148,7 @@ fn run_flat(
         next(),
         next(),
         next(),
+        mask,
         call,
     )
 }
@@ -161,6 +170,7 @@ pub(super) trait RecurrentBackend: Backend {
         parameter_3: FloatTensor<Self>,
         parameter_4: FloatTensor<Self>,
         parameter_5: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
         call: Call,
     ) -> FloatTensor<Self>;
 
@@ -178,6 +188,7 @@ impl RecurrentBackend for Flex {
         parameter_3: FlexTensor,
         parameter_4: FlexTensor,
         parameter_5: FlexTensor,
+        mask: FlexTensor,
         call: Call,
     ) -> FlexTensor {
         let operands = Operands::new([
@@ -189,6 +200,7 @@ impl RecurrentBackend for Flex {
             parameter_3,
             parameter_4,
             parameter_5,
+            mask,
         ]);
         match operands.dtype() {
             DType::F64 => operands.infer::<f64>(&call),
@@ -212,6 +224,7 @@ impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
         parameter_3: FloatTensor<Self>,
         parameter_4: FloatTensor<Self>,
         parameter_5: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
         call: Call,
     ) -> FloatTensor<Self> {
         let tensors = [
@@ -223,6 +236,7 @@ impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
             parameter_3,
             parameter_4,
             parameter_5,
+            mask,
         ];
         let mut nodes = Vec::with_capacity(TENSORS);
         let primitives = tensors.map(|tensor| {
@@ -299,14 +313,33 @@ impl Operands {
         let mut result = vec![T::default(); call.total()];
         let (outputs, final_state) = result.split_at_mut(call.outputs());
         let cell = call.spec.pack(&self.parameters::<T>(call), Isa::detect());
+        let mut carried = self.room_for_carried(call);
         cell.forward(elman_kernels::Forward {
             plan: &call.plan,
             inputs: self.inputs(),
             state: self.state(),
             outputs,
             final_state,
+            mask: self.mask(call, &mut carried),
         });
         flat(result)
+    }
+
+    /// What becomes of the outputs by a mask; nothing without one.
+    fn room_for_carried<T: Number>(&self, call: &Call) -> Vec<T> {
+        vec![T::default(); if call.masked { call.outputs() } else { 0 }]
+    }
+
+    /// The mask, whose products go to `carried`.
+    fn mask<'a, T: Number>(
+        &'a self,
+        call: &Call,
+        carried: &'a mut [T],
+    ) -> Option<HiddenMask<'a, T>> {
+        call.masked.then(|| HiddenMask {
+            factors: numbers(&self.0[MASK]),
+            carried,
+        })
     }
 
     /// In segments of `steps` steps; `parameters` are the cell's.
@@ -337,14 +370,16 @@ impl Operands {
                 return (flat(result), Notes::Segments(checkpoints));
             }
             let cell = call.spec.pack(&parameters, Isa::detect());
+            let mut carried = operands.room_for_carried(call);
             let tape = cell.forward_training(elman_kernels::Forward {
                 plan: &call.plan,
                 inputs: operands.inputs(),
                 state: operands.state(),
                 outputs,
                 final_state,
+                mask: operands.mask(call, &mut carried),
             });
-            (flat(result), Notes::Whole(tape))
+            (flat(result), Notes::Whole(tape, carried))
         }
         match self.dtype() {
             DType::F64 => {
@@ -383,8 +418,8 @@ fn shaped<T: Number>(numbers: Vec<T>, shape: Shape) -> FlexTensor {
 /// What forward notes for backward.
 #[derive(Debug)]
 enum Notes<T: Real> {
-    /// Of all steps.
-    Whole(Tape<T>),
+    /// Of all steps, and what a mask left of the outputs.
+    Whole(Tape<T>, Vec<T>),
     /// Of the segments.
     Segments(Checkpoints<T>),
 }
@@ -435,13 +470,17 @@ impl Saved {
                 segmented.backward(checkpoints, forward, given, wanted)
             }
             (Notes::Segments(_), None) => unreachable!("segments have a length"),
-            (Notes::Whole(tape), _) => {
+            (Notes::Whole(tape, carried), _) => {
                 let no_outputs = zeros(d_outputs, outputs);
                 let run = elman_kernels::Backward {
                     plan: &self.call.plan,
                     inputs: self.operands.inputs(),
                     state: self.operands.state(),
                     outputs: forward,
+                    mask: self.call.masked.then(|| MaskedHidden {
+                        factors: numbers(&self.operands.0[MASK]),
+                        carried: &carried,
+                    }),
                     d_outputs: d_outputs.unwrap_or(&no_outputs),
                     d_final_state,
                     later: &[],
@@ -479,7 +518,7 @@ impl Backward<Flex, TENSORS> for RecurrentSequence {
         drop(grads.consume::<Flex>(&ops.node));
         let saved = &ops.state;
         let inputs = ops.parents[0].is_some();
-        let parameters = ops.parents[2..].iter().any(Option::is_some);
+        let parameters = ops.parents[2..MASK].iter().any(Option::is_some);
         let wanted = match (inputs, parameters) {
             (true, true) => Wanted::Everything,
             (true, false) => Wanted::Inputs,

@@ -95,6 +95,7 @@ impl<C: Fused, T: Element + Real> Runner<C::State> for FusedRunner<'_, C, T> {
             state: &state,
             outputs: &mut outputs,
             final_state: &mut final_state,
+            mask: None,
         });
         self.state = Carried::Rows(final_state);
         let outputs = TensorData::new(outputs, shape);

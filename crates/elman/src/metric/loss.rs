@@ -8,25 +8,25 @@
 /// let mut loss = MeanLoss::default();
 /// loss.add(3.0, 2);
 /// loss.add(0.5, 5);
-/// assert_eq!(loss.mean_nats(), Some(0.5));
-/// assert_eq!(MeanLoss::default().mean_nats(), None);
+/// assert_eq!(loss.mean(), Some(0.5));
+/// assert_eq!(MeanLoss::default().mean(), None);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanLoss {
-    sum_nats: f64,
+    sum: f64,
     examples: u64,
 }
 
 impl MeanLoss {
     /// Adds the summed loss of some examples.
-    pub fn add(&mut self, sum_nats: f64, examples: usize) {
-        self.sum_nats += sum_nats;
+    pub fn add(&mut self, sum: f64, examples: usize) {
+        self.sum += sum;
         self.examples += examples as u64;
     }
 
     /// The sum so far.
-    pub fn sum_nats(&self) -> f64 {
-        self.sum_nats
+    pub fn sum(&self) -> f64 {
+        self.sum
     }
 
     /// The examples so far.
@@ -35,7 +35,7 @@ impl MeanLoss {
     }
 
     /// The mean loss of an example; `None` before the first.
-    pub fn mean_nats(&self) -> Option<f64> {
-        (self.examples > 0).then(|| self.sum_nats / self.examples as f64)
+    pub fn mean(&self) -> Option<f64> {
+        (self.examples > 0).then(|| self.sum / self.examples as f64)
     }
 }

@@ -1,4 +1,4 @@
-//! Loss and accuracy over the epochs.
+//! Loss and score over the epochs.
 
 use plotters::prelude::{DrawingBackend, RGBColor};
 
@@ -6,9 +6,9 @@ use super::axis::Axis;
 use super::canvas::{
     BLUE, Canvas, Drawing, Drawn, FAINT, GREEN, GRID, Lettering, Point, VERMILLION,
 };
-use crate::metric::EpochMetrics;
+use crate::metric::{EpochMetrics, Figures, Measure};
 
-/// Two panels side by side: the loss on the left, the accuracy on the right.
+/// Two panels side by side: the loss on the left, the score on the right.
 pub(super) struct LearningCurve<'a> {
     pub(super) title: String,
     pub(super) epochs: &'a [EpochMetrics],
@@ -52,27 +52,20 @@ impl Drawing for LearningCurve<'_> {
             &self.title,
             Lettering::new(21.0).starting_here(),
         )?;
-        let loss = self.series([
-            |row| Some(row.train_loss),
-            |row| row.valid_loss,
-            |row| Some(row.test_loss),
-        ]);
+        let measure = self
+            .epochs
+            .first()
+            .map_or(Measure::Accuracy, |row| row.measure);
+        let loss = self.series(|figures| figures.loss);
         let highest = extreme(&loss, f64::max);
-        self.panel(
-            0,
-            "Mean loss (nats)",
-            Axis::around(0.0, highest, TICKS),
-            loss,
-        )
-        .draw(canvas)?;
-        let accuracy = self.series([
-            |row| Some(row.train_accuracy),
-            |row| row.valid_accuracy,
-            |row| Some(row.test_accuracy),
-        ]);
-        let lowest = extreme(&accuracy, f64::min);
-        self.panel(1, "Accuracy", Axis::around(lowest, 1.0, TICKS), accuracy)
-            .draw(canvas)
+        let axis = Axis::around(0.0, highest, TICKS);
+        self.panel(0, measure.loss_heading(), axis, loss)
+            .draw(canvas)?;
+        let score = self.series(|figures| figures.score);
+        let best = measure.best();
+        let (low, high) = (extreme(&score, f64::min), extreme(&score, f64::max));
+        let axis = Axis::around(low.min(best), high.max(best), TICKS);
+        self.panel(1, measure.heading(), axis, score).draw(canvas)
     }
 }
 
@@ -86,18 +79,22 @@ fn extreme(series: &[Series], choose: fn(f64, f64) -> f64) -> f64 {
 }
 
 impl LearningCurve<'_> {
-    fn series(&self, values: [fn(&EpochMetrics) -> Option<f64>; 3]) -> Vec<Series> {
-        let looks = [("train", BLUE), ("valid", VERMILLION), ("test", GREEN)];
-        looks
+    fn series(&self, value: fn(Figures) -> f64) -> Vec<Series> {
+        type Part = fn(&EpochMetrics) -> Option<Figures>;
+        let parts: [(_, _, Part); 3] = [
+            ("train", BLUE, |row| Some(row.train)),
+            ("valid", VERMILLION, |row| row.valid),
+            ("test", GREEN, |row| Some(row.test)),
+        ];
+        parts
             .into_iter()
-            .zip(values)
-            .map(|((name, colour), value)| Series {
+            .map(|(name, colour, part)| Series {
                 name,
                 colour,
                 points: self
                     .epochs
                     .iter()
-                    .filter_map(|row| Some((row.epoch as f64, value(row)?)))
+                    .filter_map(|row| Some((row.epoch as f64, value(part(row)?))))
                     .collect(),
             })
             .filter(|series| !series.points.is_empty())

@@ -33,14 +33,14 @@ const DECADES: f64 = 20.0;
 const COLOURS: [RGBColor; 3] = [BLUE, VERMILLION, GREEN];
 
 impl LagPlot {
-    /// log10 of the share of the reference that is left, lag by lag, until it is nothing.
+    /// log10 of the share of the reference that is left, lag by lag, until it is nothing. A cell that
+    /// does not show its state begins at lag 1.
     fn points(series: &LagSeries) -> Vec<(f64, f64)> {
-        let first = series.norms.first().copied().unwrap_or(0.0);
-        let shares = series.norms.iter().map(|norm| (norm / first).log10());
-        let shown = shares.take_while(|share| share.is_finite() && *share >= -DECADES);
-        shown
-            .enumerate()
-            .map(|(lag, share)| (lag as f64, share))
+        let shares = series.norms.iter().enumerate();
+        let shares = shares.map(|(lag, norm)| (lag as f64, (norm / series.reference).log10()));
+        shares
+            .skip_while(|&(lag, share)| lag == 0.0 && share == f64::NEG_INFINITY)
+            .take_while(|&(_, share)| share.is_finite() && share >= -DECADES)
             .collect()
     }
 }

@@ -9,18 +9,23 @@ mod canvas;
 mod confusion;
 mod curve;
 mod lag;
+mod search;
 
 pub use canvas::Figure;
+pub use search::SearchedTrial;
+
+use std::collections::BTreeMap;
 
 use crate::cell::StatePart;
 use crate::diagnosis::LayerDiagnosis;
 use crate::error::{Error, Result};
 use crate::metric::{ConfusionMatrix, EpochMetrics};
+use crate::recipe::{Monitor, Searched};
 
 /// A longer title is cut and ends in "…".
 const LONGEST_TITLE: usize = 80;
 
-/// Loss and accuracy over the epochs, on the training, held-out and test images.
+/// Loss and score over the epochs, on the training, held-out and test examples.
 ///
 /// # Errors
 ///
@@ -37,19 +42,7 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
         return Err(refuse("there is no epoch".to_owned()));
     }
     for row in epochs {
-        let numbers = [
-            Some(row.train_loss),
-            Some(row.train_accuracy),
-            row.valid_loss,
-            row.valid_accuracy,
-            Some(row.test_loss),
-            Some(row.test_accuracy),
-        ];
-        if numbers
-            .into_iter()
-            .flatten()
-            .any(|number| !number.is_finite())
-        {
+        if row.not_finite().is_some() {
             return Err(refuse(format!(
                 "epoch {} has a number that is not finite",
                 row.epoch
@@ -115,6 +108,40 @@ pub fn confusion(title: &str, matrix: &ConfusionMatrix) -> Result<Figure> {
         title: shortened(title),
         matrix,
     })
+}
+
+/// The metric of a search against epochs, a line a trial, the best in colour.
+///
+/// # Errors
+///
+/// When there is no trial, or a number is not finite.
+pub fn search_curves(title: &str, metric: Monitor, trials: &[SearchedTrial]) -> Result<Figure> {
+    search::check(trials)?;
+    canvas::render(&search::Curves {
+        title: shortened(title),
+        metric,
+        trials,
+    })
+}
+
+/// The metric of a search against every searched setting, a panel a key, a dot a trial.
+///
+/// # Errors
+///
+/// When there is no trial, nothing was searched, or a number is not finite.
+pub fn searched(
+    title: &str,
+    metric: Monitor,
+    trials: &[SearchedTrial],
+    search: &BTreeMap<String, Searched>,
+) -> Result<Figure> {
+    search::check(trials)?;
+    canvas::render(&search::Panels::new(
+        shortened(title),
+        metric,
+        trials,
+        search,
+    )?)
 }
 
 fn shortened(title: &str) -> String {

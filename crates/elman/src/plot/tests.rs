@@ -1,23 +1,28 @@
 //! The figures are sound files with the right texts in them.
 
 use super::*;
+use crate::metric::{Figures, Measure};
+use crate::recipe::{Range, Setting};
 
 fn epochs(count: usize, held_out: bool) -> Vec<EpochMetrics> {
     (0..count)
         .map(|epoch| {
             let time = epoch as f64;
-            let valid = |value: f64| held_out.then_some(value);
+            let figures = |loss, score| Figures { loss, score };
+            let falling = |steps: f64| (-time / steps).exp();
             EpochMetrics {
                 epoch,
                 learning_rate: 0.001,
-                train_loss: 0.9 * (-time / 8.0).exp() + 0.01,
-                train_accuracy: 0.995 - 0.3 * (-time / 6.0).exp(),
                 gradient_norm: 1.0,
                 clipped_norm: 1.0,
-                valid_loss: valid(0.7 * (-time / 7.0).exp() + 0.13),
-                valid_accuracy: valid(0.963 - 0.25 * (-time / 6.0).exp()),
-                test_loss: 0.7 * (-time / 7.0).exp() + 0.12 + 0.01 * (time / 3.0).sin(),
-                test_accuracy: 0.967 - 0.25 * (-time / 6.0).exp(),
+                measure: Measure::Accuracy,
+                train: figures(0.9 * falling(8.0) + 0.01, 0.995 - 0.3 * falling(6.0)),
+                valid: held_out
+                    .then(|| figures(0.7 * falling(7.0) + 0.13, 0.963 - 0.25 * falling(6.0))),
+                test: figures(
+                    0.7 * falling(7.0) + 0.12 + 0.01 * (time / 3.0).sin(),
+                    0.967 - 0.25 * falling(6.0),
+                ),
             }
         })
         .collect()
@@ -84,6 +89,20 @@ fn learning_curves_name_their_lines() {
 }
 
 #[test]
+fn a_regressors_curve_shows_its_errors() {
+    let mut rows = epochs(20, true);
+    for row in &mut rows {
+        row.measure = Measure::AbsoluteError;
+    }
+    let figure = learning_curve("adding", &rows).expect("drawn");
+    keep("curve-errors", &figure);
+    for text in ["Mean squared error", "Mean absolute error"] {
+        assert!(figure.svg.contains(text), "{text}");
+    }
+    assert!(!figure.svg.contains("nats") && !figure.svg.contains("Accuracy"));
+}
+
+#[test]
 fn figures_are_the_same_each_time() {
     let draw = |right: u64| {
         let mut matrix = ConfusionMatrix::new(2);
@@ -124,7 +143,7 @@ fn nothing_to_draw_is_an_error() {
         "learning curve: there is no epoch; give at least one epoch and finite numbers only"
     );
     let mut rows = epochs(3, true);
-    rows[2].valid_loss = Some(f64::NAN);
+    rows[2].valid.as_mut().expect("held out").loss = f64::NAN;
     assert_eq!(
         message(learning_curve("t", &rows).expect_err("a NaN")),
         "learning curve: epoch 2 has a number that is not finite; \
@@ -142,4 +161,107 @@ fn long_titles_are_cut() {
     let title = "é".repeat(81);
     assert_eq!(shortened(&title), format!("{}…", "é".repeat(79)));
     assert_eq!(shortened(&title[2..]), "é".repeat(80));
+}
+
+/// A search of `keys` settings, of which trial 3 is the best and trial 0 the second.
+fn search(keys: usize) -> (Vec<SearchedTrial>, BTreeMap<String, Searched>) {
+    let ranges = [
+        Range::Log([1e-4, 1e-2]),
+        Range::Integer([50, 200]),
+        Range::Choice(vec![
+            Setting::Text("basic".into()),
+            Setting::Text("lstm".into()),
+        ]),
+        Range::Linear([-1.0, 1.0]),
+    ];
+    let values = |trial: usize| {
+        let at = trial as f64 / 8.0;
+        vec![
+            Some(Setting::Number(1e-4 * 100_f64.powf(at))),
+            Some(Setting::Whole(50 + 15 * trial as i64)),
+            Some(Setting::Text(["gru", "lstm", "basic"][trial % 3].into())),
+            (trial % 2 == 1).then_some(Setting::Number(at - 0.5)),
+        ]
+    };
+    let trials = [3, 0, 1, 2, 4, 5, 6, 7]
+        .iter()
+        .enumerate()
+        .map(|(place, &trial)| {
+            let rung = 2_usize.saturating_sub(place);
+            let curve = (0..3_usize.pow(rung as u32))
+                .map(|epoch| (epoch, 0.97 - 0.02 * place as f64 - 0.3 / (epoch + 1) as f64));
+            let curve: Vec<_> = curve.collect();
+            SearchedTrial {
+                trial,
+                rung,
+                score: curve.last().expect("an epoch").1,
+                curve,
+                values: values(trial)[..keys].to_vec(),
+            }
+        });
+    let key = |(at, range): (usize, &Range)| {
+        let when = Vec::new();
+        let range = range.clone();
+        (format!("key.number_{at}"), Searched { range, when })
+    };
+    let search = ranges[..keys].iter().enumerate().map(key).collect();
+    (trials.collect(), search)
+}
+
+#[test]
+fn searches_have_their_best_trial_and_their_keys() {
+    let (trials, keys) = search(4);
+    let curves = search_curves("A search", Monitor::ValidAccuracy, &trials).expect("drawn");
+    keep("search-curves", &curves);
+    decoded(&curves.png);
+    for text in [
+        "A search",
+        "Accuracy on held-out examples",
+        "best: trial 3",
+        "own settings",
+        "trial 3 0.9367",
+        "trial 0 0.8500",
+        "Epochs",
+    ] {
+        assert!(curves.svg.contains(text), "{text}");
+    }
+    for count in 1..=4 {
+        let (trials, keys) = search(count);
+        let panels = searched("A search", Monitor::ValidLoss, &trials, &keys).expect("drawn");
+        keep(&format!("searched-{count}"), &panels);
+        decoded(&panels.png);
+        assert!(panels.svg.contains("Mean loss on held-out examples"));
+        // Ticks of the log axis, and a choice that only the recipe itself has.
+        for (at, text) in ["1e-3", "key.number_1", "gru", "key.number_3"]
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(panels.svg.contains(text), at < count, "{text} of {count}");
+        }
+        let dots = panels.svg.matches("<circle").count();
+        let empty = if count == 4 { 4 } else { 0 };
+        assert_eq!(
+            dots,
+            2 + 8 * count - empty,
+            "two of the legend, one a value"
+        );
+    }
+    let refused = |trials: &[SearchedTrial]| {
+        search_curves("t", Monitor::ValidLoss, trials)
+            .expect_err("refused")
+            .to_string()
+    };
+    let told = "figure of a search: there is no trial, or one without finite numbers; \
+                give trials that came to a rung, with their curves";
+    assert_eq!(refused(&[]), told);
+    let mut broken = trials.clone();
+    broken[1].score = f64::NAN;
+    assert_eq!(refused(&broken), told);
+    let mut negative = trials;
+    negative[1].values[0] = Some(Setting::Number(-1.0));
+    let error = searched("t", Monitor::ValidLoss, &negative, &keys).expect_err("no logarithm");
+    assert!(
+        error.to_string().contains("search a linear range"),
+        "{error}"
+    );
 }

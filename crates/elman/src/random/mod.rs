@@ -5,10 +5,9 @@
 //! computed again; nothing else in this crate takes its randomness from them.
 
 pub mod numpy;
-mod philox;
 pub mod tensorflow;
 
-pub use philox::Philox;
+pub use elman_kernels::Philox;
 
 /// The seed of a whole run, from which every purpose derives its own generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub struct Seed(u64);
 
 impl Seed {
     /// From a number.
-    pub fn new(seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -33,10 +32,15 @@ impl Seed {
     /// The generator of one purpose ("initialise kernel", "shuffle epoch 3").
     pub fn generator(self, purpose: &str) -> Generator {
         Generator {
-            philox: Philox::new(self.0, [0, fnv1a(purpose.as_bytes())]),
+            philox: self.philox(purpose),
             words: [0; 4],
             used: 4,
         }
+    }
+
+    /// What the generator of one purpose takes its words from.
+    pub(crate) fn philox(self, purpose: &str) -> Philox {
+        Philox::new(self.0, [0, fnv1a(purpose.as_bytes())])
     }
 }
 
@@ -64,24 +68,6 @@ impl Generator {
         }
         self.used += 1;
         self.words[self.used - 1]
-    }
-
-    /// As many [`word`](Self::word)s as `words` has room for, made several at a time.
-    pub fn fill(&mut self, words: &mut [u32]) {
-        const LANES: usize = 8;
-        let rest = self.words[self.used..].len().min(words.len());
-        let (first, others) = words.split_at_mut(rest);
-        first.fill_with(|| self.word());
-        let mut chunks = others.chunks_exact_mut(4 * LANES);
-        for chunk in &mut chunks {
-            let blocks = self.philox.next_blocks::<LANES>();
-            for (lane, block) in chunk.chunks_exact_mut(4).enumerate() {
-                for (word, words) in block.iter_mut().zip(&blocks) {
-                    *word = words[lane];
-                }
-            }
-        }
-        chunks.into_remainder().fill_with(|| self.word());
     }
 
     /// Uniform in [0, 1), a multiple of 2^-53.
@@ -125,27 +111,5 @@ impl Generator {
             order.swap(last, self.below(last as u64 + 1) as usize);
         }
         order
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Seed;
-
-    #[test]
-    fn many_words_at_once_are_the_words_one_by_one() {
-        let generator = || Seed::new(42).generator("words");
-        for used in [0, 1, 3, 4, 6] {
-            for count in [0, 1, 2, 5, 31, 32, 33, 64, 101] {
-                let (mut one_by_one, mut at_once) = (generator(), generator());
-                for _ in 0..used {
-                    assert_eq!(one_by_one.word(), at_once.word());
-                }
-                let mut words = vec![0; count];
-                at_once.fill(&mut words);
-                assert!(words.iter().all(|&word| word == one_by_one.word()));
-                assert_eq!(at_once.word(), one_by_one.word());
-            }
-        }
     }
 }

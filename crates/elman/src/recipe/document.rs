@@ -15,6 +15,8 @@ pub(super) enum Place {
     Line(usize),
     /// Beside the file.
     Override,
+    /// Drawn by a search of the recipe's `[tune]`.
+    Search,
 }
 
 impl fmt::Display for Place {
@@ -22,6 +24,7 @@ impl fmt::Display for Place {
         match self {
             Self::Line(line) => write!(f, " (line {line})"),
             Self::Override => f.write_str(" (--set)"),
+            Self::Search => f.write_str(" (drawn by [tune.search])"),
         }
     }
 }
@@ -40,7 +43,7 @@ pub(super) enum Value {
     Integer(i128),
     Float(f64),
     Boolean(bool),
-    List(Vec<Value>),
+    List(Vec<Node>),
     Table(BTreeMap<String, Node>),
     /// What no recipe uses, as found.
     Other(&'static str),
@@ -61,7 +64,7 @@ impl fmt::Display for Value {
 }
 
 /// A whole recipe.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) root: BTreeMap<String, Node>,
 }
@@ -126,8 +129,11 @@ fn convert(value: &DeValue<'_>, place: &dyn Fn(usize) -> Place) -> Value {
         DeValue::Boolean(truth) => Value::Boolean(*truth),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => {
-            let items = items.iter().map(|item| convert(item.get_ref(), place));
-            Value::List(items.collect())
+            let node = |item: &Spanned<DeValue<'_>>| Node {
+                value: convert(item.get_ref(), place),
+                place: place(item.span().start),
+            };
+            Value::List(items.iter().map(node).collect())
         }
         DeValue::Table(inner) => Value::Table(table(inner, place)),
     }
@@ -155,24 +161,131 @@ impl Document {
         let Some((last, tables)) = given.keys.split_last() else {
             return Ok(());
         };
-        let mut inner = &mut self.root;
-        for (depth, key) in tables.iter().enumerate() {
-            let node = inner.entry(key.clone()).or_insert_with(|| Node {
-                value: Value::Table(BTreeMap::new()),
-                place: Place::Override,
-            });
-            match &mut node.value {
-                Value::Table(next) => inner = next,
-                other => {
-                    return Err(format!(
-                        "{} (--set): `{}` is {other}, not a table",
-                        given.keys.join("."),
-                        tables[..=depth].join(".")
-                    ));
-                }
-            }
-        }
+        let inner = within(&mut self.root, tables).map_err(|(left, problem)| {
+            let path = tables[..tables.len() - left].join(".");
+            let key = given.keys.join(".");
+            format!("{key} (--set): `{path}` {problem}")
+        })?;
         inner.insert(last.clone(), given.node.clone());
         Ok(())
+    }
+
+    /// The value of a dotted key.
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        let mut parts = key.split('.');
+        let first = self.root.get(parts.next()?)?;
+        parts.try_fold(&first.value, |value, part| match value {
+            Value::Table(inner) => inner.get(part).map(|node| &node.value),
+            Value::List(items) => Some(&items.get(part.parse::<usize>().ok()?)?.value),
+            _ => None,
+        })
+    }
+
+    /// The document as TOML: what it says, without comments.
+    pub(super) fn to_toml(&self) -> String {
+        let mut out = String::new();
+        lines(&mut out, "", &self.root);
+        out.trim_start().to_owned()
+    }
+}
+
+/// The lines of a table: its own values, then the tables in it.
+fn lines(out: &mut String, path: &str, nodes: &BTreeMap<String, Node>) {
+    let (tables, values): (Vec<_>, Vec<_>) = nodes
+        .iter()
+        .partition(|(_, node)| matches!(node.value, Value::Table(_)));
+    let says_something = !values.is_empty() || tables.is_empty();
+    if says_something && !path.is_empty() {
+        out.push_str(&format!("\n[{path}]\n"));
+    }
+    for (key, node) in values {
+        out.push_str(&format!("{} = {}\n", quoted(key), inline(&node.value)));
+    }
+    for (key, node) in tables {
+        let Value::Table(inner) = &node.value else {
+            continue;
+        };
+        let path = match path {
+            "" => quoted(key),
+            path => format!("{path}.{}", quoted(key)),
+        };
+        lines(out, &path, inner);
+    }
+}
+
+/// A key as TOML, in quotes where it needs them.
+fn quoted(key: &str) -> String {
+    if is_bare(key) {
+        key.to_owned()
+    } else {
+        toml::Value::from(key).to_string()
+    }
+}
+
+/// May a key stand without quotes?
+pub(super) fn is_bare(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
+}
+
+/// A value on one line.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => toml::Value::from(text.as_str()).to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => format!("{number:?}").to_lowercase(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(|item| inline(&item.value)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Table(inner) => {
+            let pairs: Vec<String> = inner
+                .iter()
+                .map(|(key, node)| format!("{} = {}", quoted(key), inline(&node.value)))
+                .collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        // No sound recipe has one.
+        Value::Other(kind) => toml::Value::from(*kind).to_string(),
+    }
+}
+
+/// The table that `keys` lead to within `table`; those that are not there are made, and a number
+/// counts the tables of a list from 0. Else how many keys were left, and what stands in the way.
+fn within<'t>(
+    table: &'t mut BTreeMap<String, Node>,
+    keys: &[String],
+) -> Result<&'t mut BTreeMap<String, Node>, (usize, String)> {
+    let Some((key, rest)) = keys.split_first() else {
+        return Ok(table);
+    };
+    let node = table.entry(key.clone()).or_insert_with(|| Node {
+        value: Value::Table(BTreeMap::new()),
+        place: Place::Override,
+    });
+    inside(node, rest)
+}
+
+fn inside<'t>(
+    node: &'t mut Node,
+    keys: &[String],
+) -> Result<&'t mut BTreeMap<String, Node>, (usize, String)> {
+    let count = match &node.value {
+        Value::List(items) => Some(items.len()),
+        _ => None,
+    };
+    if let (Some(count), Some((index, rest))) = (count, keys.split_first()) {
+        let at: Option<usize> = index.parse().ok().filter(|at| *at < count);
+        return match (&mut node.value, at) {
+            (Value::List(items), Some(at)) => inside(&mut items[at], rest),
+            _ => Err((keys.len(), format!("is a list of {count}: count from 0"))),
+        };
+    }
+    match &mut node.value {
+        Value::Table(inner) => within(inner, keys),
+        other => Err((keys.len(), format!("is {other}, not a table"))),
     }
 }

@@ -12,7 +12,8 @@
 //! hold_out = 0               # the first N training images are held out for validation
 //!
 //! [model]
-//! cell = "basic"             # basic, lstm or gru
+//! cell = "basic"             # basic, lstm, gru, …: [`CellSettings`]
+//! layers = 1                 # so many of them on top of each other
 //! units = 150
 //! activation = "tanh"
 //!
@@ -31,6 +32,7 @@ mod document;
 mod override_;
 mod settings;
 mod shipped;
+mod template;
 mod validate;
 mod vocabulary;
 mod write;
@@ -40,12 +42,14 @@ use std::path::Path;
 
 pub use override_::Override;
 pub use settings::{
-    AdaGradSettings, AdamSettings, AdamWSettings, CellSettings, DataFormat, DataSettings, Decay,
-    DecayRate, EarlyStopping, LayerSettings, ModelSettings, MomentumSettings, Monitor,
-    OptimiserSettings, Readout, Recipe, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings, Task,
-    TrainSettings,
+    AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
+    DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, HalvingSettings,
+    IdxSettings, LayerSettings, ModelSettings, MomentumSettings, Monitor, OptimiserSettings,
+    Output, Range, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit,
+    Searched, Setting, SgdSettings, Skip, Task, TrainSettings, TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;
+pub use template::Template;
 pub(crate) use vocabulary::{alternatives, nearest};
 
 use crate::error::{Error, Result};
@@ -68,18 +72,7 @@ impl Recipe {
     ///
     /// When there is no such recipe, or with everything that is wrong with it.
     pub fn load(path_or_name: &str, overrides: &[Override]) -> Result<Self> {
-        let is_path =
-            path_or_name.ends_with(".toml") || path_or_name.contains(std::path::is_separator);
-        if is_path {
-            let text = read(Path::new(path_or_name))?;
-            return Self::from_toml(path_or_name, &text, overrides);
-        }
-        let shipped = shipped::find(path_or_name)?;
-        Self::from_toml(
-            &format!("recipe `{}`", shipped.name),
-            shipped.text,
-            overrides,
-        )
+        Template::load(path_or_name, overrides)?.recipe()
     }
 
     /// The recipe in `text`, with `overrides` applied; `origin` names it in errors.
@@ -88,10 +81,13 @@ impl Recipe {
     ///
     /// With everything that is wrong with it.
     pub fn from_toml(origin: &str, text: &str, overrides: &[Override]) -> Result<Self> {
-        let mut document =
-            document::parse(text).map_err(|problems| Error::recipe(origin, problems))?;
-        let problems = document.apply(overrides);
-        validate::recipe(origin, document, problems)
+        Template::from_toml(origin, text, overrides)?.recipe()
+    }
+
+    /// The value of a dotted key; none where this recipe has no such key.
+    pub fn setting(&self, key: &str) -> Option<Setting> {
+        let document = document::parse(&self.to_toml()).ok()?;
+        document.get(key).and_then(validate::setting)
     }
 
     /// The recipe as TOML, with every setting spelt out: loading it gives an equal recipe.

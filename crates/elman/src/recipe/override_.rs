@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use toml::de::DeValue;
 
-use super::document::{Node, Place, Value};
+use super::document::{Node, Place, Value, is_bare};
+use super::settings::Setting;
 use crate::error::{Error, Result};
 
 /// One setting that replaces a recipe's own: `train.epochs=20`.
@@ -24,7 +25,7 @@ impl Override {
     ///
     /// When `key` is no dotted key.
     pub fn string(key: &str, value: impl Into<String>) -> Result<Self> {
-        Self::new(key, Value::String(value.into()))
+        Self::new(key, Value::String(value.into()), Place::Override)
     }
 
     /// Replaces the setting `key` (`"seed"`) by a whole number.
@@ -33,18 +34,27 @@ impl Override {
     ///
     /// When `key` is no dotted key.
     pub fn integer(key: &str, value: u64) -> Result<Self> {
-        Self::new(key, Value::Integer(value.into()))
+        Self::new(key, Value::Integer(value.into()), Place::Override)
     }
 
-    fn new(key: &str, value: Value) -> Result<Self> {
-        let keys: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
-        let is_bare = |part: &String| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
+    /// Replaces the setting `key` by what a search has drawn for it.
+    ///
+    /// # Errors
+    ///
+    /// When `key` is no dotted key.
+    pub(crate) fn drawn(key: &str, setting: &Setting) -> Result<Self> {
+        let value = match setting {
+            Setting::Text(text) => Value::String(text.clone()),
+            Setting::Whole(number) => Value::Integer((*number).into()),
+            Setting::Number(number) => Value::Float(*number),
+            Setting::Truth(truth) => Value::Boolean(*truth),
         };
-        if !keys.iter().all(is_bare) {
+        Self::new(key, value, Place::Search)
+    }
+
+    fn new(key: &str, value: Value, place: Place) -> Result<Self> {
+        let keys: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
+        if !keys.iter().all(|part| is_bare(part)) {
             return Err(Error::argument(
                 format!("--set {key}"),
                 "this is no dotted key",
@@ -53,10 +63,7 @@ impl Override {
         }
         Ok(Self {
             keys,
-            node: Node {
-                value,
-                place: Place::Override,
-            },
+            node: Node { value, place },
         })
     }
 }
@@ -77,6 +84,6 @@ impl FromStr for Override {
             Ok(parsed) => Node::from_toml(&parsed, &Place::Override).value,
             Err(_) => Value::String(value.to_owned()),
         };
-        Self::new(key, value)
+        Self::new(key, value, Place::Override)
     }
 }

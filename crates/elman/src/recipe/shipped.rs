@@ -30,6 +30,51 @@ pub(super) const ALL: &[Shipped] = &[
         title: "MNIST rows, GRU",
         text: include_str!("../../../../recipes/mnist-gru.toml"),
     },
+    Shipped {
+        name: "mnist-peephole",
+        title: "MNIST rows, LSTM with peepholes",
+        text: include_str!("../../../../recipes/mnist-peephole.toml"),
+    },
+    Shipped {
+        name: "mnist-deep",
+        title: "MNIST rows, three relu layers",
+        text: include_str!("../../../../recipes/mnist-deep.toml"),
+    },
+    Shipped {
+        name: "mnist-lstm3",
+        title: "MNIST rows, three LSTM layers",
+        text: include_str!("../../../../recipes/mnist-lstm3.toml"),
+    },
+    Shipped {
+        name: "mnist-dropout",
+        title: "MNIST rows, three layers with dropout",
+        text: include_str!("../../../../recipes/mnist-dropout.toml"),
+    },
+    Shipped {
+        name: "reber",
+        title: "Embedded Reber grammar, GRU",
+        text: include_str!("../../../../recipes/reber.toml"),
+    },
+    Shipped {
+        name: "adding-lstm",
+        title: "Adding problem over 400 steps, LSTM",
+        text: include_str!("../../../../recipes/adding-lstm.toml"),
+    },
+    Shipped {
+        name: "adding-gru",
+        title: "Adding problem over 400 steps, GRU",
+        text: include_str!("../../../../recipes/adding-gru.toml"),
+    },
+    Shipped {
+        name: "adding-tanh",
+        title: "Adding problem over 400 steps, tanh RNN",
+        text: include_str!("../../../../recipes/adding-tanh.toml"),
+    },
+    Shipped {
+        name: "mnist-tune",
+        title: "MNIST rows, tuned",
+        text: include_str!("../../../../recipes/mnist-tune.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

@@ -1,7 +1,10 @@
 //! Recipes come back as they went, and everything wrong is said at once.
 
 mod any;
+mod data;
+mod model;
 mod train;
+mod tune;
 
 use std::str::FromStr;
 
@@ -54,7 +57,12 @@ fn problem(texts: &[&str]) -> String {
 fn what_is_left_out_has_its_default() {
     let recipe = with(&[]);
     assert_eq!(recipe.seed, Seed::new(42));
-    assert_eq!((recipe.data.classes, recipe.data.hold_out), (10, 0));
+    let idx = IdxSettings {
+        folder: "somewhere".to_owned(),
+        classes: 10,
+        hold_out: 0,
+    };
+    assert_eq!(recipe.data, DataSettings::Idx(idx));
     let adam = AdamSettings {
         learning_rate: 0.001,
         beta1: 0.9,
@@ -87,7 +95,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
-    assert_eq!(Recipe::shipped().len(), 3);
+    assert_eq!(Recipe::shipped().len(), 12);
     for shipped in Recipe::shipped() {
         let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
         assert_eq!(recipe.title, shipped.title);
@@ -111,6 +119,7 @@ fn the_mnist_recipe_is_the_books() {
     hold_out = 0
 
     [model]
+    output = "softmax"
     cell = "basic"
     units = 150
     activation = "tanh"
@@ -118,6 +127,7 @@ fn the_mnist_recipe_is_the_books() {
     [train]
     epochs = 100
     batch = 150
+    shuffle = true
 
     [train.optimiser]
     name = "adam"
@@ -183,7 +193,7 @@ minimum_change = -0.5
     insta::assert_snapshot!(message(text, &["train.early_stopping.patience=0"]), @r#"
     r.toml: 28 problems
       - title (line 1): expected a string that is not empty, found the string ""
-      - task (line 2): expected `classifier`, found the string "clasifier"; did you mean `classifier`?
+      - task (line 2): expected `classifier` or `regressor`, found the string "clasifier"; did you mean `classifier`?
       - seed (line 3): expected a whole number from 0 to 18446744073709551615, found -1
       - data.folder (line 7): expected a string that is not empty, found 7
       - data.classes (line 8): expected a whole number from 2 to 256, found 1
@@ -193,7 +203,7 @@ minimum_change = -0.5
       - model.peepholes (line 15): expected `true` or `false`, found the string "yes"
       - model.cell_clip (line 16): expected a finite number above 0, found 0
       - model.proj_clip (line 17): there is no projection to clip; set `model.num_proj` or remove this key
-      - model.reset_gate (line 18): the cell is `lstm`, only `gru` has a reset gate; remove this key or change `model.cell`
+      - model.reset_gate (line 18): the cell is `lstm`, only `gru` has this key; remove it or change `model.cell`
       - train.epochs: this key is missing; set it to a whole number from 1 to 1000000
       - train.batch (line 22): expected a whole number from 1 to 1000000, found 2.5
       - train.optimiser.name (line 25): expected `sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adamw`, found the string "adma"; did you mean `adam`?
@@ -209,7 +219,7 @@ minimum_change = -0.5
       - train.early_stopping.patience (--set): expected a whole number from 1 to 1000000, found 0
       - train.early_stopping.minimum_change (line 46): expected a finite number of at least 0, found -0.5
       - unknown key `train.epocs` (line 21); did you mean `epochs`?
-      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model` or `train`
+      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model`, `train` or `tune`
     "#);
 }
 
@@ -232,7 +242,7 @@ fn missing_tables_are_named() {
     insta::assert_snapshot!(message("data = 3\n", &[]), @r"
     r.toml: 5 problems
       - title: this key is missing; set it to a string that is not empty
-      - task: this key is missing; set it to `classifier`
+      - task: this key is missing; set it to `classifier` or `regressor`
       - data (line 1): expected the table `[data]`, found 3
       - the table `[model]` is missing
       - the table `[train]` is missing
@@ -241,8 +251,8 @@ fn missing_tables_are_named() {
 
 #[test]
 fn an_option_of_another_cell_is_refused() {
-    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"model.forget_bias (--set): the cell is `basic`, only `lstm` has a forget bias; remove this key or change `model.cell`");
-    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"model.num_proj (--set): the cell is `gru`, only `lstm` has a projection; remove this key or change `model.cell`");
+    insta::assert_snapshot!(problem(&["model.forget_bias=1.0"]), @"model.forget_bias (--set): the cell is `basic`, only `lstm`, `layer_norm_lstm`, `coupled_lstm`, `ugrnn` or `min_lstm` has this key; remove it or change `model.cell`");
+    insta::assert_snapshot!(problem(&["model.cell=gru", "model.num_proj=5"]), @"model.num_proj (--set): the cell is `gru`, only `lstm`, `coupled_lstm` or `nas` has this key; remove it or change `model.cell`");
     insta::assert_snapshot!(problem(&["model.cell=lstm", "model.proj_clip=5"]), @"model.proj_clip (--set): there is no projection to clip; set `model.num_proj` or remove this key");
 }
 
@@ -252,7 +262,7 @@ fn watching_images_that_are_not_held_out_is_refused() {
         "train.early_stopping.monitor=valid_loss",
         "train.early_stopping.patience=3",
     ];
-    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out images and `data.hold_out` is 0; hold some out or watch `train_loss`");
+    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out` or `data.valid`) or watch `train_loss`");
     let sound = with(&[watch[0], watch[1], "data.hold_out=5"]);
     assert_eq!(
         sound.train.early_stopping,
@@ -300,8 +310,12 @@ fn impossible_values_are_refused() {
 
 #[test]
 fn overrides_are_toml_or_bare_strings() {
-    assert_eq!(with(&["data.folder=a b/c"]).data.folder, "a b/c");
-    assert_eq!(with(&["data.folder=\"quoted\""]).data.folder, "quoted");
+    let folder = |text: &str| match with(&[text]).data {
+        DataSettings::Idx(idx) => idx.folder,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(folder("data.folder=a b/c"), "a b/c");
+    assert_eq!(folder("data.folder=\"quoted\""), "quoted");
     assert_eq!(with(&["seed=0x10"]).seed, Seed::new(16));
     assert_eq!(with(&["seed=1", "seed = 2"]).seed, Seed::new(2));
     assert_eq!(
@@ -326,14 +340,14 @@ fn overrides_that_are_none_are_refused() {
     title.length (--set): `title` is the string "a title", not a table
     "#);
     insta::assert_snapshot!(problem(&["trian.epochs=3"]), @"unknown key `trian` (--set); did you mean `train`?");
-    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"unknown key `train.zzz` (--set); known here: `epochs`, `batch`, `optimiser`, `schedule`, `clip`, `backpropagation`, `regularisation` or `early_stopping`");
+    insta::assert_snapshot!(problem(&["train.zzz=[1]"]), @"unknown key `train.zzz` (--set); known here: `epochs`, `batch`, `shuffle`, `optimiser`, `schedule`, `clip`, `backpropagation`, `regularisation` or `early_stopping`");
 }
 
 #[test]
 fn names_and_paths_that_lead_nowhere() {
     let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
     insta::assert_snapshot!(message("mnits"), @"recipe `mnits`: no recipe of this name is shipped; did you mean `mnist`? (a path has a `/` or ends in `.toml`)");
-    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm` or `mnist-gru` (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `adding-lstm`, `adding-gru`, `adding-tanh` or `mnist-tune` (a path has a `/` or ends in `.toml`)");
     insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"cannot open /nowhere/mnist.toml: No such file or directory (os error 2)");
     assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
     let folder = tempfile::TempDir::new().expect("a temporary folder");

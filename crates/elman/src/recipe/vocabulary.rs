@@ -2,15 +2,38 @@
 
 use strsim::damerau_levenshtein;
 
-use super::{DataFormat, Monitor, Readout, ScheduleUnit, Task};
+use super::{DroppedState, Monitor, Output, Readout, ScheduleUnit, Skip, Task};
 use crate::activation::Activation;
-use crate::cell::ResetGate;
+use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
+use crate::wrapper::Masks;
 
 /// The words that a setting may be, with their meanings.
 pub(super) type Choices<T> = &'static [(&'static str, T)];
 
-pub(super) const TASKS: Choices<Task> = &[("classifier", Task::Classifier)];
-pub(super) const FORMATS: Choices<DataFormat> = &[("idx", DataFormat::Idx)];
+pub(super) const TASKS: Choices<Task> = &[
+    ("classifier", Task::Classifier),
+    ("regressor", Task::Regressor),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FormatKind {
+    Idx,
+    Reber,
+    Adding,
+}
+
+pub(super) const FORMATS: Choices<FormatKind> = &[
+    ("idx", FormatKind::Idx),
+    ("reber", FormatKind::Reber),
+    ("adding", FormatKind::Adding),
+];
+
+pub(super) const OUTPUTS: Choices<Output> = &[
+    ("softmax", Output::Softmax),
+    ("sigmoid", Output::Sigmoid),
+    ("linear", Output::Linear),
+];
 
 pub(super) const ACTIVATIONS: Choices<Activation> = &[
     ("identity", Activation::Identity),
@@ -38,18 +61,97 @@ pub(super) const MONITORS: Choices<Monitor> = &[
     ("train_loss", Monitor::TrainLoss),
 ];
 
+/// What a search may rank trials by.
+pub(super) const TUNE_METRICS: Choices<Monitor> = &[
+    ("valid_accuracy", Monitor::ValidAccuracy),
+    ("valid_loss", Monitor::ValidLoss),
+];
+
 /// A choice that brings settings of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CellKind {
     Basic,
     Lstm,
     Gru,
+    LayerNormLstm,
+    CoupledLstm,
+    Nas,
+    Ugrnn,
+    IndRnn,
+    Sru,
+    MinGru,
+    MinLstm,
 }
 
 pub(super) const CELLS: Choices<CellKind> = &[
     ("basic", CellKind::Basic),
     ("lstm", CellKind::Lstm),
     ("gru", CellKind::Gru),
+    ("layer_norm_lstm", CellKind::LayerNormLstm),
+    ("coupled_lstm", CellKind::CoupledLstm),
+    ("nas", CellKind::Nas),
+    ("ugrnn", CellKind::Ugrnn),
+    ("indrnn", CellKind::IndRnn),
+    ("sru", CellKind::Sru),
+    ("min_gru", CellKind::MinGru),
+    ("min_lstm", CellKind::MinLstm),
+];
+
+pub(super) const NORMALISATIONS: Choices<LstmNormalisation> = &[
+    ("per_gate", LstmNormalisation::PerGate),
+    ("per_product", LstmNormalisation::PerProduct),
+];
+
+pub(super) const CANDIDATES: Choices<MinCandidate> = &[
+    ("linear", MinCandidate::Linear),
+    ("positive", MinCandidate::Positive),
+];
+
+pub(super) const MASKS: Choices<Masks> = &[
+    ("per_step", Masks::PerStep),
+    ("per_row", Masks::PerRow),
+    ("shared", Masks::Shared),
+];
+
+pub(super) const DROPPED_STATES: Choices<DroppedState> =
+    &[("hidden", DroppedState::Hidden), ("all", DroppedState::All)];
+
+pub(super) const SKIPS: Choices<Skip> = &[
+    ("none", Skip::None),
+    ("residual", Skip::Residual),
+    ("highway", Skip::Highway),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InitializerKind {
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    LecunUniform,
+    LecunNormal,
+    Orthogonal,
+    Identity,
+    Uniform,
+    Normal,
+    TruncatedNormal,
+    Constant,
+}
+
+pub(super) const INITIALIZERS: Choices<InitializerKind> = &[
+    ("glorot_uniform", InitializerKind::GlorotUniform),
+    ("glorot_normal", InitializerKind::GlorotNormal),
+    ("he_uniform", InitializerKind::HeUniform),
+    ("he_normal", InitializerKind::HeNormal),
+    ("lecun_uniform", InitializerKind::LecunUniform),
+    ("lecun_normal", InitializerKind::LecunNormal),
+    ("orthogonal", InitializerKind::Orthogonal),
+    ("identity", InitializerKind::Identity),
+    ("uniform", InitializerKind::Uniform),
+    ("normal", InitializerKind::Normal),
+    ("truncated_normal", InitializerKind::TruncatedNormal),
+    ("constant", InitializerKind::Constant),
 ];
 
 /// A choice that brings settings of its own.

@@ -16,7 +16,8 @@
 //! folder synced: a kill or a power loss at any instant leaves the old content or the new. A lock
 //! keeps a second trainer out; the operating system drops it with the process.
 
-mod disk;
+pub(crate) mod disk;
+pub(crate) mod folder;
 mod run_directory;
 mod tensor_file;
 

@@ -1,18 +1,17 @@
 //! One run's folder on disk.
 
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 use crate::store::disk::{self, Disk, System};
+use crate::store::folder::{self, FolderLock, LOCK};
 use crate::store::tensor_file::{FileKind, TensorFile};
 
 const RECIPE: &str = "recipe.toml";
 const MODEL: &str = "model.safetensors";
 const CHECKPOINTS: &str = "checkpoints";
-const LOCK: &str = ".lock";
 const ENDING: &str = ".safetensors";
 /// Checkpoints that are kept: the newest, and one to fall back on.
 const KEPT: usize = 2;
@@ -23,7 +22,7 @@ pub struct RunDirectory {
     root: PathBuf,
     disk: Box<dyn Disk>,
     /// Held, not read: dropping it gives the lock back.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// What [`RunDirectory::resume`] finds.
@@ -84,21 +83,7 @@ impl RunDirectory {
     ///
     /// When none can be made.
     pub fn create_next(parent: impl AsRef<Path>, name: &str, recipe: &Recipe) -> Result<Self> {
-        let parent = parent.as_ref();
-        fs::create_dir_all(parent).map_err(|source| Error::io("create", parent, source))?;
-        for number in 1_u32.. {
-            let root = parent.join(format!("{name}-{number}"));
-            match fs::create_dir(&root) {
-                Ok(()) => return Self::create(root, recipe),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(Error::io("create", root, source)),
-            }
-        }
-        Err(Error::argument(
-            format!("run folder {}", parent.display()),
-            "there is no free number left",
-            "give --out",
-        ))
+        Self::create(folder::next_folder(parent.as_ref(), name)?, recipe)
     }
 
     /// Opens a run to go on with it.
@@ -112,25 +97,13 @@ impl RunDirectory {
         Self::locked(root)
     }
 
+    /// Is there a run in `root`, begun far enough to go on with?
+    pub fn exists(root: impl AsRef<Path>) -> bool {
+        root.as_ref().join(RECIPE).is_file()
+    }
+
     fn locked(root: &Path) -> Result<Self> {
-        let path = root.join(LOCK);
-        let lock = File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|source| Error::io("open", &path, source))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::argument(
-                    format!("run folder {}", root.display()),
-                    "another process is training in it",
-                    "wait for it, stop it, or give another --out",
-                ));
-            }
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path, source)),
-        }
+        let lock = FolderLock::take(root, "run folder", "training")?;
         let run = Self {
             root: root.to_owned(),
             disk: Box::new(System),

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
-use crate::data::{Batches, HeldOut, ImageDataset, ImageParts, idx};
+use crate::data::{BatchOrder, Batches, DatasetParts, SequenceBatch};
 use crate::error::Result;
-use crate::metric::EpochMetrics;
+use crate::metric::{EpochMetrics, Measure};
 use crate::plot;
-use crate::recipe::{DataFormat, Recipe};
+use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile};
-use crate::task::classifier::{Classifier, ClassifierConfig, Evaluation, image_tensor};
+use crate::task::evaluation::Evaluation;
+use crate::task::examples;
 use crate::task::network::NetworkRun;
-use crate::train::{BatchLoss, FinishedEpoch, FitOptions, Objective, Observer, Training};
+use crate::task::sequence_model::{SequenceModel, SequenceModelConfig};
+use crate::train::{BatchLoss, Best, FinishedEpoch, FitOptions, Objective, Observer, Training};
 
 /// What a fit is asked to do.
 #[derive(Clone, Debug)]
@@ -45,12 +47,14 @@ pub enum RunFolder {
 pub struct FitSummary {
     /// The run's folder.
     pub root: PathBuf,
-    /// The model to use, on the test images.
+    /// The model to use, on the test examples.
     pub test: Evaluation,
     /// One entry for every epoch.
     pub history: Vec<EpochMetrics>,
     /// Did early stopping end the run?
     pub stopped_early: bool,
+    /// The epoch whose model is the one to use, when early stopping watches; else it is the last.
+    pub best: Option<Best>,
 }
 
 /// Starts a run and carries it out.
@@ -59,12 +63,21 @@ pub struct FitSummary {
 ///
 /// When data is missing or wrong, the folder is taken, or training fails: see [`Training::fit`].
 pub fn fit(plan: &FitPlan, observer: &mut dyn Observer) -> Result<FitSummary> {
-    let experiment = Classification::load(&plan.recipe, None)?;
+    let experiment = Experiment::load(&plan.recipe, None)?;
     let run = match &plan.folder {
         RunFolder::At(root) => RunDirectory::create(root, &plan.recipe)?,
         RunFolder::Next { parent, name } => RunDirectory::create_next(parent, name, &plan.recipe)?,
     };
     carry_out(&experiment, (&run, plan.options), None, observer)
+}
+
+/// Reads the data of `recipe` and does nothing with it.
+///
+/// # Errors
+///
+/// Those with which [`fit`] would refuse it before it begins.
+pub fn check_data(recipe: &Recipe) -> Result<()> {
+    Experiment::load(recipe, None).map(drop)
 }
 
 /// Goes on with the run in `root`, with the data in `data` if that has moved.
@@ -82,7 +95,7 @@ pub fn resume(
 ) -> Result<FitSummary> {
     let run = RunDirectory::open(root)?;
     let recipe = RunDirectory::recipe(root)?;
-    let experiment = Classification::load(&recipe, data)?;
+    let experiment = Experiment::load(&recipe, data)?;
     let found = run.resume()?;
     for warning in &found.warnings {
         observer.warning(warning);
@@ -91,7 +104,7 @@ pub fn resume(
 }
 
 fn carry_out(
-    experiment: &Classification,
+    experiment: &Experiment,
     (run, options): (&RunDirectory, FitOptions),
     checkpoint: Option<StoredFile>,
     observer: &mut dyn Observer,
@@ -103,123 +116,121 @@ fn carry_out(
         options,
     };
     let report = training.fit(checkpoint, observer)?;
-    let test = report.model.evaluate(&experiment.test)?;
+    let test = report.model.evaluate(&experiment.parts.test)?;
     let history = report.position.history;
     let curve = plot::learning_curve(&experiment.recipe.title, &history)?;
     run.write("curve.svg", curve.svg.as_bytes())?;
     run.write("curve.png", &curve.png)?;
-    let confusion = plot::confusion(&experiment.recipe.title, &test.confusion)?;
-    run.write("confusion.svg", confusion.svg.as_bytes())?;
-    run.write("confusion.png", &confusion.png)?;
+    if let Some(confusion) = test.confusion() {
+        let figure = plot::confusion(&experiment.recipe.title, confusion)?;
+        run.write("confusion.svg", figure.svg.as_bytes())?;
+        run.write("confusion.png", &figure.png)?;
+    }
     Ok(FitSummary {
         root: run.root().to_owned(),
         test,
         history,
         stopped_early: report.position.stopped_early,
+        best: report.position.best,
     })
 }
 
-/// The images of `recipe`, from `folder` if given, else from where the recipe says.
-pub(crate) fn read_images(recipe: &Recipe, folder: Option<&Path>) -> Result<ImageParts> {
-    let folder = folder.unwrap_or(Path::new(&recipe.data.folder));
-    match recipe.data.format {
-        DataFormat::Idx => idx::read_folder(folder, recipe.data.classes),
-    }
-}
-
-/// The classification of images, as an objective of training.
-struct Classification {
+/// What a recipe asks for, as an objective of training.
+struct Experiment {
     recipe: Recipe,
-    train: ImageDataset,
-    valid: Option<ImageDataset>,
-    test: ImageDataset,
+    parts: DatasetParts,
     steps: usize,
     device: Device,
     facts: BTreeMap<String, String>,
 }
 
-impl Classification {
-    fn load(recipe: &Recipe, folder: Option<&Path>) -> Result<Self> {
-        let ImageParts { train, test } = read_images(recipe, folder)?;
-        let HeldOut { train, valid } = train.hold_out(recipe.data.hold_out)?;
-        let facts = [
-            ("task", "classifier".to_owned()),
-            ("recipe", recipe.to_toml()),
-            ("data", fingerprint([Some(&train), valid.as_ref()])),
-            ("image", format!("{:?}", [train.rows(), train.columns()])),
-        ];
+impl Experiment {
+    fn load(recipe: &Recipe, data: Option<&Path>) -> Result<Self> {
+        let parts = examples::load(recipe, data)?;
+        let (time, features) = (parts.train.time(), parts.train.features());
+        let task = match recipe.task {
+            Task::Classifier => "classifier",
+            Task::Regressor => "regressor",
+        };
+        let mut facts = BTreeMap::from(
+            [
+                ("task", task.to_owned()),
+                ("recipe", recipe.to_toml()),
+                ("data", parts.fingerprint()),
+                ("features", features.to_string()),
+            ]
+            .map(|(name, fact)| (name.to_owned(), fact)),
+        );
+        if let Some(time) = time {
+            facts.insert("time".to_owned(), time.to_string());
+        }
         Ok(Self {
-            steps: Batches::in_order(train.len(), recipe.train.batch)?.steps(),
+            steps: Batches::in_order(parts.train.len(), recipe.train.batch)?.steps(),
             recipe: recipe.clone(),
-            train,
-            valid,
-            test,
+            parts,
             device: Device::flex().autodiff(),
-            facts: facts.map(|(name, fact)| (name.to_owned(), fact)).into(),
+            facts,
         })
     }
 }
 
-/// BLAKE3 over the images and labels of `parts`.
-fn fingerprint<const N: usize>(parts: [Option<&ImageDataset>; N]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts.into_iter().flatten() {
-        hasher.update(part.pixels());
-        hasher.update(part.labels());
-    }
-    hasher.finalize().to_hex().to_string()
-}
+impl Objective for Experiment {
+    type Model = SequenceModel;
+    type Batch = SequenceBatch;
 
-impl Objective for Classification {
-    type Model = Classifier;
-    type Batch = Vec<usize>;
-
-    fn init(&self) -> Result<Classifier> {
-        let config = ClassifierConfig {
+    fn init(&self) -> Result<SequenceModel> {
+        let config = SequenceModelConfig {
             model: self.recipe.model.clone(),
-            image: [self.train.rows(), self.train.columns()],
-            classes: self.train.classes(),
+            features: self.parts.train.features(),
+            time: self.parts.train.time(),
+            targets: self.parts.train.targets(),
         };
         config.init(self.recipe.seed, &self.device)
+    }
+
+    fn measure(&self) -> Measure {
+        match self.recipe.task {
+            Task::Classifier => Measure::Accuracy,
+            Task::Regressor => Measure::AbsoluteError,
+        }
     }
 
     fn steps(&self) -> usize {
         self.steps
     }
 
-    fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = Vec<usize>>> {
-        let (seed, batch) = (self.recipe.seed, self.recipe.train.batch);
-        let batches = Batches::shuffled(seed, epoch, self.train.len(), batch)?;
-        Ok(batches.from_step(from).map(|batch| batch.indices))
+    fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = SequenceBatch>> {
+        let order = BatchOrder {
+            seed: self.recipe.seed,
+            batch: self.recipe.train.batch,
+            shuffle: self.recipe.train.shuffle,
+        };
+        self.parts.train.batches(order, epoch, from)
     }
 
-    fn loss(&self, model: &Classifier, batch: &Vec<usize>, step: u64) -> Result<BatchLoss> {
-        let inputs: Tensor<3> = image_tensor(&self.train, batch, &self.device);
+    fn loss(&self, model: &SequenceModel, batch: &SequenceBatch, step: u64) -> Result<BatchLoss> {
         let run = NetworkRun {
             through: self.recipe.train.backpropagation,
             ..NetworkRun::training(step)
         };
-        model.loss(inputs, &self.train.targets(batch), run)
+        model.loss(batch, run)
     }
 
-    fn evaluate(&self, model: &Classifier, finished: &FinishedEpoch) -> Result<EpochMetrics> {
-        let valid = match &self.valid {
-            Some(images) => Some(model.evaluate(images)?),
+    fn evaluate(&self, model: &SequenceModel, finished: &FinishedEpoch) -> Result<EpochMetrics> {
+        let valid = match &self.parts.valid {
+            Some(examples) => Some(model.evaluate(examples)?.figures()),
             None => None,
         };
-        let test = model.evaluate(&self.test)?;
         let norms = finished.running.gradient_norms();
         Ok(EpochMetrics {
             epoch: finished.epoch,
             learning_rate: finished.learning_rate,
-            train_loss: finished.running.loss(),
-            train_accuracy: finished.running.accuracy(),
             gradient_norm: norms.before,
             clipped_norm: norms.after,
-            valid_loss: valid.as_ref().map(|valid| valid.loss_nats),
-            valid_accuracy: valid.as_ref().map(|valid| valid.confusion.accuracy()),
-            test_loss: test.loss_nats,
-            test_accuracy: test.confusion.accuracy(),
+            measure: self.measure(),
+            train: finished.running.figures(),
+            valid,
+            test: model.evaluate(&self.parts.test)?.figures(),
         })
     }
 

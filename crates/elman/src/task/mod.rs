@@ -1,12 +1,19 @@
 //! What is learnt: a model, its loss and its figures of merit; and whole experiments from a recipe
 //! to a run directory.
 
-mod classifier;
+mod chrono;
+mod evaluation;
+mod examples;
 mod experiment;
+mod head;
+mod layer;
 mod network;
+mod sequence_model;
+mod tensorflow_kernels;
 mod trained;
 
-pub use classifier::{Classifier, ClassifierConfig, Dense, Evaluation};
-pub use experiment::{FitPlan, FitSummary, RunFolder, fit, resume};
+pub use evaluation::Evaluation;
+pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use network::{Network, NetworkRun};
+pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
 pub use trained::{DIAGNOSED_ROWS, LayerFacts, Trained};

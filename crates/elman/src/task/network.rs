@@ -3,14 +3,13 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::cell::{
-    BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, Sequence, State, Unrolled,
-};
+use crate::cell::{Cell, Lengths, Sequence, State, Unrolled};
 use crate::diagnosis::{Trace, trace};
 use crate::error::{Error, Result};
 use crate::random::Seed;
-use crate::recipe::{CellSettings, LayerSettings, ModelSettings, Readout};
-use crate::unroll::{Backpropagation, UnrollOptions};
+use crate::recipe::{ModelSettings, Readout};
+use crate::task::layer;
+use crate::unroll::{Backpropagation, UnrollOptions, reverse_sequence};
 use crate::wrapper::{AnyCell, AnyState};
 
 /// Layers on top of each other: each reads what the one below shows, at every step.
@@ -21,12 +20,17 @@ use crate::wrapper::{AnyCell, AnyState};
 /// readout    = the last output of the topmost layer, or of all layers side by side
 /// ```
 ///
-/// A row's last output is that of its last real step. `tf.nn.dynamic_rnn` over a
-/// `tf.nn.rnn_cell.MultiRNNCell`. A whole sequence goes through layer after layer, each on its
-/// kernel.
+/// A row's last output is that of its last real step. A whole sequence goes through layer after
+/// layer, each on its kernel: `tf.nn.dynamic_rnn` over a `tf.nn.rnn_cell.MultiRNNCell`.
+///
+/// In both directions each layer has a second cell, which reads every row from its last real step
+/// back; the layer shows what both show, side by side, and the last output of the second is that of
+/// the row's first step: `tf.contrib.rnn.stack_bidirectional_dynamic_rnn`.
 #[derive(Module, Debug)]
 pub struct Network {
     layers: Vec<AnyCell>,
+    /// As many as there are layers, or none.
+    backward: Vec<AnyCell>,
     #[module(skip)]
     readout: Readout,
 }
@@ -55,19 +59,30 @@ impl Network {
         seed: Seed,
         device: &Device,
     ) -> Result<Self> {
+        let sizes = settings.sizes(Some(inputs));
         let mut features = inputs;
-        let mut layers = Vec::with_capacity(settings.layers.len());
-        for (index, layer) in settings.layers.iter().enumerate() {
+        let (mut layers, mut backward) = (Vec::new(), Vec::new());
+        for (index, (layer, size)) in settings.layers.iter().zip(sizes).enumerate() {
+            size.map_err(|problem| Error::recipe(format!("layer {index}"), vec![problem]))?;
             // A network of one layer draws what it has always drawn.
             let seed = match index {
                 0 => seed.child("cell"),
                 _ => seed.child(&format!("cell {index}")),
             };
-            let layer = build(layer, features, seed, device)?;
-            features = layer.output_size();
-            layers.push(layer);
+            let forward = layer::build(layer, features, seed, device)?;
+            let mut shown = forward.output_size();
+            if settings.bidirectional {
+                let other = layer::build(layer, features, seed.child("backward"), device)?;
+                shown += other.output_size();
+                backward.push(other);
+            }
+            features = shown;
+            layers.push(forward);
         }
-        Self::new(layers, settings.readout)
+        match settings.bidirectional {
+            true => Self::bidirectional(layers, backward, settings.readout),
+            false => Self::new(layers, settings.readout),
+        }
     }
 
     /// A network of `layers`, the lowest first.
@@ -76,29 +91,96 @@ impl Network {
     ///
     /// When there is none, or one does not read as many features as the one below shows.
     pub fn new(layers: Vec<AnyCell>, readout: Readout) -> Result<Self> {
-        if layers.is_empty() {
+        Self::checked(layers, Vec::new(), readout)
+    }
+
+    /// A network in both directions: of the `forward` cells, the lowest first, and as many that
+    /// read `backward`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, there are not as many of both, or one does not read as many features as
+    /// both below show together.
+    pub fn bidirectional(
+        forward: Vec<AnyCell>,
+        backward: Vec<AnyCell>,
+        readout: Readout,
+    ) -> Result<Self> {
+        let (forwards, backwards) = (forward.len(), backward.len());
+        if forwards != backwards {
+            return Err(Error::argument(
+                "layers",
+                format!("are {forwards} forward and {backwards} backward"),
+                "give as many of both",
+            ));
+        }
+        Self::checked(forward, backward, readout)
+    }
+
+    fn checked(layers: Vec<AnyCell>, backward: Vec<AnyCell>, readout: Readout) -> Result<Self> {
+        let network = Self {
+            layers,
+            backward,
+            readout,
+        };
+        let Some(lowest) = network.layers.first() else {
             return Err(Error::argument(
                 "layers",
                 "is an empty list",
                 "give at least one layer",
             ));
-        }
-        for (index, pair) in layers.windows(2).enumerate() {
-            let (shown, read) = (pair[0].output_size(), pair[1].input_size());
-            if shown != read {
-                return Err(Error::argument(
-                    format!("layers[{}]", index + 1),
-                    format!("reads F = {read} features, but layers[{index}] shows H = {shown}"),
-                    format!("build it for {shown} inputs"),
-                ));
+        };
+        let mut shown = lowest.input_size();
+        for index in 0..network.layers.len() {
+            for cell in network.cells(index) {
+                let read = cell.input_size();
+                if shown != read {
+                    let below = match index {
+                        0 => "its other direction reads".to_owned(),
+                        _ => format!("layers[{}] shows", index - 1),
+                    };
+                    return Err(Error::argument(
+                        format!("layers[{index}]"),
+                        format!("reads F = {read} features, but {below} {shown}"),
+                        format!("build it for {shown} inputs"),
+                    ));
+                }
             }
+            shown = network.shown(index);
         }
-        Ok(Self { layers, readout })
+        Ok(network)
     }
 
-    /// The layers, the lowest first.
+    /// The cells of a layer: one, or one for each direction.
+    fn cells(&self, layer: usize) -> impl Iterator<Item = &AnyCell> {
+        [self.layers.get(layer), self.backward.get(layer)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// How many features a layer shows at every step.
+    fn shown(&self, layer: usize) -> usize {
+        self.cells(layer).map(Cell::output_size).sum()
+    }
+
+    /// The layers, the lowest first; in both directions their forward cells.
     pub fn layers(&self) -> &[AnyCell] {
         &self.layers
+    }
+
+    /// The cells that read backwards, the lowest first; none in a network of one direction.
+    pub fn backward_layers(&self) -> &[AnyCell] {
+        &self.backward
+    }
+
+    /// The cells of every layer with their wrappers, the lowest first: `ResidualWrapper(LstmCell)`,
+    /// in both directions `GruCell, backward GruCell`.
+    pub fn names(&self) -> Vec<String> {
+        let name = |index: usize| {
+            let names: Vec<String> = self.cells(index).map(AnyCell::name).collect();
+            names.join(", backward ")
+        };
+        (0..self.layers.len()).map(name).collect()
     }
 
     /// What is read out.
@@ -113,14 +195,14 @@ impl Network {
 
     /// The number of output features of every step: those of the topmost layer.
     pub fn output_size(&self) -> usize {
-        self.top().output_size()
+        self.shown(self.layers.len() - 1)
     }
 
     /// The number of features of [`final_output`](Self::final_output).
     pub fn readout_size(&self) -> usize {
         match self.readout {
             Readout::Last => self.output_size(),
-            Readout::All => self.layers.iter().map(Cell::output_size).sum(),
+            Readout::All => (0..self.layers.len()).map(|layer| self.shown(layer)).sum(),
         }
     }
 
@@ -135,10 +217,10 @@ impl Network {
             Readout::Last => self.layers.len() - 1,
             Readout::All => 0,
         };
-        let mut read = Vec::with_capacity(self.layers.len() - first_read);
-        self.pass(inputs, &run, |index, layer, unrolled| {
+        let mut read = Vec::new();
+        self.pass(inputs, &run, |index, cell, unrolled| {
             if index >= first_read {
-                read.push(last_output(layer, unrolled, run.lengths.as_deref()));
+                read.push(last_output(cell, unrolled, run.lengths.as_deref()));
             }
         })?;
         Ok(match read.len() {
@@ -147,30 +229,52 @@ impl Network {
         })
     }
 
-    /// The same as [`final_output`](Self::final_output) in inference, step by step, with a trace of
-    /// every recurrent cell in `traces`.
+    /// The same as [`final_output`](Self::final_output) in inference, step by step in plain
+    /// operations, with a trace of every recurrent cell in `traces`: the lowest layer first, and in
+    /// both directions the forward cell of a layer first.
+    ///
+    /// # Errors
+    ///
+    /// As [`final_output`](Self::final_output).
     pub(crate) fn traced(
         &self,
         inputs: Tensor<3>,
-        lengths: Option<Lengths>,
+        lengths: Option<Vec<usize>>,
         traces: &mut Vec<Trace>,
     ) -> Result<Tensor<2>> {
-        let mut sequence = Sequence::batch_major(inputs);
-        if let Some(lengths) = lengths {
-            sequence = sequence.with_lengths(lengths)?;
+        let run = NetworkRun {
+            lengths,
+            ..NetworkRun::default()
+        };
+        let (mut outputs, mut read) = (inputs, Vec::new());
+        for index in 0..self.layers.len() {
+            if self.readout == Readout::Last {
+                read.clear();
+            }
+            let mut shown = Vec::new();
+            for (direction, cell) in self.cells(index).enumerate() {
+                let is_backward = direction > 0;
+                let inputs = match is_backward {
+                    false => outputs.clone(),
+                    true => run.reversed(outputs.clone())?,
+                };
+                Error::ensure_axis("inputs", 'F', inputs.dims()[2], cell.input_size())?;
+                let first = traces.len();
+                let seen = trace(cell, run.sequence(inputs)?, traces)?;
+                if is_backward {
+                    for trace in &mut traces[first..] {
+                        trace.cell.insert_str(0, "backward ");
+                    }
+                }
+                read.push(last_step(&seen, run.lengths.as_deref()));
+                shown.push(match is_backward {
+                    false => seen,
+                    true => run.reversed(seen)?,
+                });
+            }
+            outputs = Tensor::cat(shown, 2);
         }
-        let mut read = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            Error::ensure_axis("inputs", 'F', sequence.features(), layer.input_size())?;
-            let outputs = trace(layer, sequence.clone(), traces)?;
-            let lengths = sequence.lengths().map(Lengths::as_slice);
-            read.push(last_step(&outputs, lengths));
-            sequence = sequence.with_inputs(outputs);
-        }
-        Ok(match self.readout {
-            Readout::Last => read.remove(read.len() - 1),
-            Readout::All => Tensor::cat(read, 1),
-        })
+        Ok(Tensor::cat(read, 1))
     }
 
     /// What the topmost layer shows at every step, `[B, T, H]`, for `inputs` of shape `[B, T, F]`;
@@ -183,7 +287,8 @@ impl Network {
         self.pass(inputs, &run, |_, _, _| ())
     }
 
-    /// Runs layer after layer and shows each to `visit`; returns the outputs of the topmost.
+    /// Runs layer after layer and shows each run of a cell, in the order of its own time, to
+    /// `visit`; returns the outputs of the topmost layer.
     fn pass(
         &self,
         inputs: Tensor<3>,
@@ -192,15 +297,21 @@ impl Network {
     ) -> Result<Tensor<3>> {
         let mut outputs = inputs;
         for (index, layer) in self.layers.iter().enumerate() {
+            let reversed = match self.backward.get(index) {
+                Some(cell) => Some((cell, run.reversed(outputs.clone())?)),
+                None => None,
+            };
             let unrolled = run.through.unroll(layer, outputs, run.options())?;
             visit(index, layer, &unrolled);
             outputs = unrolled.outputs;
+            if let Some((cell, inputs)) = reversed {
+                let unrolled = run.through.unroll(cell, inputs, run.options())?;
+                visit(index, cell, &unrolled);
+                let backward = run.reversed(unrolled.outputs)?;
+                outputs = Tensor::cat(vec![outputs, backward], 2);
+            }
         }
         Ok(outputs)
-    }
-
-    fn top(&self) -> &AnyCell {
-        self.layers.last().expect("a network has a layer")
     }
 }
 
@@ -210,6 +321,21 @@ impl NetworkRun {
         Self {
             training_step: Some(step),
             ..Self::default()
+        }
+    }
+
+    /// `tensor`, `[B, T, …]`, with each row's real steps in reverse.
+    fn reversed(&self, tensor: Tensor<3>) -> Result<Tensor<3>> {
+        let sequence = self.sequence(tensor.clone())?;
+        Ok(reverse_sequence(tensor, &sequence))
+    }
+
+    /// `inputs`, `[B, T, F]`, with the rows' real steps.
+    fn sequence(&self, inputs: Tensor<3>) -> Result<Sequence> {
+        let sequence = Sequence::batch_major(inputs);
+        match &self.lengths {
+            None => Ok(sequence),
+            Some(lengths) => sequence.with_lengths(Lengths::new(lengths.clone())),
         }
     }
 
@@ -260,46 +386,6 @@ fn last_step(outputs: &Tensor<3>, lengths: Option<&[usize]>) -> Tensor<2> {
         }
     };
     last.squeeze_dim(1)
-}
-
-/// The layer that `settings` describe, over `inputs` (`F`) features.
-fn build(settings: &LayerSettings, inputs: usize, seed: Seed, device: &Device) -> Result<AnyCell> {
-    let (units, activation) = (settings.units, settings.activation);
-    Ok(match settings.cell {
-        CellSettings::Basic => BasicRnnCellConfig::new(inputs, units)
-            .with_activation(activation)
-            .init(seed, device)
-            .into(),
-        CellSettings::Lstm {
-            forget_bias,
-            peepholes,
-            cell_clip,
-            num_proj,
-            proj_clip,
-        } => {
-            let mut config = LstmCellConfig::new(inputs, units)
-                .with_activation(activation)
-                .with_forget_bias(forget_bias);
-            if peepholes {
-                config = config.with_peepholes();
-            }
-            if let Some(clip) = cell_clip {
-                config = config.with_cell_clip(clip);
-            }
-            if let Some(outputs) = num_proj {
-                config = config.with_num_proj(outputs);
-            }
-            if let Some(clip) = proj_clip {
-                config = config.with_proj_clip(clip);
-            }
-            config.init(seed, device).into()
-        }
-        CellSettings::Gru { reset_gate } => GruCellConfig::new(inputs, units)
-            .with_activation(activation)
-            .with_reset_gate(reset_gate)
-            .init(seed, device)
-            .into(),
-    })
 }
 
 #[cfg(test)]

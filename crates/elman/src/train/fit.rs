@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::error::{Error, Result};
-use crate::metric::EpochMetrics;
+use crate::metric::{EpochMetrics, Measure};
 use crate::recipe::TrainSettings;
 use crate::store::{FileKind, NamedTensors, RunDirectory, StoredFile, TensorFile};
 use crate::train::observer::{Observer, StepProgress};
@@ -28,6 +28,9 @@ pub trait Objective {
     ///
     /// When what it reads does not fit its settings.
     fn init(&self) -> Result<Self::Model>;
+
+    /// What the scores of its batches and evaluations are.
+    fn measure(&self) -> Measure;
 
     /// Steps of every epoch.
     fn steps(&self) -> usize;
@@ -62,8 +65,9 @@ pub trait Objective {
 pub struct BatchLoss {
     /// `[1]`: the mean loss over the batch.
     pub mean: Tensor<1>,
-    /// Examples that were classified correctly.
-    pub correct: usize,
+    /// The sum of its examples' scores: of a classifier how many were right, of a regressor the
+    /// absolute errors.
+    pub score_sum: f64,
     /// Examples in the batch.
     pub count: usize,
 }
@@ -85,13 +89,17 @@ pub struct FitOptions {
     /// A checkpoint is written at every epoch's end and when the last is this old; zero means
     /// after every step.
     pub checkpoint_every: Duration,
+    /// The run pauses after so many of its epochs and can go on from there; the recipe's number
+    /// of epochs stays what it is (default: it does not pause).
+    pub pause_after: Option<usize>,
 }
 
 impl Default for FitOptions {
-    /// Every 30 seconds.
+    /// Every 30 seconds, without a pause.
     fn default() -> Self {
         Self {
             checkpoint_every: Duration::from_secs(30),
+            pause_after: None,
         }
     }
 }
@@ -119,7 +127,7 @@ pub struct Training<'a, O> {
 }
 
 impl<O: Objective> Training<'_, O> {
-    /// Trains until the last epoch, or until early stopping ends the run, saving as it goes; from
+    /// Trains until the last epoch, a pause, or until early stopping ends the run, saving as it goes; from
     /// `checkpoint` on if there is one.
     ///
     /// # Errors
@@ -224,8 +232,10 @@ impl<'a, O: Objective> Trainer<'a, O> {
         Ok(trainer)
     }
 
+    /// Finished, or to be paused now.
     fn is_finished(&self) -> bool {
-        self.position.stopped_early || self.position.epoch >= self.settings.epochs
+        let pause = self.options.pause_after.unwrap_or(usize::MAX);
+        self.position.stopped_early || self.position.epoch >= self.settings.epochs.min(pause)
     }
 
     /// Runs the epoch from where it is to its end, evaluates and saves.
@@ -249,6 +259,9 @@ impl<'a, O: Objective> Trainer<'a, O> {
             running: self.position.running,
         };
         let metrics = self.objective.evaluate(&self.model, &finished)?;
+        if let Some(name) = metrics.not_finite() {
+            return Err(self.not_finite(&format!("`{name}` of epoch {epoch}")));
+        }
         if let Some(rule) = &self.settings.early_stopping
             && self.position.judge(rule, &metrics)
         {
@@ -273,15 +286,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
         let loss = self.objective.loss(&self.model, batch, step)?;
         let value = f64::from(loss.mean.clone().into_scalar::<f32>());
         if !value.is_finite() {
-            return Err(Error::not_finite(
-                "the loss",
-                step,
-                format!(
-                    "lower the learning rate (train.optimiser.learning_rate) or clip gradients \
-                     (train.clip); the last good checkpoint is in {}",
-                    self.run.root().display()
-                ),
-            ));
+            return Err(self.not_finite("the loss"));
         }
         let gradients = loss.mean.backward();
         let model = self.model.clone();
@@ -291,7 +296,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         let running = &mut self.position.running;
-        running.add(value, loss.correct, loss.count);
+        running.add(value, loss.score_sum, loss.count);
         running.add_norms(self.optimiser.norms());
         Ok(loss.count)
     }
@@ -309,11 +314,23 @@ impl<'a, O: Objective> Trainer<'a, O> {
             epochs: self.settings.epochs,
             done: self.position.step_in_epoch,
             steps: self.objective.steps(),
-            loss: self.position.running.loss(),
-            accuracy: self.position.running.accuracy(),
+            measure: self.objective.measure(),
+            running: self.position.running.figures(),
             gradient_norms: self.optimiser.norms(),
             examples,
         }
+    }
+
+    fn not_finite(&self, what: &str) -> Error {
+        Error::not_finite(
+            what,
+            self.position.step,
+            format!(
+                "lower the learning rate (train.optimiser.learning_rate) or clip gradients \
+                 (train.clip); the last good checkpoint is in {}",
+                self.run.root().display()
+            ),
+        )
     }
 
     fn stopped(&self, signal: i32) -> Error {

@@ -12,6 +12,7 @@ pub use clip::{Clip, GradientNorms};
 pub use fit::{BatchLoss, FinishedEpoch, FitOptions, FitReport, Objective, Training};
 pub use observer::{Observer, Silent, StepProgress};
 pub use optimiser::{Optimiser, OptimiserState};
+pub(crate) use parameters::replace;
 pub use parameters::{restore, snapshot};
 pub use position::{Best, Position, Running};
 pub use regularisation::Regularisation;

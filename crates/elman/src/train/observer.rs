@@ -1,6 +1,6 @@
 //! How a training run talks to whoever started it: the library itself prints nothing.
 
-use crate::metric::EpochMetrics;
+use crate::metric::{EpochMetrics, Figures, Measure};
 use crate::train::GradientNorms;
 
 /// Where a run is after a step.
@@ -14,10 +14,10 @@ pub struct StepProgress {
     pub done: usize,
     /// Steps of every epoch.
     pub steps: usize,
-    /// The mean training loss of this epoch so far.
-    pub loss: f64,
-    /// The training accuracy of this epoch so far, 0 to 1.
-    pub accuracy: f64,
+    /// What the score is.
+    pub measure: Measure,
+    /// Training loss and score of this epoch so far.
+    pub running: Figures,
     /// The norms of the step's gradients.
     pub gradient_norms: GradientNorms,
     /// Examples of the step.

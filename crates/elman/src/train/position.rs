@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::metric::{EpochMetrics, MeanLoss};
+use crate::metric::{EpochMetrics, Figures, MeanLoss};
 use crate::recipe::{EarlyStopping, Monitor};
 use crate::train::GradientNorms;
 
@@ -37,8 +37,8 @@ pub struct Position {
 pub struct Running {
     /// Σ loss · examples.
     pub loss_sum: f64,
-    /// Examples classified correctly.
-    pub correct: usize,
+    /// Σ score over the examples.
+    pub score_sum: f64,
     /// Examples seen.
     pub examples: usize,
     /// Steps done.
@@ -48,10 +48,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Adds a step's mean loss and the number of its correct and of all examples.
-    pub(crate) fn add(&mut self, mean_nats: f64, correct: usize, examples: usize) {
-        self.loss_sum += mean_nats * examples as f64;
-        self.correct += correct;
+    /// Adds a step's mean loss, the sum of its scores and the number of its examples.
+    pub(crate) fn add(&mut self, mean_loss: f64, score_sum: f64, examples: usize) {
+        self.loss_sum += mean_loss * examples as f64;
+        self.score_sum += score_sum;
         self.examples += examples;
     }
 
@@ -71,16 +71,14 @@ impl Running {
         }
     }
 
-    /// The mean loss; NaN before the first step.
-    pub fn loss(&self) -> f64 {
+    /// The mean loss and score; NaN before the first step.
+    pub fn figures(&self) -> Figures {
         let mut loss = MeanLoss::default();
         loss.add(self.loss_sum, self.examples);
-        loss.mean_nats().unwrap_or(f64::NAN)
-    }
-
-    /// The accuracy; NaN before the first step.
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.examples as f64
+        Figures {
+            loss: loss.mean().unwrap_or(f64::NAN),
+            score: self.score_sum / self.examples as f64,
+        }
     }
 }
 
@@ -119,7 +117,7 @@ impl Position {
     /// # Panics
     ///
     /// When `metrics` lacks what the rule monitors: recipes that monitor validation without held-out
-    /// images are refused.
+    /// examples are refused.
     pub(crate) fn judge(&mut self, rule: &EarlyStopping, metrics: &EpochMetrics) -> bool {
         let value = monitored(rule.monitor, metrics);
         let better = match self.best {
@@ -143,10 +141,10 @@ impl Position {
 }
 
 fn monitored(monitor: Monitor, metrics: &EpochMetrics) -> f64 {
-    const HELD_OUT: &str = "a recipe that monitors validation holds images out";
+    const HELD_OUT: &str = "a recipe that monitors validation holds examples out";
     match monitor {
-        Monitor::ValidLoss => metrics.valid_loss.expect(HELD_OUT),
-        Monitor::ValidAccuracy => metrics.valid_accuracy.expect(HELD_OUT),
-        Monitor::TrainLoss => metrics.train_loss,
+        Monitor::ValidLoss => metrics.valid.expect(HELD_OUT).loss,
+        Monitor::ValidAccuracy => metrics.valid.expect(HELD_OUT).score,
+        Monitor::TrainLoss => metrics.train.loss,
     }
 }

@@ -281,6 +281,23 @@ fn sequence<C: Cell<State: OneOfAll>>(
     })
 }
 
+fn masked_sequence<C: Cell<State: OneOfAll>>(
+    cell: &C,
+    sequence: &Sequence,
+    state: &AnyState,
+    factors: &dyn Fn() -> Tensor<3>,
+) -> Option<Result<Unrolled<AnyState>>> {
+    let state = match state.clone().of_kind() {
+        Ok(state) => state,
+        Err(error) => return Some(Err(error)),
+    };
+    let run = cell.masked_sequence(sequence, &state, factors)?;
+    Some(run.map(|run| Unrolled {
+        outputs: run.outputs,
+        state: run.state.into(),
+    }))
+}
+
 /// The runner of `cell`, or what is wrong with the state.
 fn runner<'cell, C: Cell<State: OneOfAll>>(
     cell: &'cell C,
@@ -388,6 +405,15 @@ impl Cell for AnyCell {
 
     fn sequence(&self, inputs: Sequence, state: AnyState) -> Result<Unrolled<AnyState>> {
         with_cell!(self, cell => sequence(cell, inputs, state))
+    }
+
+    fn masked_sequence(
+        &self,
+        inputs: &Sequence,
+        state: &AnyState,
+        factors: &dyn Fn() -> Tensor<3>,
+    ) -> Option<Result<Unrolled<AnyState>>> {
+        with_cell!(self, cell => masked_sequence(cell, inputs, state, factors))
     }
 
     /// A state of another kind is refused when the first piece is fed.

@@ -1,7 +1,7 @@
 //! Dropout around a cell.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::cell::{Cell, Layout, Runner, Sequence, State, StatePart, Step, Unrolled};
 use crate::error::{Error, Result};
@@ -85,8 +85,8 @@ impl DropoutConfig {
         self
     }
 
-    /// The probability that a number of the new state is kept. Below 1 the cell inside runs step
-    /// by step.
+    /// The probability that a number of the new state is kept. Below 1 a cell without a kernel, and
+    /// any cell whose own memory is dropped too, runs step by step.
     pub fn with_state_keep_prob(mut self, probability: f64) -> Self {
         self.state_keep_prob = probability;
         self
@@ -156,7 +156,8 @@ impl DropoutConfig {
 /// [`State::at_training_step`]); without that all runs have the masks of step 0.
 ///
 /// Inputs and outputs are masked a whole sequence at once, and the cell inside stays on its kernel.
-/// Dropout of the state acts between two steps, so it takes the path step by step.
+/// Dropout of the hidden state acts between two steps, inside the kernel of a cell that has one
+/// ([`Cell::masked_sequence`]); elsewhere it takes the path step by step.
 #[derive(Module, Debug)]
 pub struct DropoutWrapper<C> {
     cell: C,
@@ -226,7 +227,6 @@ impl<C: Cell> DropoutWrapper<C> {
 
     /// The new state of one step with numbers dropped.
     fn drop_state(&self, state: C::State, clock: Clock) -> Result<C::State> {
-        let keep = self.settings.state_keep_prob;
         let filter = self.settings.filter.of(&state)?;
         Ok(map_parts(state, |index, part| {
             let [batch, features] = part.dims();
@@ -239,13 +239,83 @@ impl<C: Cell> DropoutWrapper<C> {
                 features,
                 layout: Layout::BatchMajor,
             };
-            let purpose = format!("dropout of state {index}");
             let options = (&part.device(), part.dtype());
-            let mask = self
-                .drawn(&purpose, keep)
-                .mask(block, clock, 1.0 / keep, options);
+            let mask = self.state_mask(index, block, clock, options);
             part * mask.squeeze_dim::<2>(1)
         }))
+    }
+
+    /// The cell over `inputs` with its state dropped after every step, all steps at once; `None`
+    /// if the cell does not do that, or more than the hidden state is dropped.
+    fn masked(
+        &self,
+        inputs: &Sequence,
+        state: &C::State,
+        clock: Clock,
+    ) -> Result<Option<Unrolled<C::State>>> {
+        if inputs.batch() * inputs.time() == 0 {
+            return Ok(None);
+        }
+        let filter = self.settings.filter.of(state)?;
+        let hidden = |kind: &StatePart| *kind == StatePart::Hidden;
+        let Some(index) = state.kinds().iter().position(hidden) else {
+            return Ok(None);
+        };
+        if filter
+            .iter()
+            .enumerate()
+            .any(|(part, &drops)| drops != (part == index))
+        {
+            return Ok(None);
+        }
+        let factors = || {
+            let block = Block {
+                batch: inputs.batch(),
+                time: inputs.time(),
+                features: self.output_size(),
+                layout: inputs.layout(),
+            };
+            let [first, second] = match block.layout {
+                Layout::BatchMajor => [block.batch, block.time],
+                Layout::TimeMajor => [block.time, block.batch],
+            };
+            let options = (&inputs.inputs().device(), inputs.inputs().dtype());
+            self.state_mask(index, block, clock, options)
+                .expand([first, second, block.features])
+        };
+        self.cell
+            .masked_sequence(inputs, state, &factors)
+            .transpose()
+    }
+
+    /// The same, one step after the other.
+    fn step_by_step(
+        &self,
+        inputs: Sequence,
+        state: C::State,
+        mut clock: Clock,
+    ) -> Result<Unrolled<C::State>> {
+        let path = inputs.path();
+        composed(self.output_size(), inputs, state, |input, state| {
+            let mut step = single_step(&self.cell, input, state, path)?;
+            step.state = self.drop_state(step.state, clock)?;
+            clock.time += 1;
+            Ok(step)
+        })
+    }
+
+    /// The mask of part `index` of the states of `block`.
+    fn state_mask(
+        &self,
+        index: usize,
+        block: Block,
+        clock: Clock,
+        options: (&Device, DType),
+    ) -> Tensor<3> {
+        let keep = self.settings.state_keep_prob;
+        let purpose = format!("dropout of state {index}");
+        self.drawn(&purpose, keep)
+            .mask(block, clock, 1.0 / keep, options)
     }
 
     fn check(&self, sequence: &Sequence) -> Result<()> {
@@ -295,15 +365,11 @@ impl<C: Cell> Cell for DropoutWrapper<C> {
         let run = if !is_on {
             self.cell.sequence(sequence, state)?
         } else if self.drops_state() {
-            let path = sequence.path();
             let dropped = self.drop_inputs(&sequence, clock);
-            let mut now = clock;
-            let run = composed(self.output_size(), dropped, state, |input, state| {
-                let mut step = single_step(&self.cell, input, state, path)?;
-                step.state = self.drop_state(step.state, now)?;
-                now.time += 1;
-                Ok(step)
-            })?;
+            let run = match self.masked(&dropped, &state, clock)? {
+                Some(run) => run,
+                None => self.step_by_step(dropped, state, clock)?,
+            };
             Unrolled {
                 outputs: self.drop_outputs(&sequence, clock, run.outputs),
                 state: run.state,

@@ -2,6 +2,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
+use elman_kernels::MaskSpec;
+
 use crate::cell::{Cell, Layout, Sequence, State};
 use crate::random::Seed;
 use crate::wrapper::Clock;
@@ -93,46 +95,22 @@ impl Drawn<'_> {
             Layout::BatchMajor => [batch, time, block.features],
             Layout::TimeMajor => [time, batch, block.features],
         };
+        let steps: Vec<_> = (0..time as u64)
+            .map(|step| self.seed.philox(&self.key(clock, step)))
+            .collect();
+        let spec = MaskSpec {
+            steps: &steps,
+            batch,
+            features: block.features,
+            layout: block.layout.into(),
+            // A number is kept when a uniform number is not below 1 - keep, as in TF 1.
+            threshold: ((1.0 - self.keep) * (1_u64 << 32) as f64) as u32,
+        };
         let data = match options.1 {
-            DType::F64 => TensorData::new(self.draw(shape, block.layout, clock, kept), shape),
-            _ => TensorData::new(self.draw(shape, block.layout, clock, kept as f32), shape),
+            DType::F64 => TensorData::new(spec.draw(kept), shape),
+            _ => TensorData::new(spec.draw(kept as f32), shape),
         };
         Tensor::from_data(data, options)
-    }
-
-    /// The numbers of a mask of `shape`, in `layout`.
-    fn draw<E: Copy + Default>(
-        &self,
-        shape: [usize; 3],
-        layout: Layout,
-        clock: Clock,
-        kept: E,
-    ) -> Vec<E> {
-        let [first, second, features] = shape;
-        let (batch, time) = match layout {
-            Layout::BatchMajor => (first, second),
-            Layout::TimeMajor => (second, first),
-        };
-        // A number is kept when a uniform number is not below 1 - keep, as in TF 1.
-        let threshold = ((1.0 - self.keep) * (1_u64 << 32) as f64) as u64;
-        let zero = E::default();
-        let mut mask = vec![zero; batch * time * features];
-        let mut words = vec![0; batch * features];
-        for step in 0..time {
-            let mut generator = self.seed.generator(&self.key(clock, step as u64));
-            generator.fill(&mut words);
-            for (row, words) in words.chunks(features.max(1)).enumerate() {
-                let start = match layout {
-                    Layout::BatchMajor => row * time + step,
-                    Layout::TimeMajor => step * batch + row,
-                } * features;
-                for (number, &word) in mask[start..start + features].iter_mut().zip(words) {
-                    let is_kept = u64::from(word) >= threshold;
-                    *number = if is_kept { kept } else { zero };
-                }
-            }
-        }
-        mask
     }
 
     fn key(&self, clock: Clock, step: u64) -> String {

@@ -128,7 +128,8 @@ pub struct CaseRequest {
     pub answer: PathBuf,
 }
 
-/// One whole training epoch of the book's MNIST network.
+/// One whole training epoch of one of the book's MNIST networks: layers of one cell, and a dense layer
+/// on what the topmost shows last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRequest {
     /// A folder with `train-images-idx3-ubyte.gz` and `train-labels-idx1-ubyte.gz`, or the same
@@ -138,6 +139,10 @@ pub struct EpochRequest {
     pub images: usize,
     /// `B`; an incomplete last batch is dropped.
     pub batch: usize,
+    /// Of every layer.
+    pub cell: CellKind,
+    /// How many layers.
+    pub layers: usize,
     /// `H`.
     pub units: usize,
     /// Adam's.

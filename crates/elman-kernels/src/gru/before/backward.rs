@@ -84,7 +84,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 .clone()
                 .map(|position| match step.checked_sub(1) {
                     None => run.state[plan.row(position) * units..].as_ptr(),
-                    Some(before) => run.outputs[plan.offset(before, position, units)..].as_ptr(),
+                    Some(before) => run.hidden()[plan.offset(before, position, units)..].as_ptr(),
                 })
                 .collect();
             // 1. To the candidate's and the update gate's sums.
@@ -107,9 +107,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                             let candidate = Lanes::load(simd, candidate_place);
                             let before = Lanes::load_first(simd, before[row].add(unit), slot.valid);
                             let carried = memory.carried.row(position).add(unit);
-                            let outer = run.d_outputs[offset + unit..].as_ptr();
-                            let d_hidden = Lanes::load_first(simd, outer, slot.valid)
-                                + Lanes::load(simd, carried);
+                            let after = Lanes::load(simd, carried);
+                            let d_hidden = run.d_output(simd, (offset + unit, slot.valid), after);
                             let one = update.constant(1.0);
                             (d_hidden * (one - update) * slope(activation, candidate))
                                 .store(candidate_place);

@@ -25,8 +25,8 @@ use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Rows, Share, finish_hidden, input_rows, over_time, parts,
-    previous_rows, previous_step_rows, step_rows,
+    Backward, Carry, Forward, Gradients, Hidden, Rows, Share, finish_hidden, input_rows, over_time,
+    parts, previous_rows, step_rows,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -152,9 +152,10 @@ impl<T: Real> GruBefore<T> {
             state,
             outputs,
             final_state,
+            mut mask,
         } = run;
         let spec = &self.spec;
-        let shared = Shared::new(outputs);
+        let hidden = Hidden::new(outputs, mask.as_mut(), spec.units);
         let mut updates = Buffer::zeros(plan.batch() * self.padded());
         let updates = Rows::new(&mut updates, self.padded());
         over_time(plan, spec.multiplications(), |share| {
@@ -163,13 +164,14 @@ impl<T: Real> GruBefore<T> {
                 plan,
                 inputs,
                 state,
-                outputs: shared,
+                hidden,
                 memory,
                 updates,
                 share,
             });
         });
-        finish_hidden(plan, outputs, state, final_state);
+        let carried = mask.map_or(&*outputs, |mask| mask.carried);
+        finish_hidden(plan, carried, state, final_state);
     }
 
     /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
@@ -256,7 +258,7 @@ impl<T: Real> GruBefore<T> {
             )
         };
         let input_rows = input_rows(plan, run.inputs, inputs);
-        let previous = previous_rows(plan, run.outputs, units, (run.state, units, 0));
+        let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
         let kept = tape.kept.chunks_exact(self.padded()).map(Source::new);
         let mut wanted = [
             gates(input_rows.clone(), inputs),
@@ -321,7 +323,7 @@ struct ForwardPart<'a, T: Real> {
     plan: &'a Plan,
     inputs: &'a [T],
     state: &'a [T],
-    outputs: Shared<T>,
+    hidden: Hidden<'a, T>,
     memory: Memory<T>,
     /// The update gate, from its product to the candidate's.
     updates: Rows<T>,
@@ -338,7 +340,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             plan,
             inputs,
             state,
-            outputs,
+            hidden,
             memory,
             updates,
             share,
@@ -357,8 +359,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 break;
             }
             let input_rows = step_rows(plan, step, &running, (inputs, features));
-            let hidden = (state, units, 0);
-            let previous = previous_step_rows(plan, step, &running, (outputs, units), hidden);
+            let previous = hidden.before(plan, step, &running, (state, units, 0));
             let kept_rows: Vec<*mut T> = running
                 .clone()
                 .map(|position| match memory.tape {
@@ -448,7 +449,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                     candidate.store(candidates.at(start + vector * lanes));
                                 }
                                 let offset = plan.offset(step, position, units) + unit;
-                                after.store_first(outputs.at(offset), slot.valid);
+                                after.store_first(hidden.outputs.at(offset), slot.valid);
                             }
                         }
                     }
@@ -456,6 +457,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 }
             }
             share.wait();
+            hidden.carry(simd, plan, step, &running, &share);
         }
     }
 }

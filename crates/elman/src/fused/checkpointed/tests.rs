@@ -54,8 +54,11 @@ fn run(
         .map(|parameter| leaf(random(&mut generator, &parameter.dims(), dtype)))
         .collect();
     let call = (spec, plan.clone(), segment);
-    let (outputs, final_state) =
-        operation::run(inputs.clone(), state.clone(), parameters.clone(), call);
+    let (outputs, final_state) = operation::run(
+        (inputs.clone(), state.clone(), None),
+        parameters.clone(),
+        call,
+    );
     let of_state = leaf::<2>(weights[1].clone()).detach();
     let mut loss = (final_state.clone() * of_state).sum();
     if with_outputs {

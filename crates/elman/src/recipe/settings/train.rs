@@ -11,6 +11,8 @@ pub struct TrainSettings {
     pub epochs: usize,
     /// Examples a step: 1 to 1,000,000 (see [`Batches`](crate::data::Batches) for the exact sizes).
     pub batch: usize,
+    /// Are the examples in another random order every epoch (default yes), or in their own?
+    pub shuffle: bool,
     /// What turns gradients into new weights (`[train.optimiser]`).
     pub optimiser: OptimiserSettings,
     /// How the learning rate changes (`[train.schedule]`, default constant).
@@ -40,16 +42,16 @@ pub struct EarlyStopping {
 /// What early stopping watches (`train.early_stopping.monitor`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Monitor {
-    /// The mean loss on the held-out images, which should fall (`"valid_loss"`).
+    /// The mean loss on the held-out examples, which should fall (`"valid_loss"`).
     ValidLoss,
-    /// The accuracy on the held-out images, which should rise (`"valid_accuracy"`).
+    /// The accuracy on the held-out examples, which should rise (`"valid_accuracy"`).
     ValidAccuracy,
-    /// The mean loss on the training images, which should fall (`"train_loss"`).
+    /// The mean loss on the training examples, which should fall (`"train_loss"`).
     TrainLoss,
 }
 
 impl Monitor {
-    /// Does it need held-out images?
+    /// Does it need held-out examples?
     pub fn needs_validation(self) -> bool {
         self != Self::TrainLoss
     }

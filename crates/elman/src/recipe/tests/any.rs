@@ -2,14 +2,23 @@
 
 use proptest::prelude::*;
 
-use super::super::vocabulary::{ACTIVATIONS, MONITORS, READOUTS, RESET_GATES, SCHEDULE_UNITS};
+use super::super::vocabulary::{
+    ACTIVATIONS, CANDIDATES, DROPPED_STATES, MASKS, MONITORS, NORMALISATIONS, READOUTS,
+    RESET_GATES, SCHEDULE_UNITS, SKIPS,
+};
 use super::super::*;
+use crate::device::DeviceName;
+use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::train::{Clip, Regularisation};
 use crate::unroll::Backpropagation;
 
 fn any_cell() -> impl Strategy<Value = CellSettings> {
     let clip = || prop::option::of(1e-3..1e3_f64);
+    let size = || prop::option::of(1_usize..500);
+    let bias = || -3.0..3.0_f64;
+    let normed = (bias(), prop::sample::select(NORMALISATIONS), bias(), bias());
+    let coupled = (bias(), any::<bool>(), any::<bool>(), size(), clip());
     let lstm = (
         -3.0..3.0_f64,
         any::<bool>(),
@@ -30,7 +39,170 @@ fn any_cell() -> impl Strategy<Value = CellSettings> {
         }),
         prop::sample::select(RESET_GATES)
             .prop_map(|(_, reset_gate)| CellSettings::Gru { reset_gate }),
+        normed.prop_map(|(forget_bias, (_, normalisation), norm_gain, norm_shift)| {
+            CellSettings::LayerNormLstm {
+                forget_bias,
+                normalisation,
+                norm_gain,
+                norm_shift,
+            }
+        }),
+        coupled.prop_map(
+            |(forget_bias, peepholes, layer_norm, num_proj, proj_clip)| {
+                CellSettings::CoupledLstm {
+                    forget_bias,
+                    peepholes,
+                    layer_norm,
+                    num_proj,
+                    proj_clip: num_proj.and(proj_clip),
+                }
+            }
+        ),
+        (any::<bool>(), size())
+            .prop_map(|(use_bias, num_proj)| CellSettings::Nas { use_bias, num_proj }),
+        bias().prop_map(|forget_bias| CellSettings::Ugrnn { forget_bias }),
+        Just(CellSettings::IndRnn),
+        Just(CellSettings::Sru),
+        prop::sample::select(CANDIDATES)
+            .prop_map(|(_, candidate)| CellSettings::MinGru { candidate }),
+        (prop::sample::select(CANDIDATES), bias()).prop_map(|((_, candidate), forget_bias)| {
+            CellSettings::MinLstm {
+                candidate,
+                forget_bias,
+            }
+        }),
     ]
+}
+
+fn any_initializer() -> impl Strategy<Value = Initializer> {
+    let above_zero = || 1e-9..1e9_f64;
+    prop_oneof![
+        Just(Initializer::GlorotUniform),
+        Just(Initializer::GlorotNormal),
+        Just(Initializer::HeUniform),
+        Just(Initializer::HeNormal),
+        Just(Initializer::LecunUniform),
+        Just(Initializer::LecunNormal),
+        above_zero().prop_map(|gain| Initializer::Orthogonal { gain }),
+        above_zero().prop_map(|gain| Initializer::Identity { gain }),
+        (-1e9..0.0_f64, above_zero()).prop_map(|(low, high)| Initializer::Uniform { low, high }),
+        above_zero().prop_map(|deviation| Initializer::Normal { deviation }),
+        above_zero().prop_map(|deviation| Initializer::TruncatedNormal { deviation }),
+        any_number().prop_map(Initializer::Constant),
+    ]
+}
+
+fn any_number() -> impl Strategy<Value = f64> {
+    prop::num::f64::NORMAL | prop::num::f64::ZERO
+}
+
+fn any_dropout() -> impl Strategy<Value = DropoutSettings> {
+    let keep = || 1e-9..=1.0_f64;
+    let words = (
+        prop::sample::select(MASKS),
+        prop::sample::select(DROPPED_STATES),
+    );
+    (keep(), keep(), keep(), words).prop_map(
+        |(input_keep, output_keep, state_keep, ((_, masks), (_, state)))| DropoutSettings {
+            input_keep,
+            output_keep,
+            state_keep,
+            masks,
+            state,
+        },
+    )
+}
+
+/// A layer on its own, with anything around it; with a skip connection it shows `width` features.
+fn any_layer(width: usize) -> impl Strategy<Value = LayerSettings> {
+    let cell = (
+        any_cell(),
+        1_usize..=16_384,
+        prop::sample::select(ACTIVATIONS),
+    );
+    let filled = (
+        prop::option::of(any_initializer()),
+        prop::option::of(any_initializer()),
+    );
+    let zoneout = prop::option::of((0.0..=1.0_f64, 0.0..=1.0_f64));
+    let size = || prop::option::of(1_usize..500);
+    let around = (size(), size(), prop::option::of(any_dropout()));
+    let rest = (
+        prop::sample::select(SKIPS),
+        prop::option::of(Just(DeviceName::Cpu)),
+    );
+    (cell, filled, zoneout, around, rest).prop_map(
+        move |((cell, units, (_, activation)), filled, zoneout, around, ((_, skip), device))| {
+            let mut layer = LayerSettings::new(cell, units);
+            let is_matrix = |it: &Initializer| {
+                matches!(
+                    it,
+                    Initializer::Orthogonal { .. } | Initializer::Identity { .. }
+                )
+            };
+            let has_peepholes = matches!(
+                cell,
+                CellSettings::Lstm {
+                    peepholes: true,
+                    ..
+                } | CellSettings::CoupledLstm {
+                    peepholes: true,
+                    ..
+                }
+            );
+            use CellSettings::{IndRnn, MinGru, MinLstm, Nas, Sru};
+            if !matches!(cell, Nas { .. } | MinGru { .. } | MinLstm { .. }) {
+                layer.activation = activation;
+            }
+            layer.initializer = filled.0.filter(|it| !has_peepholes || !is_matrix(it));
+            layer.recurrent_initializer = filled.1.filter(|it| match cell {
+                Nas { .. } | MinGru { .. } | MinLstm { .. } | Sru => false,
+                IndRnn => !is_matrix(it),
+                _ => true,
+            });
+            let has_c = matches!(
+                cell,
+                CellSettings::Lstm { .. }
+                    | CellSettings::LayerNormLstm { .. }
+                    | CellSettings::CoupledLstm { .. }
+                    | Nas { .. }
+                    | Sru
+            );
+            layer.zoneout = zoneout.map(|(hidden, of_cell)| ZoneoutSettings {
+                hidden: if cell == Sru { 0.0 } else { hidden },
+                cell: if has_c { of_cell } else { 0.0 },
+            });
+            (layer.input_projection, layer.output_projection) = (around.0, around.1);
+            layer.dropout = around.2;
+            if let (Sru, Some(dropout)) = (cell, &mut layer.dropout) {
+                dropout.state = DroppedState::All;
+            }
+            layer.skip = skip;
+            if skip != Skip::None {
+                layer.output_projection = Some(width);
+            }
+            layer.device = device;
+            layer
+        },
+    )
+}
+
+fn any_model() -> impl Strategy<Value = ModelSettings> {
+    let same = (any_layer(500), 1_usize..4).prop_map(|(layer, count)| vec![layer; count]);
+    let layers = prop_oneof![same, prop::collection::vec(any_layer(500), 1..4)];
+    let rest = (prop::sample::select(READOUTS), any::<bool>());
+    (layers, rest)
+        .prop_map(|(layers, ((_, readout), bidirectional))| ModelSettings {
+            layers,
+            readout,
+            bidirectional,
+            output: Output::Softmax,
+            tensorflow_operations: None,
+            chrono_steps: None,
+        })
+        .prop_filter("skip connections fit", |model| {
+            model.sizes(None).iter().all(Result::is_ok)
+        })
 }
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
@@ -116,6 +288,53 @@ fn any_optimiser() -> impl Strategy<Value = OptimiserSettings> {
     ]
 }
 
+/// Examples of any format, and a task and an output that go with them.
+fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
+    let counts = || (1_usize..9_999, 0_usize..9_999, 1_usize..9_999);
+    let idx = ("[^ \t\r\n]\\PC*", 2_usize..=256, 0_usize..10_000)
+        .prop_filter("a folder has a name", |(folder, ..)| {
+            !folder.trim().is_empty()
+        })
+        .prop_map(|(folder, classes, hold_out)| {
+            let idx = IdxSettings {
+                folder,
+                classes,
+                hold_out,
+            };
+            (DataSettings::Idx(idx), Task::Classifier, Output::Softmax)
+        });
+    let reber = (any::<u32>(), counts(), any::<bool>()).prop_map(
+        |(numpy_seed, (train, valid, test), sigmoid)| {
+            let reber = ReberSettings {
+                numpy_seed,
+                train,
+                valid,
+                test,
+            };
+            let output = if sigmoid {
+                Output::Sigmoid
+            } else {
+                Output::Softmax
+            };
+            (DataSettings::Reber(reber), Task::Classifier, output)
+        },
+    );
+    let adding = (2_usize..1_000, counts()).prop_map(|(time, (train, valid, test))| {
+        let adding = AddingSettings {
+            time,
+            train,
+            valid,
+            test,
+        };
+        (
+            DataSettings::Adding(adding),
+            Task::Regressor,
+            Output::Linear,
+        )
+    });
+    prop_oneof![idx, reber, adding]
+}
+
 fn any_clip() -> impl Strategy<Value = Option<Clip>> {
     let kinds = [Clip::Value, Clip::Norm, Clip::GlobalNorm];
     let clip = (1e-9..1e9_f64, 0..kinds.len()).prop_map(move |(limit, kind)| kinds[kind](limit));
@@ -132,8 +351,7 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         },
     );
     (
-        1_usize..1000,
-        1_usize..1000,
+        (1_usize..1000, 1_usize..1000, any::<bool>()),
         any_optimiser(),
         any_schedule(),
         any_clip(),
@@ -145,13 +363,22 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         prop::option::of(stopping),
     )
         .prop_map(
-            |(epochs, batch, optimiser, schedule, clip, penalties, back, early_stopping)| {
+            |(
+                (epochs, batch, shuffle),
+                optimiser,
+                schedule,
+                clip,
+                penalties,
+                back,
+                early_stopping,
+            )| {
                 let (l1, l2, decay) = penalties;
                 let (window, memory) = back;
                 let is_adamw = matches!(optimiser, OptimiserSettings::AdamW(_));
                 TrainSettings {
                     epochs,
                     batch,
+                    shuffle,
                     optimiser,
                     schedule,
                     clip,
@@ -167,6 +394,76 @@ fn any_train() -> impl Strategy<Value = TrainSettings> {
         )
 }
 
+fn any_setting() -> impl Strategy<Value = Setting> {
+    prop_oneof![
+        "\\PC{0,9}".prop_map(Setting::Text),
+        any::<i64>().prop_map(Setting::Whole),
+        (-1e9..1e9_f64).prop_map(Setting::Number),
+        any::<bool>().prop_map(Setting::Truth),
+    ]
+}
+
+fn any_range() -> impl Strategy<Value = Range> {
+    let ends = || (1e-9..1.0_f64, 1.0..1e9_f64).prop_map(|(low, high)| [low, high]);
+    let integers = (-(1_i64 << 53)..0, 0..1_i64 << 53).prop_map(|(low, high)| [low, high]);
+    let choices = prop::collection::vec(any_setting(), 2..5)
+        .prop_filter("different values", |values| {
+            (1..values.len()).all(|at| !values[..at].contains(&values[at]))
+        });
+    prop_oneof![
+        ends().prop_map(Range::Log),
+        ends().prop_map(Range::Linear),
+        integers.prop_map(Range::Integer),
+        choices.prop_map(Range::Choice),
+    ]
+}
+
+/// A search of some keys, the last of which may depend on a choice.
+fn any_tune() -> impl Strategy<Value = TuneSettings> {
+    let search =
+        prop::collection::btree_map("x[a-z_0-9-]{0,5}(\\.[a-z]{1,5}){0,2}", any_range(), 1..4);
+    let halving = (2_usize..9, 1_usize..9)
+        .prop_map(|(eta, first_epochs)| HalvingSettings { eta, first_epochs });
+    (
+        (2_usize..=9_999, any::<u64>(), any::<bool>()),
+        prop::option::of(halving),
+        search,
+        any::<bool>(),
+    )
+        .prop_map(|((trials, seed, by_loss), halving, ranges, conditional)| {
+            let conditions: Vec<Condition> = ranges
+                .iter()
+                .filter_map(|(key, range)| match range {
+                    Range::Choice(values) if conditional => Some(Condition {
+                        key: key.clone(),
+                        values: values[1..].to_vec(),
+                    }),
+                    _ => None,
+                })
+                .take(1)
+                .collect();
+            let searched = |(key, range): (String, Range)| {
+                let mut when = conditions.clone();
+                when.retain(|condition| condition.key != key);
+                if matches!(range, Range::Choice(_)) {
+                    when.clear();
+                }
+                (key, Searched { range, when })
+            };
+            TuneSettings {
+                trials,
+                seed: Seed::new(seed),
+                metric: if by_loss {
+                    Monitor::ValidLoss
+                } else {
+                    Monitor::ValidAccuracy
+                },
+                halving,
+                search: ranges.into_iter().map(searched).collect(),
+            }
+        })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -174,26 +471,37 @@ proptest! {
     fn any_recipe_comes_back_as_it_went(
         title in "[^ \t\r\n]\\PC*",
         seed in any::<u64>(),
-        folder in "[^ \t\r\n]\\PC*",
-        sizes in (2_usize..=256, 1_usize..10_000, 1_usize..=16_384),
-        layers in 1_usize..4,
-        readout in prop::sample::select(READOUTS),
-        activation in prop::sample::select(ACTIVATIONS),
-        cell in any_cell(),
+        (data, task, output) in any_data(),
+        chrono in prop::option::of(3_usize..1_000_000),
+        operations in prop::option::of(prop::collection::vec(0_u64..1_000_000_000, 0..4)),
+        model in any_model(),
         train in any_train(),
+        tune in prop::option::of(any_tune()),
     ) {
-        let (classes, hold_out, units) = sizes;
-        prop_assume!(!title.trim().is_empty() && !folder.trim().is_empty());
+        prop_assume!(!title.trim().is_empty());
+        let mut train = train;
+        if !data.holds_out() || task == Task::Regressor {
+            train.early_stopping = None;
+        }
+        let tune = tune.map(|mut tune: TuneSettings| {
+            if let Some(halving) = &mut tune.halving {
+                halving.first_epochs = halving.first_epochs.min(train.epochs);
+            }
+            tune
+        });
         let recipe = Recipe {
             title,
-            task: Task::Classifier,
+            task,
             seed: Seed::new(seed),
-            data: DataSettings { format: DataFormat::Idx, folder, classes, hold_out },
+            data,
             model: ModelSettings {
-                layers: vec![LayerSettings { cell, units, activation: activation.1 }; layers],
-                readout: readout.1,
+                output,
+                tensorflow_operations: operations,
+                chrono_steps: chrono,
+                ..model
             },
             train,
+            tune,
         };
         let again = Recipe::from_toml("again", &recipe.to_toml(), &[]);
         prop_assert_eq!(again.expect("sound"), recipe);

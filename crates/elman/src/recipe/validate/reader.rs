@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
-use crate::recipe::document::{Node, Value};
-use crate::recipe::vocabulary::{Choices, alternatives, nearest};
+use crate::error::Error;
+use crate::recipe::document::{Node, Place, Value};
+use crate::recipe::vocabulary::{Choices, alternatives, nearest, word};
 
 /// Why a value does not fit.
 pub(super) struct Mismatch {
@@ -14,7 +16,7 @@ pub(super) struct Mismatch {
 }
 
 impl Mismatch {
-    fn new(expected: impl Into<String>) -> Self {
+    pub(super) fn new(expected: impl Into<String>) -> Self {
         Self {
             expected: expected.into(),
             advice: None,
@@ -126,13 +128,26 @@ pub(super) fn list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
             let each = each.map_or(String::new(), |each| format!(", each {}", each.expected));
             return Err(Mismatch::new(format!("a list{each}")));
         };
-        let item = |(at, item)| {
-            rule(item).map_err(|Mismatch { expected, .. }| Mismatch {
+        let item = |(at, item): (usize, &Node)| {
+            rule(&item.value).map_err(|Mismatch { expected, .. }| Mismatch {
                 expected: format!("a list, each {expected}"),
-                advice: Some(format!("place {} of it is {item}", at + 1)),
+                advice: Some(format!("place {} of it is {}", at + 1, item.value)),
             })
         };
         items.iter().enumerate().map(item).collect()
+    }
+}
+
+/// What a string says of itself that it can be read as.
+pub(super) fn parsed<T: FromStr<Err = Error>>(expected: &'static str) -> impl Rule<T> {
+    move |value| {
+        let Value::String(text) = value else {
+            return Err(Mismatch::new(expected));
+        };
+        text.parse().map_err(|error: Error| Mismatch {
+            expected: expected.to_owned(),
+            advice: Some(error.to_string()),
+        })
     }
 }
 
@@ -185,6 +200,11 @@ impl<'p> Section<'p> {
     /// Notes a problem.
     pub(super) fn problem(&self, text: String) {
         self.problems.borrow_mut().push(text);
+    }
+
+    /// Where problems are noted.
+    pub(super) fn problems(&self) -> &'p RefCell<Vec<String>> {
+        self.problems
     }
 
     /// Is the key there?
@@ -275,6 +295,56 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// A table within this one, if it is there; a word alone stands for the table whose `key_of_word`
+    /// it is.
+    pub(super) fn section_or_word(
+        &mut self,
+        key: &'static str,
+        key_of_word: &'static str,
+    ) -> Option<Section<'p>> {
+        if let Some(node) = self.nodes.get_mut(key)
+            && let Value::String(_) = &node.value
+        {
+            let word = node.clone();
+            node.value = Value::Table([(key_of_word.to_owned(), word)].into());
+        }
+        self.section(key)
+    }
+
+    /// The tables of a list within this one (`[[key]]`), none when there is no list; `None` when it
+    /// is something else. Their names count from 0.
+    pub(super) fn sections(&mut self, key: &'static str) -> Option<Vec<Section<'p>>> {
+        let Some(node) = self.take(key) else {
+            return Some(Vec::new());
+        };
+        let name = self.name(key);
+        let problem = |place: &Place, found: &Value| {
+            let text = format!("{name}{place}: expected tables `[[{name}]]`, found {found}");
+            self.problem(text);
+        };
+        let Value::List(items) = node.value else {
+            problem(&node.place, &node.value);
+            return None;
+        };
+        let sections = items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| match item.value {
+                Value::Table(nodes) => Some(Section {
+                    path: format!("{name}.{index}"),
+                    nodes,
+                    known: Vec::new(),
+                    problems: self.problems,
+                }),
+                other => {
+                    problem(&item.place, &other);
+                    None
+                }
+            });
+        // All of them, so that all problems are noted.
+        sections.collect::<Vec<_>>().into_iter().collect()
+    }
+
     /// A table within this one that must be there.
     pub(super) fn required_section(&mut self, key: &'static str) -> Option<Section<'p>> {
         if !self.has(key) {
@@ -283,6 +353,25 @@ impl<'p> Section<'p> {
             return None;
         }
         self.section(key)
+    }
+
+    /// The table named `path`, of `nodes` that were taken out of another.
+    pub(super) fn of(
+        path: String,
+        nodes: BTreeMap<String, Node>,
+        problems: &'p RefCell<Vec<String>>,
+    ) -> Self {
+        Self {
+            path,
+            nodes,
+            known: Vec::new(),
+            problems,
+        }
+    }
+
+    /// Everything in this table, for one whose keys are the user's own.
+    pub(super) fn into_nodes(self) -> BTreeMap<String, Node> {
+        self.nodes
     }
 
     /// Every key that nobody took is unknown.
@@ -294,6 +383,50 @@ impl<'p> Section<'p> {
             };
             let name = self.name(key);
             self.problem(format!("unknown key `{name}`{}; {advice}", node.place));
+        }
+    }
+}
+
+/// The table `key` as `read` reads it, or `default` where there is none.
+pub(super) fn table_or<'p, T>(
+    section: &mut Section<'p>,
+    key: &'static str,
+    default: T,
+    read: impl FnOnce(Section<'p>) -> Option<T>,
+) -> Option<T> {
+    if section.has(key) {
+        section.section(key).and_then(read)
+    } else {
+        section.leave_unjudged(&[key]);
+        Some(default)
+    }
+}
+
+/// The keys that not every word of a choice has, with the words that have them.
+pub(super) type Owners<K> = &'static [(&'static str, &'static [K])];
+
+/// Notes every key that the chosen word does not have. `what` is the choice in a sentence, `key`
+/// its own key; without a choice nothing is judged.
+pub(super) fn refuse_others<K: Copy + PartialEq>(
+    section: &mut Section<'_>,
+    owners: Owners<K>,
+    kind: Option<K>,
+    (what, key, choices): (&str, &str, Choices<K>),
+) {
+    for &(name, kinds) in owners {
+        match kind {
+            None => section.leave_unjudged(&[name]),
+            Some(kind) if kinds.contains(&kind) => {}
+            Some(kind) => {
+                let having = alternatives(kinds.iter().map(|&kind| word(choices, kind)));
+                let why = format!(
+                    "the {what} is `{}`, only {having} has this key; \
+                     remove it or change `{}`",
+                    word(choices, kind),
+                    section.name(key)
+                );
+                section.inapplicable(name, &why);
+            }
         }
     }
 }

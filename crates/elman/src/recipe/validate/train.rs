@@ -1,15 +1,17 @@
 //! The table `[train]`.
 
-use super::reader::{Section, bytes, choice, list, number, size, truth, whole};
+use super::reader::{
+    Owners, Section, bytes, choice, list, number, refuse_others, size, table_or, truth, whole,
+};
 use super::{ABOVE_ZERO, MOST_EPOCHS, MOST_IN_A_BATCH};
 use crate::recipe::vocabulary::{
-    CLIPS, Choices, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES,
-    ScheduleKind, alternatives, word,
+    CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES, ScheduleKind,
+    word,
 };
 use crate::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
-    MomentumSettings, OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings,
-    TrainSettings,
+    MomentumSettings, Monitor, OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit,
+    SgdSettings, Task, TrainSettings,
 };
 use crate::train::{Clip, Regularisation};
 use crate::unroll::Backpropagation;
@@ -23,9 +25,19 @@ const DEFAULT_RMS_DECAY: f64 = 0.9;
 const DEFAULT_RMS_EPSILON: f64 = 1e-10;
 const DEFAULT_END_LEARNING_RATE: f64 = 1e-4;
 
-pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSettings> {
+/// What early stopping can watch.
+#[derive(Clone, Copy)]
+pub(super) struct Watched {
+    /// Are examples held out?
+    pub(super) holds_out: bool,
+    /// What is learnt, if that is known.
+    pub(super) task: Option<Task>,
+}
+
+pub(super) fn train(mut section: Section<'_>, watched: Watched) -> Option<TrainSettings> {
     let epochs = section.required("epochs", size(1..=MOST_EPOCHS));
     let batch = section.required("batch", size(1..=MOST_IN_A_BATCH));
+    let shuffle = section.or("shuffle", truth, true);
     let optimiser = table_or(
         &mut section,
         "optimiser",
@@ -50,12 +62,13 @@ pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSe
         |section| regularisation(section, is_adamw),
     );
     let early_stopping = table_or(&mut section, "early_stopping", None, |section| {
-        early_stopping(section, holds_out).map(Some)
+        early_stopping(section, watched).map(Some)
     });
     section.finish();
     Some(TrainSettings {
         epochs: epochs?,
         batch: batch?,
+        shuffle: shuffle?,
         optimiser: optimiser?,
         schedule: schedule?,
         clip: clip?,
@@ -63,50 +76,6 @@ pub(super) fn train(mut section: Section<'_>, holds_out: bool) -> Option<TrainSe
         regularisation: regularisation?,
         early_stopping: early_stopping?,
     })
-}
-
-/// The table `key` as `read` reads it, or `default` where there is none.
-fn table_or<'p, T>(
-    section: &mut Section<'p>,
-    key: &'static str,
-    default: T,
-    read: impl FnOnce(Section<'p>) -> Option<T>,
-) -> Option<T> {
-    if section.has(key) {
-        section.section(key).and_then(read)
-    } else {
-        section.leave_unjudged(&[key]);
-        Some(default)
-    }
-}
-
-/// The keys that not every word of a choice has, with the words that have them.
-type Owners<K> = &'static [(&'static str, &'static [K])];
-
-/// Notes every key that the chosen word does not have. `what` is the choice in a sentence, `key`
-/// its own key; without a choice nothing is judged.
-fn refuse_others<K: Copy + PartialEq>(
-    section: &mut Section<'_>,
-    owners: Owners<K>,
-    kind: Option<K>,
-    (what, key, choices): (&str, &str, Choices<K>),
-) {
-    for &(name, kinds) in owners {
-        match kind {
-            None => section.leave_unjudged(&[name]),
-            Some(kind) if kinds.contains(&kind) => {}
-            Some(kind) => {
-                let having = alternatives(kinds.iter().map(|&kind| word(choices, kind)));
-                let why = format!(
-                    "the {what} is `{}`, only {having} has this key; \
-                     remove it or change `{}`",
-                    word(choices, kind),
-                    section.name(key)
-                );
-                section.inapplicable(name, &why);
-            }
-        }
-    }
 }
 
 const OF_OPTIMISERS: Owners<OptimiserKind> = {
@@ -388,18 +357,24 @@ fn regularisation(mut section: Section<'_>, is_adamw: bool) -> Option<Regularisa
     })
 }
 
-fn early_stopping(mut section: Section<'_>, holds_out: bool) -> Option<EarlyStopping> {
+fn early_stopping(mut section: Section<'_>, watched: Watched) -> Option<EarlyStopping> {
     let monitor = section.required("monitor", choice(MONITORS));
     let patience = section.required("patience", size(1..=MOST_EPOCHS));
     let change = number(AT_LEAST_ZERO, |change| change >= 0.0);
     let minimum_change = section.or("minimum_change", change, 0.0);
-    if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !holds_out) {
-        section.problem(format!(
-            "{}: `{}` needs held-out images and `data.hold_out` is 0; \
-             hold some out or watch `train_loss`",
-            section.name("monitor"),
-            word(MONITORS, monitor)
-        ));
+    if let Some(monitor) = monitor {
+        let (name, is) = (section.name("monitor"), word(MONITORS, monitor));
+        if monitor.needs_validation() && !watched.holds_out {
+            section.problem(format!(
+                "{name}: `{is}` needs held-out examples and there are none; hold some out \
+                 (`data.hold_out` or `data.valid`) or watch `train_loss`"
+            ));
+        } else if let (Monitor::ValidAccuracy, Some(Task::Regressor)) = (monitor, watched.task) {
+            section.problem(format!(
+                "{name}: `{is}` is of classifiers, the task is `regressor`; \
+                 watch `valid_loss` or `train_loss`"
+            ));
+        }
     }
     section.finish();
     Some(EarlyStopping {

@@ -18,6 +18,7 @@ pub(super) fn train(out: &mut Writer, train: &TrainSettings) {
     let TrainSettings {
         epochs,
         batch,
+        shuffle,
         optimiser: the_optimiser,
         schedule: the_schedule,
         clip: the_clip,
@@ -28,6 +29,7 @@ pub(super) fn train(out: &mut Writer, train: &TrainSettings) {
     out.table("train");
     out.set("epochs", epochs);
     out.set("batch", batch);
+    out.set("shuffle", shuffle);
     out.table("train.optimiser");
     optimiser(out, the_optimiser);
     out.table("train.schedule");

@@ -1,7 +1,7 @@
 use super::*;
-use crate::activation::Activation;
-use crate::cell::ResetGate;
-use crate::unroll::dynamic_rnn;
+use crate::cell::{GruCellConfig, ResetGate};
+use crate::recipe::{CellSettings, LayerSettings, Recipe};
+use crate::unroll::{dynamic_rnn, stack_bidirectional_dynamic_rnn};
 use crate::wrapper::{DropoutConfig, MultiRnnCell};
 
 const LSTM: CellSettings = CellSettings::Lstm {
@@ -16,17 +16,14 @@ const GRU: CellSettings = CellSettings::Gru {
 };
 
 fn layer(cell: CellSettings, units: usize) -> LayerSettings {
-    LayerSettings {
-        cell,
-        units,
-        activation: Activation::Tanh,
-    }
+    LayerSettings::new(cell, units)
 }
 
 fn network(readout: Readout) -> Network {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 5), layer(LSTM, 6), layer(GRU, 4)],
         readout,
+        ..ModelSettings::one(layer(GRU, 4))
     };
     Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("layers fit")
 }
@@ -69,10 +66,7 @@ fn a_network_is_a_multi_rnn_cell() {
 
 #[test]
 fn one_layer_has_the_weights_and_the_output_of_its_cell() {
-    let settings = ModelSettings {
-        layers: vec![layer(GRU, 4)],
-        readout: Readout::Last,
-    };
+    let settings = ModelSettings::one(layer(GRU, 4));
     let device = Device::flex();
     let network = Network::init(&settings, 2, Seed::new(7), &device).expect("it fits");
     let cell = GruCellConfig::new(2, 4).init(Seed::new(7).child("cell"), &device);
@@ -87,6 +81,7 @@ fn layers_of_one_kind_begin_with_different_weights() {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 2); 3],
         readout: Readout::Last,
+        ..ModelSettings::one(layer(GRU, 4))
     };
     let network = Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("it fits");
     let kernels: Vec<TensorData> = network
@@ -167,6 +162,119 @@ fn layers_that_do_not_fit_are_refused() {
     );
     assert_eq!(
         message(vec![cell(2, 3), cell(4, 3)]),
-        "layers[1]: reads F = 4 features, but layers[0] shows H = 3; build it for 3 inputs"
+        "layers[1]: reads F = 4 features, but layers[0] shows 3; build it for 3 inputs"
+    );
+}
+
+#[test]
+fn both_directions_are_a_bidirectional_stack() {
+    let settings = ModelSettings {
+        layers: vec![layer(GRU, 4), layer(LSTM, 5)],
+        readout: Readout::All,
+        bidirectional: true,
+        ..ModelSettings::one(layer(GRU, 4))
+    };
+    let network = Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("layers fit");
+    assert_eq!((network.output_size(), network.readout_size()), (6, 8 + 6));
+    let inputs = inputs(3, 5, &Device::flex());
+    let options = UnrollOptions::default().with_sequence_length(Lengths::new([5, 0, 3]));
+    let expected = stack_bidirectional_dynamic_rnn(
+        network.layers(),
+        network.backward_layers(),
+        inputs.clone(),
+        options,
+        None,
+    )
+    .expect("it fits");
+    let outputs = network.outputs(inputs.clone(), ragged()).expect("it fits");
+    assert_eq!(outputs.to_data(), expected.outputs.to_data());
+    let forward = expected.forward_state.into_parts();
+    let backward = expected.backward_state.into_parts();
+    // Of the GRU h, of the LSTM c and h.
+    let [gru, _, lstm] = <[_; 3]>::try_from(forward).expect("three parts");
+    let [gru_back, _, lstm_back] = <[_; 3]>::try_from(backward).expect("three parts");
+    let expected = Tensor::cat(vec![gru, gru_back, lstm, lstm_back], 1);
+    let read = network.final_output(inputs, ragged()).expect("it fits");
+    assert_eq!(read.to_data(), expected.to_data());
+}
+
+/// The network of a sound recipe with `texts` set, over 3 features.
+fn of_recipe(texts: &[&str]) -> Result<Network> {
+    let overrides: Vec<_> = ["model.units=3"]
+        .iter()
+        .chain(texts)
+        .map(|text| text.parse().expect("a setting"))
+        .collect();
+    let text = "title = \"a title\"\ntask = \"classifier\"\ndata.folder = \"somewhere\"\n\
+                model.cell = \"basic\"\ntrain.epochs = 1\ntrain.batch = 1\n";
+    let recipe = Recipe::from_toml("small", text, &overrides)?;
+    Network::init(&recipe.model, 3, Seed::new(7), &Device::flex().autodiff())
+}
+
+#[test]
+fn a_recipe_builds_every_cell_with_every_wrapper_around_it() {
+    let cells = [
+        ("basic", "BasicRnnCell"),
+        ("lstm", "LstmCell"),
+        ("gru", "GruCell"),
+        ("layer_norm_lstm", "LayerNormLstmCell"),
+        ("coupled_lstm", "CoupledLstmCell"),
+        ("nas", "NasCell"),
+        ("ugrnn", "UgrnnCell"),
+        ("indrnn", "IndRnnCell"),
+        ("sru", "SruCell"),
+        ("min_gru", "MinGruCell"),
+        ("min_lstm", "MinLstmCell"),
+    ];
+    let around = [
+        "model.layers=2",
+        "model.zoneout={}",
+        "model.input_projection=5",
+        "model.output_projection=3",
+        "model.dropout={}",
+        "model.skip=residual",
+        "model.device=cpu",
+    ];
+    let inputs = Tensor::<3>::ones([2, 4, 3], &Device::flex().autodiff());
+    for (word, name) in cells {
+        let cell = format!("model.cell={word}");
+        let mut settings = vec![cell.as_str()];
+        settings.extend(around);
+        let network = of_recipe(&settings).expect(word);
+        let expected = format!(
+            "DeviceWrapper(ResidualWrapper(DropoutWrapper(OutputProjectionWrapper(\
+             InputProjectionWrapper(ZoneoutWrapper({name}))))))"
+        );
+        let names: Vec<String> = network.layers().iter().map(AnyCell::name).collect();
+        assert_eq!(names, [expected.clone(), expected]);
+        let run = NetworkRun::training(3);
+        let read = network.final_output(inputs.clone(), run).expect(word);
+        assert_eq!(read.dims(), [2, 3], "{word}");
+    }
+}
+
+#[test]
+fn initialisers_of_a_recipe_fill_the_kernels() {
+    let network = of_recipe(&[
+        "model.initializer={ kind = \"constant\", value = 0.25 }",
+        "model.recurrent_initializer=identity",
+    ]);
+    let network = network.expect("it fits");
+    let [AnyCell::Basic(cell)] = network.layers() else {
+        panic!("one basic layer");
+    };
+    let kernel: Vec<f32> = cell.kernel.val().into_data().iter().collect();
+    let expected = [[0.25; 9], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]];
+    assert_eq!(kernel, expected.concat());
+}
+
+#[test]
+fn a_skip_connection_that_does_not_fit_the_data_names_its_layer() {
+    let error = of_recipe(&["model.units=4", "model.skip=residual"]).expect_err("3 inputs");
+    assert_eq!(
+        error.to_string(),
+        "layer 0: 1 problem\n  - a skip connection needs inputs and outputs of one size, but the \
+         layer reads 3 features and shows 4; set `output_projection = 3`, change `units`, or set \
+         `skip = \"none\"` for this layer"
     );
 }

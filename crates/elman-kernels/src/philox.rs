@@ -29,6 +29,7 @@ impl Philox {
     }
 
     /// The first, second, third and fourth words of the next `N` blocks, made side by side.
+    #[inline(always)]
     pub fn next_blocks<const N: usize>(&mut self) -> [[u32; N]; 4] {
         // Words stand in 64 bits each: vector units multiply such. In 32 bits each, rustc 1.95 (LLVM's
         // SLP vectoriser) made wrong words of eight blocks in optimised builds; the test of
@@ -63,6 +64,7 @@ impl Philox {
 }
 
 /// Low and high word.
+#[inline(always)]
 fn split(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }

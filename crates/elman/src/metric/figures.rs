@@ -1,0 +1,69 @@
+//! The two numbers that every task is followed by: its loss, and a score that people understand.
+
+use serde::{Deserialize, Serialize};
+
+/// What a task reports beside its loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Of a classifier, whose loss is the cross-entropy in nats: the share of examples that are
+    /// taken for what they are, 0 to 1.
+    Accuracy,
+    /// Of a regressor, whose loss is the mean squared error: the mean absolute error, in the
+    /// targets' unit.
+    AbsoluteError,
+}
+
+impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Accuracy, Self::AbsoluteError];
+
+    /// The score in names of columns and keys: `accuracy` or `mae`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::AbsoluteError => "mae",
+        }
+    }
+
+    /// The score above a diagram.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Accuracy => "Accuracy",
+            Self::AbsoluteError => "Mean absolute error",
+        }
+    }
+
+    /// The loss above a diagram.
+    pub fn loss_heading(self) -> &'static str {
+        match self {
+            Self::Accuracy => "Mean loss (nats)",
+            Self::AbsoluteError => "Mean squared error",
+        }
+    }
+
+    /// The best score that there can be.
+    pub fn best(self) -> f64 {
+        match self {
+            Self::Accuracy => 1.0,
+            Self::AbsoluteError => 0.0,
+        }
+    }
+}
+
+/// What a model is worth on one part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figures {
+    /// The mean loss of an example.
+    pub loss: f64,
+    /// What the task's [`Measure`] says.
+    pub score: f64,
+}
+
+impl Figures {
+    /// Are both numbers finite?
+    pub fn are_finite(self) -> bool {
+        self.loss.is_finite() && self.score.is_finite()
+    }
+}

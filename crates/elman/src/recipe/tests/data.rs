@@ -1,0 +1,120 @@
+//! The table `[data]`, the task, and how they go together.
+
+use super::super::*;
+use super::{message, problem, with};
+
+const REBER: [&str; 2] = ["data.format=reber", "model.output=sigmoid"];
+
+/// The sound recipe on strings of the Reber grammar, which has no folder.
+fn without_folder(text: &str) -> String {
+    text.replace("folder = \"somewhere\"\n", "")
+}
+
+fn reber(texts: &[&str]) -> Recipe {
+    let texts: Vec<&str> = REBER.iter().chain(texts).copied().collect();
+    let text = without_folder(super::SOUND);
+    Recipe::from_toml("sound", &text, &super::overrides(&texts)).expect("a sound recipe")
+}
+
+/// The one problem of a recipe on generated data.
+fn generated(texts: &[&str]) -> String {
+    let message = message(&without_folder(super::SOUND), texts);
+    let (first, problem) = message.split_once("\n  - ").expect("a problem");
+    assert_eq!(first, "r.toml: 1 problem", "{message}");
+    problem.to_owned()
+}
+
+#[test]
+fn every_format_has_its_own_keys() {
+    let expected = ReberSettings {
+        numpy_seed: 42,
+        train: 10_000,
+        valid: 5_000,
+        test: 7,
+    };
+    let recipe = reber(&["data.test=7"]);
+    assert_eq!(recipe.data, DataSettings::Reber(expected));
+    assert_eq!(recipe.model.output, Output::Sigmoid);
+    let text = without_folder(super::SOUND);
+    let settings = [
+        "task=regressor",
+        "data.format=adding",
+        "data.time=50",
+        "train.shuffle=false",
+    ];
+    let recipe = Recipe::from_toml("sound", &text, &super::overrides(&settings)).expect("sound");
+    let expected = AddingSettings {
+        time: 50,
+        train: 10_000,
+        valid: 0,
+        test: 1_000,
+    };
+    assert_eq!(recipe.data, DataSettings::Adding(expected));
+    assert_eq!(
+        (recipe.task, recipe.model.output),
+        (Task::Regressor, Output::Linear)
+    );
+    assert!(!recipe.train.shuffle);
+    assert!(with(&[]).train.shuffle);
+    assert_eq!(with(&[]).model.output, Output::Softmax);
+}
+
+#[test]
+fn keys_of_another_format_are_refused() {
+    insta::assert_snapshot!(problem(&["data.numpy_seed=3"]), @"data.numpy_seed (--set): the format is `idx`, only `reber` has this key; remove it or change `data.format`");
+    insta::assert_snapshot!(problem(&["data.train=3"]), @"data.train (--set): the format is `idx`, only `reber` or `adding` has this key; remove it or change `data.format`");
+    insta::assert_snapshot!(generated(&["data.format=reber", "data.folder=x"]), @"data.folder (--set): the format is `reber`, only `idx` has this key; remove it or change `data.format`");
+    insta::assert_snapshot!(generated(&["data.format=rebre"]), @r#"data.format (--set): expected `idx`, `reber` or `adding`, found the string "rebre"; did you mean `reber`?"#);
+    insta::assert_snapshot!(generated(&["data.format=reber", "data.numpy_seed=4294967296"]), @"data.numpy_seed (--set): expected a whole number from 0 to 4294967295, found 4294967296");
+    insta::assert_snapshot!(generated(&["data.format=reber", "data.test=0"]), @"data.test (--set): expected a whole number from 1 to 10000000, found 0");
+    insta::assert_snapshot!(generated(&["task=regressor", "data.format=adding"]), @"data.time: this key is missing; set it to a whole number from 2 to 1000000");
+    insta::assert_snapshot!(generated(&["task=regressor", "data.format=adding", "data.time=1"]), @"data.time (--set): expected a whole number from 2 to 1000000, found 1");
+}
+
+#[test]
+fn the_task_goes_with_the_data() {
+    insta::assert_snapshot!(problem(&["task=regressor"]), @"task: a regressor learns numbers, the data have classes; set it to `classifier` or change `data.format`");
+    insta::assert_snapshot!(generated(&["data.format=adding", "data.time=9"]), @"task: a classifier learns classes, the data have numbers; set it to `regressor` or change `data.format`");
+}
+
+#[test]
+fn the_output_goes_with_the_task() {
+    insta::assert_snapshot!(problem(&["model.output=sigmoid"]), @"model.output: `sigmoid` tells two classes apart, the data have 10; use `softmax`");
+    insta::assert_snapshot!(problem(&["model.output=linear"]), @"model.output: `linear` is for `regressor`, the task is `classifier`; use `softmax` or `sigmoid`");
+    insta::assert_snapshot!(generated(&["task=regressor", "data.format=adding", "data.time=9", "model.output=softmax"]), @"model.output: `softmax` is for `classifier`, the task is `regressor`; use `linear`");
+    insta::assert_snapshot!(problem(&["model.output=sigmod"]), @r#"model.output (--set): expected `softmax`, `sigmoid` or `linear`, found the string "sigmod"; did you mean `sigmoid`?"#);
+}
+
+#[test]
+fn what_is_watched_must_be_there() {
+    let watch = |monitor: &str| {
+        generated(&[
+            "task=regressor",
+            "data.format=adding",
+            "data.time=9",
+            "data.valid=5",
+            &format!("train.early_stopping.monitor={monitor}"),
+            "train.early_stopping.patience=3",
+        ])
+    };
+    insta::assert_snapshot!(watch("valid_accuracy"), @"train.early_stopping.monitor: `valid_accuracy` is of classifiers, the task is `regressor`; watch `valid_loss` or `train_loss`");
+}
+
+#[test]
+fn chrono_steps_are_a_number_of_steps() {
+    assert_eq!(
+        with(&["model.chrono_steps=400"]).model.chrono_steps,
+        Some(400)
+    );
+    insta::assert_snapshot!(problem(&["model.chrono_steps=2"]), @"model.chrono_steps (--set): expected a whole number from 3 to 1000000000, found 2");
+}
+
+#[test]
+fn operations_of_a_graph_are_a_list() {
+    let recipe = reber(&["model.tensorflow_operations=[107, 121, 187]"]);
+    assert_eq!(
+        recipe.model.tensorflow_operations,
+        Some(vec![107, 121, 187])
+    );
+    insta::assert_snapshot!(problem(&["model.tensorflow_operations=7"]), @"model.tensorflow_operations (--set): expected a list, each a whole number from 0 to 1000000000, found 7");
+}

@@ -1,0 +1,87 @@
+//! The table `[data]`.
+
+use super::reader::{Owners, Section, choice, refuse_others, size, text, whole};
+use crate::recipe::vocabulary::{FORMATS, FormatKind};
+use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
+
+const MOST_EXAMPLES: u64 = 10_000_000;
+const MOST_STEPS: u64 = 1_000_000;
+const DEFAULT_CLASSES: usize = 10;
+const DEFAULT_NUMPY_SEED: u64 = 42;
+const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
+const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
+
+const OF_FORMATS: Owners<FormatKind> = {
+    use FormatKind::{Adding, Idx, Reber};
+    &[
+        ("folder", &[Idx]),
+        ("classes", &[Idx]),
+        ("hold_out", &[Idx]),
+        ("numpy_seed", &[Reber]),
+        ("time", &[Adding]),
+        ("train", &[Reber, Adding]),
+        ("valid", &[Reber, Adding]),
+        ("test", &[Reber, Adding]),
+    ]
+};
+
+pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
+    let format = section.or("format", choice(FORMATS), FormatKind::Idx);
+    let settings = format.and_then(|format| match format {
+        FormatKind::Idx => idx(&mut section).map(DataSettings::Idx),
+        FormatKind::Reber => reber(&mut section).map(DataSettings::Reber),
+        FormatKind::Adding => adding(&mut section).map(DataSettings::Adding),
+    });
+    refuse_others(
+        &mut section,
+        OF_FORMATS,
+        format,
+        ("format", "format", FORMATS),
+    );
+    section.finish();
+    settings
+}
+
+fn idx(section: &mut Section<'_>) -> Option<IdxSettings> {
+    let folder = section.required("folder", text);
+    let classes = section.or("classes", size(2..=256), DEFAULT_CLASSES);
+    let hold_out = section.or("hold_out", size(0..=u64::from(u32::MAX)), 0);
+    Some(IdxSettings {
+        folder: folder?,
+        classes: classes?,
+        hold_out: hold_out?,
+    })
+}
+
+fn reber(section: &mut Section<'_>) -> Option<ReberSettings> {
+    let seeds = whole(0..=u64::from(u32::MAX));
+    let numpy_seed = section.or("numpy_seed", seeds, DEFAULT_NUMPY_SEED);
+    let counts = counts(section, DEFAULT_STRINGS);
+    let [train, valid, test] = counts?;
+    Some(ReberSettings {
+        numpy_seed: u32::try_from(numpy_seed?).ok()?,
+        train,
+        valid,
+        test,
+    })
+}
+
+fn adding(section: &mut Section<'_>) -> Option<AddingSettings> {
+    let time = section.required("time", size(2..=MOST_STEPS));
+    let counts = counts(section, DEFAULT_SUMS);
+    let [train, valid, test] = counts?;
+    Some(AddingSettings {
+        time: time?,
+        train,
+        valid,
+        test,
+    })
+}
+
+/// How many examples are made for training, validation and testing.
+fn counts(section: &mut Section<'_>, default: [usize; 3]) -> Option<[usize; 3]> {
+    let train = section.or("train", size(1..=MOST_EXAMPLES), default[0]);
+    let valid = section.or("valid", size(0..=MOST_EXAMPLES), default[1]);
+    let test = section.or("test", size(1..=MOST_EXAMPLES), default[2]);
+    Some([train?, valid?, test?])
+}

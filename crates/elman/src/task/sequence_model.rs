@@ -1,0 +1,308 @@
+//! One answer for a whole sequence: a class, or numbers.
+
+use burn::module::{Module, Param};
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::cell::Lengths;
+use crate::data::{Batches, Dataset, SequenceBatch, TargetKind, Targets};
+use crate::diagnosis::{LayerDiagnosis, diagnose};
+use crate::error::{Error, Result};
+use crate::initializer::Initializer;
+use crate::random::Seed;
+use crate::recipe::{ModelSettings, Output};
+use crate::task::chrono;
+use crate::task::evaluation::{Evaluation, Tally};
+use crate::task::head;
+use crate::task::network::{Network, NetworkRun};
+use crate::task::tensorflow_kernels;
+use crate::train::BatchLoss;
+
+/// A fully connected layer (`tf.layers.dense` without an activation).
+#[derive(Module, Debug)]
+pub struct Dense {
+    /// `[H, V]`, glorot uniform.
+    pub kernel: Param<Tensor<2>>,
+    /// `[V]`, zero at first.
+    pub bias: Param<Tensor<1>>,
+}
+
+/// How to build a [`SequenceModel`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceModelConfig {
+    /// The network and the output.
+    pub model: ModelSettings,
+    /// `F`.
+    pub features: usize,
+    /// `T`, if all sequences have as many steps.
+    pub time: Option<usize>,
+    /// What it answers.
+    pub targets: TargetKind,
+}
+
+impl SequenceModelConfig {
+    /// Builds the model. On a device with autodiff it can be trained.
+    ///
+    /// # Errors
+    ///
+    /// When a layer cannot be built over what it reads, the output does not go with the targets,
+    /// there are more or fewer random operations than kernels, or there is no gate for a chrono
+    /// initialisation.
+    pub fn init(&self, seed: Seed, device: &Device) -> Result<SequenceModel> {
+        let numbers = self.outputs()?;
+        let network = Network::init(&self.model, self.features, seed, device)?;
+        let kernel = [network.readout_size(), numbers];
+        let model = SequenceModel {
+            dense: Dense {
+                kernel: Initializer::GlorotUniform.init(
+                    kernel,
+                    seed.child("dense kernel"),
+                    DType::F32,
+                    device,
+                ),
+                bias: Initializer::Constant(0.0).init([numbers], seed, DType::F32, device),
+            },
+            network,
+            output: self.model.output,
+            time: self.time,
+        };
+        let model = match self.model.chrono_steps {
+            None => model,
+            Some(steps) => chrono::draw(model, seed.child("chrono"), steps)?,
+        };
+        match &self.model.tensorflow_operations {
+            None => Ok(model),
+            Some(operations) => tensorflow_kernels::draw(model, seed, operations),
+        }
+    }
+
+    /// `V`: how many numbers the dense layer gives.
+    fn outputs(&self) -> Result<usize> {
+        match (self.model.output, self.targets) {
+            (Output::Softmax, TargetKind::Classes(classes)) => Ok(classes),
+            (Output::Sigmoid, TargetKind::Classes(2)) => Ok(1),
+            (Output::Linear, TargetKind::Numbers(width)) => Ok(width),
+            (output, targets) => Err(Error::argument(
+                "model.output",
+                format!("{output:?} gives no answer to {targets:?}"),
+                "use softmax for classes, sigmoid for two, linear for numbers",
+            )),
+        }
+    }
+}
+
+/// A network over a sequence, and a dense layer on what is read out of it.
+///
+/// ```text
+/// h       = the network's readout after the last real step of each row
+/// outputs = h · kernel + bias                                               [B, V]
+/// ```
+///
+/// What the outputs are and what their loss is: [`Output`], and the equations in `task/head.rs`.
+///
+/// The chapter's sequence classifier, for sequences of any lengths, and a regressor.
+#[derive(Module, Debug)]
+pub struct SequenceModel {
+    /// Reads the steps.
+    pub network: Network,
+    /// Gives the answer.
+    pub dense: Dense,
+    #[module(skip)]
+    output: Output,
+    #[module(skip)]
+    time: Option<usize>,
+}
+
+/// A model's answer to one sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prediction {
+    /// The probability of every class.
+    Classes(Vec<f32>),
+    /// Numbers.
+    Numbers(Vec<f32>),
+}
+
+/// Examples at once in evaluation: enough to keep the kernels busy, little memory.
+const EVALUATION_BATCH: usize = 500;
+
+impl SequenceModel {
+    /// `T`, if all its sequences must have as many steps.
+    pub fn time(&self) -> Option<usize> {
+        self.time
+    }
+
+    /// What its outputs are.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// What it answers.
+    pub fn targets(&self) -> TargetKind {
+        let [numbers] = self.dense.bias.dims();
+        match self.output {
+            Output::Softmax => TargetKind::Classes(numbers),
+            Output::Sigmoid => TargetKind::Classes(2),
+            Output::Linear => TargetKind::Numbers(numbers),
+        }
+    }
+
+    /// `[B, V]`: what the dense layer gives, before any softmax or sigmoid. `run` says how far
+    /// gradients go back, and for which step of training dropout draws; the lengths are the
+    /// batch's.
+    ///
+    /// # Errors
+    ///
+    /// When a shape does not fit the model, or the memory is too little.
+    pub fn outputs(&self, batch: &SequenceBatch, run: NetworkRun) -> Result<Tensor<2>> {
+        self.ensure_reads(batch)?;
+        let run = NetworkRun {
+            lengths: batch.lengths.clone(),
+            ..run
+        };
+        let inputs = batch.tensor(&self.device());
+        let readout = self.network.final_output(inputs, run)?;
+        Ok(self.outputs_of(readout))
+    }
+
+    /// `[B, V]`, of what the network reads out, `[B, readout]`.
+    fn outputs_of(&self, readout: Tensor<2>) -> Tensor<2> {
+        readout.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze()
+    }
+
+    /// Checks that the model reads sequences of that size.
+    fn ensure_reads(&self, batch: &SequenceBatch) -> Result<()> {
+        let [_, time, features] = batch.shape;
+        if let Some(expected) = self.time {
+            Error::ensure_axis("images", 'T', time, expected)?;
+        }
+        let what = match self.time {
+            Some(_) => "images",
+            None => "sequences",
+        };
+        Error::ensure_axis(what, 'F', features, self.network.input_size())
+    }
+
+    /// The loss of a batch; `run` as in [`outputs`](Self::outputs).
+    ///
+    /// # Errors
+    ///
+    /// When the batch does not fit the model, or the memory is too little.
+    pub fn loss(&self, batch: &SequenceBatch, run: NetworkRun) -> Result<BatchLoss> {
+        self.ensure_answers(batch.targets.kind())?;
+        let outputs = self.outputs(batch, run)?;
+        let score_sum = match &batch.targets {
+            Targets::Classes { labels, .. } => {
+                head::count_correct(self.output, &outputs, labels) as f64
+            }
+            Targets::Numbers { values, .. } => {
+                head::absolute_errors(&outputs, values).iter().sum()
+            }
+        };
+        Ok(BatchLoss {
+            mean: self.mean_loss(outputs, &batch.targets),
+            score_sum,
+            count: batch.count(),
+        })
+    }
+
+    /// `[1]`: the mean loss of `outputs`, `[B, V]`.
+    fn mean_loss(&self, outputs: Tensor<2>, targets: &Targets) -> Tensor<1> {
+        match targets {
+            Targets::Classes { labels, .. } => head::cross_entropy(self.output, outputs, labels),
+            Targets::Numbers { values, .. } => head::squared_error(outputs, values),
+        }
+    }
+
+    /// How far the gradient of the loss of `batch` goes back in time, and why: see
+    /// [`diagnose`]. The model is on a device with autodiff.
+    ///
+    /// # Errors
+    ///
+    /// When the batch does not fit the model.
+    pub fn recurrence(&self, batch: &SequenceBatch) -> Result<Vec<LayerDiagnosis>> {
+        self.ensure_answers(batch.targets.kind())?;
+        self.ensure_reads(batch)?;
+        let inputs = batch.tensor(&self.device());
+        let lengths = batch.lengths.clone().map(Lengths::new);
+        diagnose(&self.network, inputs, lengths, |readout| {
+            Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
+        })
+    }
+
+    /// What the model is worth on all of `dataset`.
+    ///
+    /// # Errors
+    ///
+    /// When the data do not fit the model.
+    pub fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        self.ensure_answers(dataset.targets())?;
+        let model = self.valid();
+        let mut tally = Tally::new(self.targets());
+        for batch in Batches::in_order(dataset.len(), EVALUATION_BATCH)? {
+            let batch = dataset.batch(&batch.indices);
+            let outputs = model.outputs(&batch, NetworkRun::default())?;
+            tally.add(self.output, outputs, &batch.targets)?;
+        }
+        Ok(tally.finish())
+    }
+
+    /// The answer to one sequence of `steps` `[T, F]`.
+    ///
+    /// # Errors
+    ///
+    /// When there are not `T`·`F` numbers.
+    pub fn predict(&self, steps: Vec<f32>) -> Result<Prediction> {
+        let model = self.valid();
+        let features = self.network.input_size();
+        let time = self.time.unwrap_or(steps.len() / features);
+        if steps.is_empty() || steps.len() != time * features {
+            let expected = match self.time {
+                Some(time) => format!("{time} steps of {features}"),
+                None => format!("one or more steps of {features}"),
+            };
+            return Err(Error::argument(
+                "sequence",
+                format!("it has {} numbers, the model reads {expected}", steps.len()),
+                "give a sequence of that size",
+            ));
+        }
+        let batch = SequenceBatch {
+            inputs: steps,
+            shape: [1, time, features],
+            lengths: None,
+            targets: Targets::Numbers {
+                values: Vec::new(),
+                width: 1,
+            },
+        };
+        let outputs = model.outputs(&batch, NetworkRun::default())?;
+        Ok(head::prediction(self.output, outputs))
+    }
+
+    /// Checks that the model learns such targets.
+    fn ensure_answers(&self, found: TargetKind) -> Result<()> {
+        let expected = self.targets();
+        if found == expected {
+            return Ok(());
+        }
+        let words = |kind| match kind {
+            TargetKind::Classes(count) => format!("{count} classes"),
+            TargetKind::Numbers(count) => format!("{count} numbers"),
+        };
+        Err(Error::argument(
+            "data",
+            format!(
+                "they have {}, the model answers {}",
+                words(found),
+                words(expected)
+            ),
+            "give the data that the model was made for",
+        ))
+    }
+
+    fn device(&self) -> Device {
+        self.dense.bias.val().device()
+    }
+}
+
+#[cfg(test)]
+mod tests;
