@@ -19,13 +19,17 @@
 //! # Ok::<(), elman::Error>(())
 //! ```
 
+mod flow;
 mod lag;
+mod leaf;
 mod saturation;
 mod spectrum;
 mod trace;
 mod units;
 mod verdict;
 
+pub use flow::LayerFlow;
+pub(crate) use flow::{FlowProbe, flow, worry};
 pub use lag::LagNorms;
 pub use saturation::{GateSaturation, SATURATED_WITHIN};
 pub use spectrum::spectral_radius;
@@ -122,10 +126,6 @@ impl fmt::Display for LayerDiagnosis {
     }
 }
 
-/// What backward is multiplied by, and divided again: exact, and a gradient of 1e-60 is no zero in
-/// f32.
-const SCALE: f64 = 18_446_744_073_709_551_616.0;
-
 /// Runs `network` over `inputs`, `[B, T, F]`, on a device with autodiff, and follows the gradient of
 /// `loss` back in time; `lengths` are the real steps of each row. `loss` takes what is read out,
 /// `[B, readout]`, to the mean over rows, `[1]`. One entry a recurrent cell, the lowest first.
@@ -159,8 +159,7 @@ pub fn diagnose(
 
 /// The figures of `traces` from the mean loss over `batch` rows.
 pub(crate) fn conclude(traces: Vec<Trace>, mean: Tensor<1>, batch: usize) -> Vec<LayerDiagnosis> {
-    let gradients = (mean * SCALE).backward();
-    let per_row = batch as f64 / SCALE;
+    let (gradients, per_row) = leaf::scaled_backward(mean, batch);
     let layers = traces.into_iter().map(|trace| {
         let by_part = trace.norms(&gradients).into_iter().zip(&trace.kinds);
         let lags = by_part.map(|(mut norms, &kind): (Vec<Vec<f64>>, &StatePart)| {

@@ -4,13 +4,17 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use super::*;
 use crate::activation::Activation;
 use crate::cell::{
-    BasicRnnCell, BasicRnnCellConfig, Cell, GruCellConfig, LstmCellConfig, Path, Sequence, State,
-    UgrnnCellConfig,
+    BasicRnnCell, BasicRnnCellConfig, Cell, CoupledLstmCellConfig, GruCellConfig, IndRnnCellConfig,
+    LayerNormLstmCellConfig, LstmCellConfig, MinGruCellConfig, MinLstmCellConfig, NasCellConfig,
+    Path, Sequence, SruCellConfig, State, UgrnnCellConfig,
 };
 use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::recipe::Readout;
-use crate::wrapper::{AnyCell, DropoutConfig, ResidualWrapper, ZoneoutConfig};
+use crate::wrapper::{
+    AnyCell, DeviceWrapper, DropoutConfig, EmbeddingConfig, HighwayConfig, MultiRnnCell,
+    ProjectionConfig, ResidualWrapper, ZoneoutConfig,
+};
 
 fn device() -> Device {
     Device::flex().autodiff()
@@ -27,33 +31,65 @@ fn number(tensor: Tensor<1>) -> f64 {
     tensor.into_data().iter::<f64>().next().expect("a number")
 }
 
-fn all_cells() -> Vec<AnyCell> {
+/// A cell of each kind over 3 features, in f64, every wrapper, and a stack; the recurrent cells in it
+/// and whether their gates can be seen.
+fn all_cells() -> Vec<(AnyCell, usize, bool)> {
     let (seed, device) = (Seed::new(3), device());
-    let basic = BasicRnnCellConfig::new(3, 4).with_dtype(DType::F64);
+    macro_rules! plain {
+        ($config:ident, $units:expr) => {{
+            let config = $config::new(3, $units).with_dtype(DType::F64);
+            AnyCell::from(config.init(seed, &device))
+        }};
+    }
+    let square = || plain!(BasicRnnCellConfig, 3);
     let lstm = LstmCellConfig::new(3, 4)
         .with_peepholes()
         .with_num_proj(3)
-        .with_dtype(DType::F64);
-    let gru = GruCellConfig::new(3, 3).with_dtype(DType::F64);
-    let ugrnn = UgrnnCellConfig::new(3, 4).with_dtype(DType::F64);
-    let zoneout = ZoneoutConfig::new(0.3, 0.1);
-    vec![
-        basic.init(seed, &device).into(),
-        lstm.init(seed, &device).into(),
-        ugrnn.init(seed, &device).into(),
-        ResidualWrapper::new(AnyCell::from(gru.init(seed, &device)))
-            .expect("one size")
-            .into(),
+        .with_dtype(DType::F64)
+        .init(seed, &device);
+    let stack = MultiRnnCell::new(vec![
+        square(),
+        lstm.clone().into(),
+        plain!(UgrnnCellConfig, 4),
+    ]);
+    let projection = ProjectionConfig::new(3);
+    let wrapped: Vec<AnyCell> = vec![
         DropoutConfig::new()
             .with_input_keep_prob(0.5)
-            .init(AnyCell::from(basic.init(seed, &device)), seed)
-            .expect("a probability")
+            .with_state_keep_prob(0.5)
+            .init(square(), seed)
+            .expect("probabilities")
             .into(),
-        zoneout
-            .init(AnyCell::from(basic.init(seed, &device)), seed)
-            .expect("a probability")
+        ResidualWrapper::new(square()).expect("one size").into(),
+        HighwayConfig::new()
+            .init(square(), seed, &device)
+            .expect("one size")
             .into(),
-    ]
+        projection.init_input(square(), seed, &device).into(),
+        projection.init_output(square(), seed, &device).into(),
+        DeviceWrapper::new(square(), &device).into(),
+    ];
+    let zoneout = ZoneoutConfig::new(0.3, 0.1)
+        .init(square(), seed)
+        .expect("probabilities");
+    let mut all = vec![
+        (square(), 1, true),
+        (plain!(LstmCellConfig, 4), 1, true),
+        (lstm.into(), 1, true),
+        (plain!(GruCellConfig, 4), 1, true),
+        (plain!(LayerNormLstmCellConfig, 4), 1, false),
+        (plain!(CoupledLstmCellConfig, 4), 1, false),
+        (plain!(NasCellConfig, 4), 1, false),
+        (plain!(UgrnnCellConfig, 4), 1, false),
+        (plain!(IndRnnCellConfig, 4), 1, false),
+        (plain!(SruCellConfig, 4), 1, false),
+        (plain!(MinGruCellConfig, 4), 1, false),
+        (plain!(MinLstmCellConfig, 4), 1, false),
+        (zoneout.into(), 1, false),
+        (stack.expect("they fit").into(), 3, false),
+    ];
+    all.extend(wrapped.into_iter().map(|cell| (cell, 1, true)));
+    all
 }
 
 /// Weights of what is read out.
@@ -61,9 +97,14 @@ fn cotangent(readout: usize, batch: usize) -> Tensor<2> {
     normal([batch, readout], "cotangent", 1.0)
 }
 
+fn largest(tensor: Tensor<2>) -> f64 {
+    number(tensor.abs().max())
+}
+
+/// What the diagnosis runs is the network itself, and each recurrent cell in it has its figures.
 #[test]
-fn a_traced_network_computes_what_the_network_computes() {
-    for cell in all_cells() {
+fn a_diagnosed_network_computes_what_the_network_computes() {
+    for (cell, recurrent, has_gates) in all_cells() {
         let name = cell.name();
         let inputs = normal([3, 5, 3], "inputs", 1.0);
         let lengths = vec![5, 2, 4];
@@ -75,12 +116,83 @@ fn a_traced_network_computes_what_the_network_computes() {
         let plain = network.final_output(inputs.clone(), run).expect("it fits");
         let mut traces = Vec::new();
         let traced = network
-            .traced(inputs, Some(lengths), &mut traces)
+            .traced(inputs.clone(), Some(lengths.clone()), &mut traces)
             .expect("it fits");
-        let difference = number((plain - traced).abs().max());
-        assert!(difference < 1e-12, "{name}: {difference}");
-        assert_eq!(traces.len(), 1, "{name}");
+        let difference = largest(plain.clone() - traced);
+        assert!(difference < 1e-12, "{name}: traced, {difference}");
+        let mut probes = Vec::new();
+        let probed = network
+            .probed(inputs.clone(), Some(lengths.clone()), None, &mut probes)
+            .expect("it fits");
+        let difference = largest(plain - probed);
+        assert!(difference < 1e-12, "{name}: probed, {difference}");
+
+        let loss = |it: Tensor<2>| Ok(it.square().sum());
+        let rows = Some(Lengths::new(lengths.clone()));
+        let layers = diagnose(&network, inputs.clone(), rows, loss).expect("it fits");
+        assert_eq!(layers.len(), recurrent, "{name}");
+        for layer in &layers {
+            assert_eq!(layer.units.dead, [0; 0], "{name}");
+            // The last step's state of a cell that does not show it has no gradient.
+            let norms = &layer.main_lag().norms[1..];
+            let sound = |norm: &f64| *norm > 0.0 && norm.is_finite();
+            assert!(norms.iter().all(sound), "{name}: {norms:?}");
+            assert_eq!(layer.gates.is_empty(), layer.radii.is_empty(), "{name}");
+        }
+        let seen = layers.iter().all(|layer| !layer.radii.is_empty());
+        assert_eq!(seen, has_gates, "{name}");
+        let flows = flow(&network, inputs, Some(lengths), None, loss).expect("it fits");
+        assert_eq!(flows.len(), 1, "{name}");
+        assert!(
+            flows[0].near > 0.0 && flows[0].far > 0.0,
+            "{name}: {flows:?}"
+        );
     }
+}
+
+/// Words that are looked up, on all their way.
+#[test]
+fn an_embedding_is_looked_through() {
+    let (seed, device) = (Seed::new(3), device());
+    let cell = GruCellConfig::new(3, 4).init(seed, &device);
+    let cell = EmbeddingConfig::new(5).init(AnyCell::from(cell), seed, &device);
+    let network = Network::new(vec![cell.into()], Readout::Last).expect("one layer");
+    let words = Tensor::<3>::from_data([[[1.0_f32], [4.0], [0.0]]], &device);
+    let layers = diagnose(&network, words, None, |it| Ok(it.sum())).expect("it fits");
+    assert_eq!(layers[0].cell, "GruCell");
+    assert!(layers[0].lags[0].norms.iter().all(|&norm| norm > 0.0));
+}
+
+/// In both directions lags count from where each cell ends: the second at the row's first step.
+#[test]
+fn both_directions_have_their_own_lags() {
+    let layers = |first: f64, second: f64| {
+        let cells = |radius| vec![AnyCell::from(rotation(radius))];
+        let network = Network::bidirectional(cells(first), cells(second), Readout::Last);
+        let network = network.expect("one layer");
+        let inputs = normal([2, 6, 1], "inputs", 1.0);
+        let loss = |it: Tensor<2>| Ok(it.sum() / 2.0);
+        let lengths = Some(Lengths::new([6, 4]));
+        let flows = flow(&network, inputs.clone(), Some(vec![6, 4]), None, loss).expect("it fits");
+        let layers = diagnose(&network, inputs, lengths, loss).expect("it fits");
+        (layers, flows)
+    };
+    let (layers, flows) = layers(0.5, 2.0);
+    assert_eq!(flows[1].cell, "backward BasicRnnCell");
+    assert_eq!(layers[1].cell, "backward BasicRnnCell");
+    for (radius, layer) in [0.5_f64, 2.0].into_iter().zip(&layers) {
+        for (lag, norm) in layer.lags[0].norms.iter().enumerate() {
+            let expected = 2_f64.sqrt() * radius.powi(lag as i32);
+            assert!(
+                (norm / expected - 1.0).abs() < 1e-12,
+                "{radius} {lag}: {norm}"
+            );
+        }
+    }
+    assert!(
+        (flows[0].far / (2_f64.sqrt() * (0.5_f64.powi(6) + 0.5_f64.powi(4)) / 2.0) - 1.0).abs()
+            < 1e-12
+    );
 }
 
 /// The gradient norm at lag `k` against central differences: the state after step `L-1-k` is moved
@@ -190,9 +302,9 @@ fn rotation(radius: f64) -> BasicRnnCell {
 
 fn of_rotation(radius: f64, time: usize) -> LayerDiagnosis {
     let network = Network::new(vec![rotation(radius).into()], Readout::Last).expect("one layer");
-    let inputs = normal([3, time, 1], "inputs", 1.0);
-    let lengths = Lengths::new([time, time, time - 1]);
-    let loss = |output: Tensor<2>| Ok(output.sum() / 3.0);
+    let inputs = normal([4, time, 1], "inputs", 1.0);
+    let lengths = Lengths::new([time, time, time - 1, time]);
+    let loss = |output: Tensor<2>| Ok(output.sum() / 4.0);
     let layers = diagnose(&network, inputs, Some(lengths), loss).expect("it fits");
     layers.into_iter().next().expect("one layer")
 }
@@ -221,6 +333,51 @@ fn a_linear_network_decays_by_its_spectral_radius() {
         assert!((layer.lags[0].rate().expect("a slope") - radius).abs() < 1e-9);
         assert_eq!(layer.verdict(), verdict, "{radius} {time}");
     }
+}
+
+/// The cheap look of training: the same network, two states a row.
+#[test]
+fn the_flow_of_a_linear_network_is_its_power() {
+    for (radius, verdict) in [
+        (0.5, Verdict::Vanishes),
+        (0.95, Verdict::Flows),
+        (1.3, Verdict::Explodes),
+    ] {
+        let network = Network::new(vec![rotation(radius).into()], Readout::Last).expect("one");
+        let inputs = normal([4, 30, 1], "inputs", 1.0);
+        let lengths = vec![30, 29, 1, 30];
+        let loss = |output: Tensor<2>| Ok(output.sum() / 4.0);
+        let found = flow(&network, inputs, Some(lengths), None, loss).expect("it fits");
+        let [layer] = &found[..] else {
+            panic!("one layer: {found:?}");
+        };
+        // The row of one step has no way back.
+        let near = 2_f64.sqrt() * radius;
+        let far = 2_f64.sqrt() * (2.0 * radius.powi(30) + radius.powi(29)) / 3.0;
+        assert!(
+            (layer.near / near - 1.0).abs() < 1e-9,
+            "{radius}: {layer:?}"
+        );
+        assert!((layer.far / far - 1.0).abs() < 1e-9, "{radius}: {layer:?}");
+        assert_eq!(layer.verdict(), verdict, "{radius}: {layer:?}");
+        assert_eq!(layer.steps, 30);
+    }
+}
+
+#[test]
+fn what_worries() {
+    let flow = |near, far| LayerFlow {
+        cell: "BasicRnnCell".to_owned(),
+        steps: 101,
+        near,
+        far,
+    };
+    let told = |flows: &[LayerFlow]| worry(flows).unwrap_or_default();
+    assert_eq!(told(&[flow(1.0, 0.1), flow(0.0, 0.0)]), "");
+    insta::assert_snapshot!(told(&[flow(1.0, 0.1), flow(2.0, 2.0 * 0.9_f64.powi(100))]), @"");
+    insta::assert_snapshot!(told(&[flow(1.0, 0.0), flow(1.0, 1e-7)]), @"");
+    insta::assert_snapshot!(told(&[flow(1.0, 1.1_f64.powi(100))]), @"");
+    insta::assert_snapshot!(told(&[flow(1.0, f64::INFINITY)]), @"");
 }
 
 #[test]
@@ -264,7 +421,7 @@ fn a_relu_unit_that_is_always_off_is_dead() {
 
 #[test]
 fn what_it_says() {
-    insta::assert_snapshot!(of_rotation(0.5, 60), @"gradients vanish: after 59 steps 1.7e-18 of the gradient is left (a factor of 0.500 a step); the recurrent weights of the units have a spectral radius of 0.50; what helps: an LSTM or a GRU, orthogonal or identity weights at the start, a larger forget bias, shorter sequences");
+    insta::assert_snapshot!(of_rotation(0.5, 60), @"gradients vanish: after 59 steps 1.7e-18 of the gradient is left (a factor of 0.500 a step); the recurrent weights of the units have a spectral radius of 0.50; what helps: an LSTM or a GRU (model.cell), for these gate biases that keep the state longer (model.chrono_steps, model.forget_bias), else orthogonal or identity weights at the start, or shorter sequences");
     insta::assert_snapshot!(of_rotation(0.95, 30), @"gradients flow: after 29 steps 2.3e-1 of the gradient is left (a factor of 0.950 a step); the recurrent weights of the units have a spectral radius of 0.95");
     insta::assert_snapshot!(of_rotation(1.5, 30), @"gradients explode: after 29 steps 1.3e5 of the gradient is left (a factor of 1.500 a step); the recurrent weights of the units have a spectral radius of 1.50; what helps: clip gradients (train.clip), a lower learning rate, smaller recurrent weights at the start");
 }

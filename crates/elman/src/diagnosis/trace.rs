@@ -5,6 +5,7 @@ use burn::tensor::{Gradients, Tensor};
 use crate::cell::{
     Cell, Lengths, Path, RecurrentWeights, Sequence, State, StatePart, Step, Watch, Watched,
 };
+use crate::diagnosis::leaf::{probe, row_norms};
 use crate::diagnosis::saturation::GateSaturation;
 use crate::diagnosis::units::{UnitFacts, unit_facts};
 use crate::error::Result;
@@ -31,22 +32,11 @@ impl Trace {
     /// Of each part of the state and each row, the norm of the loss's gradient with regard to that
     /// part after each step: `[parts][T][B]`. A state that the loss does not depend on has 0.
     pub(crate) fn norms(&self, gradients: &Gradients) -> Vec<Vec<Vec<f64>>> {
-        let norms_of = |leaf: &Tensor<2>| -> Vec<f64> {
-            let [batch, width] = leaf.dims();
-            let Some(gradient) = leaf.grad(gradients) else {
-                return vec![0.0; batch];
-            };
-            let numbers: Vec<f64> = gradient.into_data().iter().collect();
-            let rows = numbers.chunks(width.max(1));
-            // In f64: the square of a small f32 is 0 in f32.
-            rows.map(|row| row.iter().map(|x| x * x).sum::<f64>().sqrt())
-                .collect()
-        };
         (0..self.kinds.len())
             .map(|part| {
                 self.leaves
                     .iter()
-                    .map(|step| norms_of(&step[part]))
+                    .map(|step| row_norms(&step[part], gradients))
                     .collect()
             })
             .collect()
@@ -148,12 +138,6 @@ fn by_step(cell: &AnyCell, sequence: Sequence, traces: &mut Vec<Trace>) -> Resul
     trace.units = unit_facts(&run.outputs, &trace.lengths);
     traces.push(trace);
     Ok(run.outputs)
-}
-
-/// A leaf of zeros, and `part` with it added: its gradient is that of all that reads the part.
-fn probe(part: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let leaf = Tensor::zeros(part.dims(), (&part.device(), part.dtype())).require_grad();
-    (leaf.clone(), part + leaf)
 }
 
 struct Looker<'a> {

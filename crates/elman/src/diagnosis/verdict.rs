@@ -51,8 +51,9 @@ impl Verdict {
         match self {
             Self::Flows => "",
             Self::Vanishes => {
-                "an LSTM or a GRU, orthogonal or identity weights at the start, a larger forget bias, \
-                 shorter sequences"
+                "an LSTM or a GRU (model.cell), for these gate biases that keep the state longer \
+                 (model.chrono_steps, model.forget_bias), else orthogonal or identity weights at the \
+                 start, or shorter sequences"
             }
             Self::Explodes => {
                 "clip gradients (train.clip), a lower learning rate, smaller recurrent weights at \

@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::cell::Lengths;
 use crate::data::{Batches, Dataset, SequenceBatch, TargetKind, Targets};
-use crate::diagnosis::{LayerDiagnosis, diagnose};
+use crate::diagnosis::{LayerDiagnosis, LayerFlow, diagnose, flow};
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::random::Seed;
@@ -193,9 +193,7 @@ impl SequenceModel {
             Targets::Classes { labels, .. } => {
                 head::count_correct(self.output, &outputs, labels) as f64
             }
-            Targets::Numbers { values, .. } => {
-                head::absolute_errors(&outputs, values).iter().sum()
-            }
+            Targets::Numbers { values, .. } => head::absolute_errors(&outputs, values).iter().sum(),
         };
         Ok(BatchLoss {
             mean: self.mean_loss(outputs, &batch.targets),
@@ -224,6 +222,22 @@ impl SequenceModel {
         let inputs = batch.tensor(&self.device());
         let lengths = batch.lengths.clone().map(Lengths::new);
         diagnose(&self.network, inputs, lengths, |readout| {
+            Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
+        })
+    }
+
+    /// Whether the gradient of the loss of `batch` reaches the first step, within `memory` bytes: the
+    /// cheap look of training. One entry a cell, the lowest first; none when no row has two steps.
+    ///
+    /// # Errors
+    ///
+    /// When the batch does not fit the model, or the memory is too little.
+    pub fn flow(&self, batch: &SequenceBatch, memory: Option<u64>) -> Result<Vec<LayerFlow>> {
+        self.ensure_answers(batch.targets.kind())?;
+        self.ensure_reads(batch)?;
+        let inputs = batch.tensor(&self.device());
+        let lengths = batch.lengths.clone();
+        flow(&self.network, inputs, lengths, memory, |readout| {
             Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
         })
     }
