@@ -56,10 +56,13 @@ impl fmt::Display for LayerFlow {
             _ if share == 0.0 => write!(f, ": {back} steps back nothing of it is left")?,
             _ => {
                 let rate = self.rate();
-                write!(
-                    f,
-                    ": {back} steps back {share:.1e} of it is left, a factor of {rate:.3} a step"
-                )?;
+                match verdict {
+                    Verdict::Explodes => {
+                        write!(f, ": {back} steps back it is {share:.1e} times as large")?;
+                    }
+                    _ => write!(f, ": {back} steps back {share:.1e} of it is left")?,
+                }
+                write!(f, ", a factor of {rate:.3} a step")?;
                 if verdict == Verdict::Vanishes {
                     // rate^n = VANISHED
                     let reach = VANISHED.ln() / rate.ln();
