@@ -1,11 +1,13 @@
 //! The flags.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use elman::device::DeviceName;
 use elman::recipe::Override;
 
 /// More would only fail to start.
@@ -17,6 +19,14 @@ const EXIT_CODES: &str = "Exit status:
   2    the flags or the recipe are wrong
   130  stopped by Ctrl-C after saving
   143  stopped by SIGTERM after saving";
+
+const DEVICE_SERVER: &str = "\
+A layer is put there by `device = \"remote:ws://HOST:PORT\"` in its recipe.
+
+Clients must know the token in the environment variable ELMAN_DEVICE_TOKEN, here and where
+they run. It may be left out only on a loopback address, which other machines cannot reach.
+Neither the token nor the numbers are encrypted: use it on a network that you trust, or
+through an SSH tunnel to a loopback address.";
 
 /// Train, evaluate and use recurrent sequence models.
 #[derive(Debug, Parser)]
@@ -42,6 +52,10 @@ pub(crate) enum Command {
     Inspect(InspectFlags),
     /// Run the book's examples and compare every number
     Book(BookFlags),
+    /// List the devices that a recipe can put a layer on
+    Devices(JsonFlag),
+    /// Offer a device of this machine to others, until Ctrl-C
+    DeviceServer(DeviceServerFlags),
 }
 
 #[derive(Args, Debug)]
@@ -179,6 +193,22 @@ pub(crate) struct BookFlags {
     /// Say nothing but errors and the result
     #[arg(long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = DEVICE_SERVER)]
+pub(crate) struct DeviceServerFlags {
+    /// The address and port to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+    /// What to offer, as `elman devices` names it
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub(crate) device: DeviceName,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

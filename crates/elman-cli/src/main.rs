@@ -4,6 +4,7 @@
 
 mod arguments;
 mod book;
+mod devices;
 mod fit;
 mod output;
 mod progress;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
         Command::Inspect(flags) if flags.recurrence => recurrence::run(&flags),
         Command::Inspect(flags) => reports::inspect(&flags),
         Command::Book(flags) => book::run(&flags),
+        Command::Devices(flags) => devices::list(&flags),
+        Command::DeviceServer(flags) => devices::serve(flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

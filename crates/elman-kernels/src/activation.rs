@@ -5,6 +5,7 @@
 /// Each derivative is a function of the activation's own output, so that backward needs nothing
 /// but what forward wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Activation {
     /// `x` (TF 1's linear activation).
     Identity,

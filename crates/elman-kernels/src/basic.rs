@@ -25,6 +25,7 @@ use crate::tile::VECTORS;
 
 /// What a basic cell computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BasicSpec {
     /// `F`.
     pub inputs: usize,

@@ -22,6 +22,7 @@ const WIDEST: usize = 16;
 /// kernel, gain, the gain of the hidden state's product if that is normalised apart, shift, then the
 /// new cell's gain and shift.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Spec {
     /// The basic cell.
     Basic(BasicSpec),

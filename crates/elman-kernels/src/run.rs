@@ -223,6 +223,7 @@ impl<T: Real> Backward<'_, T> {
 
 /// Which gradients are wanted, besides the initial state's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Wanted {
     /// Those of the parameters.
     Parameters,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 /// Where rows and steps of a `[B, T, F]` or `[T, B, F]` slice stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Layout {
     /// `[B, T, F]`.
     BatchMajor,
@@ -105,6 +106,15 @@ impl Plan {
     /// `T`.
     pub fn time(&self) -> usize {
         self.time
+    }
+
+    /// The number of real steps of each row.
+    pub fn lengths(&self) -> Vec<usize> {
+        let mut lengths = vec![0; self.batch];
+        for (&row, &length) in self.order.iter().zip(&self.lengths) {
+            lengths[row] = length;
+        }
+        lengths
     }
 
     /// The number of real (step, row) pairs.

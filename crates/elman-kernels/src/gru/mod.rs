@@ -10,6 +10,7 @@ use crate::activation::Activation;
 
 /// What a GRU computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GruSpec {
     /// `F`.
     pub inputs: usize,

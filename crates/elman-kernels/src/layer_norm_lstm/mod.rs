@@ -59,6 +59,7 @@ const ROWS: usize = 6;
 
 /// What of the gates is normalised, and what is added to the variances.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum GateNormalisation {
     /// The sum of each gate apart.
     PerGate {
@@ -76,6 +77,7 @@ pub enum GateNormalisation {
 
 /// What an LSTM with layer normalisation computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LayerNormLstmSpec {
     /// `F`.
     pub inputs: usize,

@@ -42,6 +42,7 @@ const GATES: usize = 4;
 
 /// What an LSTM computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LstmSpec {
     /// `F`.
     pub inputs: usize,

@@ -4,7 +4,10 @@
 //! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
 mod checkpointed;
+mod kernels;
 mod operation;
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 mod runner;
 
 use burn::tensor::{DType, Device, Tensor};
@@ -21,12 +24,28 @@ use crate::unroll::sequence_of_one;
 
 pub(crate) use runner::runner;
 
-/// Does a fused kernel serve this sequence? On the CPU, in f32 and f64, unless the composed path
-/// was asked for.
+/// Does a fused kernel serve this sequence? On the CPU, this machine's or that of an `elman
+/// device-server`, in f32 and f64, unless the composed path was asked for.
 pub(crate) fn serves(sequence: &Sequence) -> bool {
+    let device = sequence.inputs().device();
     sequence.path() == Path::Auto
-        && sequence.inputs().device() == Device::flex()
         && matches!(sequence.inputs().dtype(), DType::F32 | DType::F64)
+        && (is_here(&device) || is_remote_cpu(&device))
+}
+
+/// Is this our own processor?
+fn is_here(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
+#[cfg(feature = "remote")]
+fn is_remote_cpu(device: &Device) -> bool {
+    remote::has_kernels(device)
+}
+
+#[cfg(not(feature = "remote"))]
+fn is_remote_cpu(_device: &Device) -> bool {
+    false
 }
 
 /// Does a fused kernel serve this sequence with dropout of the hidden state, too? Not in segments.

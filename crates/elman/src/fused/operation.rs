@@ -1,5 +1,7 @@
-//! One operation for every fused cell, its forward on the CPU and its backward.
+//! One operation for every fused cell, in the graph of gradients.
 
+use std::any::Any;
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,32 +9,35 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
-use elman_kernels::{HiddenMask, Isa, MaskedHidden, Plan, Real, Spec, Tape, Wanted};
+use burn::backend::{
+    Autodiff, Backend, Dispatch, ExtensionType, Flex, TensorMetadata, backend_extension,
+};
+use burn::tensor::{Shape, Slice, Tensor};
+use elman_kernels::{Plan, Spec, Wanted};
 
-use super::checkpointed::{Checkpoints, ResultGradients, Segmented};
+use super::kernels::{BackwardRun, Kernels};
+#[cfg(feature = "remote")]
+use burn::backend::Remote;
 
 /// The most parameters that a fused cell has: an LSTM's kernel, bias, three peepholes, projection.
 const PARAMETERS: usize = 6;
 /// Inputs, state, parameters, mask.
-const TENSORS: usize = 3 + PARAMETERS;
+pub(super) const TENSORS: usize = 3 + PARAMETERS;
 /// Which of them is the mask.
-const MASK: usize = TENSORS - 1;
+pub(super) const MASK: usize = TENSORS - 1;
 
 /// What of an operation is not a tensor.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    spec: Spec,
-    plan: Plan,
+    pub(super) spec: Spec,
+    pub(super) plan: Plan,
     /// How many of the parameter tensors the cell has; the others are placeholders.
-    parameters: usize,
+    pub(super) parameters: usize,
     /// Is there a mask of the hidden state, or a placeholder?
-    masked: bool,
+    pub(super) masked: bool,
     /// The steps of a segment, if the sequence is taken in segments.
-    segment: Option<usize>,
+    pub(super) segment: Option<usize>,
     gradients: PartGradients,
 }
 
@@ -44,21 +49,34 @@ pub(super) enum Part {
 }
 
 /// The gradients of the parts, on their way to the operation's backward. Each part puts its own
-/// here, so that they need not be copied into one flat tensor.
-#[derive(Clone, Debug, Default)]
-struct PartGradients(Arc<Mutex<[Option<FlexTensor>; 2]>>);
+/// here, so that they need not be copied into one flat tensor. They are of the backend that the
+/// operation runs on.
+#[derive(Clone, Default)]
+struct PartGradients(Arc<Mutex<[Option<AnyTensor>; 2]>>);
+
+/// A tensor of some backend.
+type AnyTensor = Box<dyn Any + Send>;
 
 impl PartGradients {
-    fn put(&self, part: Part, gradient: FlexTensor) {
-        self.lock()[part as usize] = Some(gradient);
+    fn put<B: Backend>(&self, part: Part, gradient: FloatTensor<B>) {
+        self.lock()[part as usize] = Some(Box::new(gradient));
     }
 
-    fn take(&self) -> [Option<FlexTensor>; 2] {
-        std::mem::take(&mut *self.lock())
+    fn take<B: Backend>(&self) -> [Option<FloatTensor<B>>; 2] {
+        std::mem::take(&mut *self.lock()).map(|gradient| {
+            let gradient = gradient?.downcast::<FloatTensor<B>>();
+            Some(*gradient.expect("the parts are on the operation's backend"))
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, [Option<FlexTensor>; 2]> {
+    fn lock(&self) -> MutexGuard<'_, [Option<AnyTensor>; 2]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for PartGradients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PartGradients").finish_non_exhaustive()
     }
 }
 
@@ -72,13 +90,28 @@ pub(super) struct Cut {
 }
 
 impl Call {
+    pub(super) fn new(
+        (spec, plan, segment): (Spec, Plan, Option<usize>),
+        parameters: usize,
+        masked: bool,
+    ) -> Self {
+        Self {
+            spec,
+            plan,
+            parameters,
+            masked,
+            segment,
+            gradients: PartGradients::default(),
+        }
+    }
+
     /// How many numbers of the flat result are outputs; the final state comes after them.
-    fn outputs(&self) -> usize {
+    pub(super) fn outputs(&self) -> usize {
         self.plan.batch() * self.plan.time() * self.spec.outputs()
     }
 
     /// How many numbers the flat result has.
-    fn total(&self) -> usize {
+    pub(super) fn total(&self) -> usize {
         self.outputs() + self.plan.batch() * self.spec.state()
     }
 }
@@ -93,14 +126,7 @@ pub(super) fn run(
     (spec, plan, segment): (Spec, Plan, Option<usize>),
 ) -> (Tensor<3>, Tensor<2>) {
     let [first, second, _] = inputs.dims();
-    let call = Call {
-        spec,
-        plan,
-        parameters: parameters.len(),
-        masked: mask.is_some(),
-        segment,
-        gradients: PartGradients::default(),
-    };
+    let call = Call::new((spec, plan, segment), parameters.len(), mask.is_some());
     let outputs = Cut {
         part: Part::Outputs,
         range: 0..call.outputs(),
@@ -139,7 +165,7 @@ fn run_flat(
             .unwrap_or_else(|| placeholder.clone())
             .into_dispatch()
     };
-    <Dispatch as RecurrentBackend>::recurrent_sequence(
+    let operands = Operands(
         inputs.into_dispatch(),
         state.into_dispatch(),
         next(),
@@ -149,28 +175,40 @@ fn run_flat(
         next(),
         next(),
         mask,
-        call,
-    )
+    );
+    <Dispatch as RecurrentBackend>::recurrent_sequence(operands, call)
+}
+
+/// The tensors of an operation: inputs, state, parameters, mask.
+#[derive(ExtensionType)]
+pub(super) struct Operands<B: Backend>(
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+);
+
+/// The same, to be walked.
+pub(super) type Tensors<B> = [FloatTensor<B>; TENSORS];
+
+impl<B: Backend> Operands<B> {
+    fn into_array(self) -> Tensors<B> {
+        let Self(inputs, state, p0, p1, p2, p3, p4, p5, mask) = self;
+        [inputs, state, p0, p1, p2, p3, p4, p5, mask]
+    }
 }
 
 /// Backends that run a whole sequence through a cell as one operation.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Remote: cfg(feature = "remote"), Autodiff)]
 pub(super) trait RecurrentBackend: Backend {
     /// See [`run`].
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an extension takes its tensors one by one; `run` is the face"
-    )]
     fn recurrent_sequence(
-        inputs: FloatTensor<Self>,
-        state: FloatTensor<Self>,
-        parameter_0: FloatTensor<Self>,
-        parameter_1: FloatTensor<Self>,
-        parameter_2: FloatTensor<Self>,
-        parameter_3: FloatTensor<Self>,
-        parameter_4: FloatTensor<Self>,
-        parameter_5: FloatTensor<Self>,
-        mask: FloatTensor<Self>,
+        #[extension_type] operands: Operands<Self>,
         call: Call,
     ) -> FloatTensor<Self>;
 
@@ -179,100 +217,67 @@ pub(super) trait RecurrentBackend: Backend {
 }
 
 impl RecurrentBackend for Flex {
-    fn recurrent_sequence(
-        inputs: FlexTensor,
-        state: FlexTensor,
-        parameter_0: FlexTensor,
-        parameter_1: FlexTensor,
-        parameter_2: FlexTensor,
-        parameter_3: FlexTensor,
-        parameter_4: FlexTensor,
-        parameter_5: FlexTensor,
-        mask: FlexTensor,
-        call: Call,
-    ) -> FlexTensor {
-        let operands = Operands::new([
-            inputs,
-            state,
-            parameter_0,
-            parameter_1,
-            parameter_2,
-            parameter_3,
-            parameter_4,
-            parameter_5,
-            mask,
-        ]);
-        match operands.dtype() {
-            DType::F64 => operands.infer::<f64>(&call),
-            _ => operands.infer::<f32>(&call),
-        }
+    fn recurrent_sequence(operands: Operands<Self>, call: Call) -> FloatTensor<Self> {
+        Self::infer(&Self::ready(operands.into_array()), &call)
     }
 
-    fn recurrent_part(flat: FlexTensor, cut: Cut) -> FlexTensor {
-        let part = flat.narrow(0, cut.range.start, cut.range.len());
-        part.reshape(cut.shape)
+    fn recurrent_part(flat: FloatTensor<Self>, cut: Cut) -> FloatTensor<Self> {
+        cut.take::<Self>(flat)
     }
 }
 
-impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
-    fn recurrent_sequence(
-        inputs: FloatTensor<Self>,
-        state: FloatTensor<Self>,
-        parameter_0: FloatTensor<Self>,
-        parameter_1: FloatTensor<Self>,
-        parameter_2: FloatTensor<Self>,
-        parameter_3: FloatTensor<Self>,
-        parameter_4: FloatTensor<Self>,
-        parameter_5: FloatTensor<Self>,
-        mask: FloatTensor<Self>,
-        call: Call,
-    ) -> FloatTensor<Self> {
-        let tensors = [
-            inputs,
-            state,
-            parameter_0,
-            parameter_1,
-            parameter_2,
-            parameter_3,
-            parameter_4,
-            parameter_5,
-            mask,
-        ];
+#[cfg(feature = "remote")]
+impl RecurrentBackend for Remote {
+    fn recurrent_sequence(operands: Operands<Self>, call: Call) -> FloatTensor<Self> {
+        Self::infer(&Self::ready(operands.into_array()), &call)
+    }
+
+    fn recurrent_part(flat: FloatTensor<Self>, cut: Cut) -> FloatTensor<Self> {
+        cut.take::<Self>(flat)
+    }
+}
+
+impl Cut {
+    fn take<B: Backend>(self, flat: FloatTensor<B>) -> FloatTensor<B> {
+        let part = B::float_slice(flat, &[Slice::from(self.range)]);
+        B::float_reshape(part, self.shape)
+    }
+}
+
+impl<B: Kernels, C: CheckpointStrategy> RecurrentBackend for Autodiff<B, C> {
+    fn recurrent_sequence(operands: Operands<Self>, call: Call) -> FloatTensor<Self> {
         let mut nodes = Vec::with_capacity(TENSORS);
-        let primitives = tensors.map(|tensor| {
-            let (primitive, node) = tensor.into_parts();
+        let tensors = operands.into_array().map(|tensor| {
+            let (tensor, node) = tensor.into_parts();
             nodes.push(node);
-            primitive
+            tensor
         });
         let Ok(nodes) = <[_; TENSORS]>::try_from(nodes) else {
             unreachable!("every tensor has a node");
         };
-        let operands = Operands::new(primitives);
+        let tensors = B::ready(tensors);
         match RecurrentSequence
             .prepare::<C>(nodes)
             .compute_bound()
             .stateful()
         {
             OpsKind::Tracked(preparation) => {
-                let (result, notes) = operands.train(&call);
+                let (result, notes) = B::train(&tensors, &call);
                 let saved = Saved {
-                    operands,
+                    tensors,
                     call,
                     result: result.clone(),
                     notes: Arc::new(Mutex::new(Some(notes))),
                 };
                 preparation.finish(saved, result)
             }
-            OpsKind::UnTracked(preparation) => preparation.finish(match operands.dtype() {
-                DType::F64 => operands.infer::<f64>(&call),
-                _ => operands.infer::<f32>(&call),
-            }),
+            OpsKind::UnTracked(preparation) => preparation.finish(B::infer(&tensors, &call)),
         }
     }
 
     fn recurrent_part(flat: FloatTensor<Self>, cut: Cut) -> FloatTensor<Self> {
         let (flat, node) = flat.into_parts();
-        let part = Flex::recurrent_part(flat, cut.clone());
+        let part = cut.clone().take::<B>(flat);
         match RecurrentPart
             .prepare::<C>([node])
             .compute_bound()
@@ -284,220 +289,24 @@ impl<C: CheckpointStrategy> RecurrentBackend for Autodiff<Flex, C> {
     }
 }
 
-/// The tensors of an operation, contiguous.
-#[derive(Clone, Debug)]
-struct Operands([FlexTensor; TENSORS]);
-
-impl Operands {
-    fn new(tensors: [FlexTensor; TENSORS]) -> Self {
-        Self(tensors.map(|tensor| tensor.to_contiguous()))
-    }
-
-    fn dtype(&self) -> DType {
-        self.0[0].dtype()
-    }
-
-    fn inputs<T: Number>(&self) -> &[T] {
-        numbers(&self.0[0])
-    }
-
-    fn state<T: Number>(&self) -> &[T] {
-        numbers(&self.0[1])
-    }
-
-    fn parameters<T: Number>(&self, call: &Call) -> Vec<&[T]> {
-        self.0[2..2 + call.parameters].iter().map(numbers).collect()
-    }
-
-    fn infer<T: Number>(&self, call: &Call) -> FlexTensor {
-        let mut result = vec![T::default(); call.total()];
-        let (outputs, final_state) = result.split_at_mut(call.outputs());
-        let cell = call.spec.pack(&self.parameters::<T>(call), Isa::detect());
-        let mut carried = self.room_for_carried(call);
-        cell.forward(elman_kernels::Forward {
-            plan: &call.plan,
-            inputs: self.inputs(),
-            state: self.state(),
-            outputs,
-            final_state,
-            mask: self.mask(call, &mut carried),
-        });
-        flat(result)
-    }
-
-    /// What becomes of the outputs by a mask; nothing without one.
-    fn room_for_carried<T: Number>(&self, call: &Call) -> Vec<T> {
-        vec![T::default(); if call.masked { call.outputs() } else { 0 }]
-    }
-
-    /// The mask, whose products go to `carried`.
-    fn mask<'a, T: Number>(
-        &'a self,
-        call: &Call,
-        carried: &'a mut [T],
-    ) -> Option<HiddenMask<'a, T>> {
-        call.masked.then(|| HiddenMask {
-            factors: numbers(&self.0[MASK]),
-            carried,
-        })
-    }
-
-    /// In segments of `steps` steps; `parameters` are the cell's.
-    fn segmented<'a, T: Number>(
-        &'a self,
-        call: &'a Call,
-        steps: usize,
-        parameters: &'a [&'a [T]],
-    ) -> Segmented<'a, T> {
-        Segmented {
-            spec: &call.spec,
-            plan: &call.plan,
-            steps,
-            parameters,
-            inputs: self.inputs(),
-            state: self.state(),
-        }
-    }
-
-    fn train(&self, call: &Call) -> (FlexTensor, AnyNotes) {
-        fn run<T: Number>(operands: &Operands, call: &Call) -> (FlexTensor, Notes<T>) {
-            let mut result = vec![T::default(); call.total()];
-            let (outputs, final_state) = result.split_at_mut(call.outputs());
-            let parameters = operands.parameters::<T>(call);
-            if let Some(steps) = call.segment {
-                let segmented = operands.segmented(call, steps, &parameters);
-                let checkpoints = segmented.forward(outputs, final_state);
-                return (flat(result), Notes::Segments(checkpoints));
-            }
-            let cell = call.spec.pack(&parameters, Isa::detect());
-            let mut carried = operands.room_for_carried(call);
-            let tape = cell.forward_training(elman_kernels::Forward {
-                plan: &call.plan,
-                inputs: operands.inputs(),
-                state: operands.state(),
-                outputs,
-                final_state,
-                mask: operands.mask(call, &mut carried),
-            });
-            (flat(result), Notes::Whole(tape, carried))
-        }
-        match self.dtype() {
-            DType::F64 => {
-                let (result, notes) = run(self, call);
-                (result, AnyNotes::F64(notes))
-            }
-            _ => {
-                let (result, notes) = run(self, call);
-                (result, AnyNotes::F32(notes))
-            }
-        }
-    }
-}
-
-/// A number type of both Burn and the kernels.
-trait Number: Real + Element {}
-impl Number for f32 {}
-impl Number for f64 {}
-
-/// The numbers of a contiguous tensor.
-fn numbers<T: Number>(tensor: &FlexTensor) -> &[T] {
-    tensor
-        .as_slice()
-        .expect("the tensor is contiguous and of the operation's number type")
-}
-
-fn flat<T: Number>(numbers: Vec<T>) -> FlexTensor {
-    let count = numbers.len();
-    shaped(numbers, Shape::new([count]))
-}
-
-fn shaped<T: Number>(numbers: Vec<T>, shape: Shape) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(numbers, shape))
-}
-
-/// What forward notes for backward.
-#[derive(Debug)]
-enum Notes<T: Real> {
-    /// Of all steps, and what a mask left of the outputs.
-    Whole(Tape<T>, Vec<T>),
-    /// Of the segments.
-    Segments(Checkpoints<T>),
-}
-
-/// Notes in either number type.
-#[derive(Debug)]
-enum AnyNotes {
-    F32(Notes<f32>),
-    F64(Notes<f64>),
-}
-
 /// What forward leaves for backward.
-#[derive(Clone, Debug)]
-struct Saved {
-    operands: Operands,
+#[derive(Debug)]
+struct Saved<B: Kernels> {
+    tensors: Tensors<B>,
     call: Call,
-    result: FlexTensor,
+    result: FloatTensor<B>,
     /// Taken by the first backward; a second one runs forward again.
-    notes: Arc<Mutex<Option<AnyNotes>>>,
+    notes: Arc<Mutex<Option<B::Notes>>>,
 }
 
-impl Saved {
-    fn gradients<T: Number>(
-        &self,
-        notes: Notes<T>,
-        wanted: Wanted,
-    ) -> [Option<FlexTensor>; TENSORS] {
-        let (outputs, total) = (self.call.outputs(), self.call.total());
-        let given = self.call.gradients.take();
-        let given = given.map(|gradient| gradient.map(|gradient| gradient.to_contiguous()));
-        let part = |part: Part| given[part as usize].as_ref().map(numbers::<T>);
-        let zeros = |part: Option<&[T]>, count| match part {
-            None => vec![T::default(); count],
-            Some(_) => Vec::new(),
-        };
-        let (d_outputs, d_final_state) = (part(Part::Outputs), part(Part::FinalState));
-        let no_final_state = zeros(d_final_state, total - outputs);
-        let d_final_state = d_final_state.unwrap_or(&no_final_state);
-        let forward = &numbers::<T>(&self.result)[..outputs];
-        let parameters = self.operands.parameters::<T>(&self.call);
-        let gradients = match (notes, self.call.segment) {
-            (Notes::Segments(checkpoints), Some(steps)) => {
-                let given = ResultGradients {
-                    outputs: d_outputs,
-                    final_state: d_final_state,
-                };
-                let segmented = self.operands.segmented(&self.call, steps, &parameters);
-                segmented.backward(checkpoints, forward, given, wanted)
-            }
-            (Notes::Segments(_), None) => unreachable!("segments have a length"),
-            (Notes::Whole(tape, carried), _) => {
-                let no_outputs = zeros(d_outputs, outputs);
-                let run = elman_kernels::Backward {
-                    plan: &self.call.plan,
-                    inputs: self.operands.inputs(),
-                    state: self.operands.state(),
-                    outputs: forward,
-                    mask: self.call.masked.then(|| MaskedHidden {
-                        factors: numbers(&self.operands.0[MASK]),
-                        carried: &carried,
-                    }),
-                    d_outputs: d_outputs.unwrap_or(&no_outputs),
-                    d_final_state,
-                    later: &[],
-                    wanted,
-                };
-                tape.backward(&run, &parameters)
-            }
-        };
-        let all = [gradients.inputs, Some(gradients.state)]
-            .into_iter()
-            .chain(gradients.parameters.into_iter().map(Some));
-        let mut shaped_gradients: [Option<FlexTensor>; TENSORS] = Default::default();
-        for ((place, numbers), tensor) in shaped_gradients.iter_mut().zip(all).zip(&self.operands.0)
-        {
-            *place = numbers.map(|numbers| shaped(numbers, tensor.shape()));
+impl<B: Kernels> Clone for Saved<B> {
+    fn clone(&self) -> Self {
+        Self {
+            tensors: self.tensors.clone(),
+            call: self.call.clone(),
+            result: self.result.clone(),
+            notes: Arc::clone(&self.notes),
         }
-        shaped_gradients
     }
 }
 
@@ -505,17 +314,17 @@ impl Saved {
 #[derive(Debug)]
 struct RecurrentSequence;
 
-impl Backward<Flex, TENSORS> for RecurrentSequence {
-    type State = Saved;
+impl<B: Kernels> Backward<B, TENSORS> for RecurrentSequence {
+    type State = Saved<B>;
 
     fn backward(
         self,
-        ops: Ops<Saved, TENSORS>,
+        ops: Ops<Saved<B>, TENSORS>,
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
         // The parts' gradients come by themselves.
-        drop(grads.consume::<Flex>(&ops.node));
+        drop(grads.consume::<B>(&ops.node));
         let saved = &ops.state;
         let inputs = ops.parents[0].is_some();
         let parameters = ops.parents[2..MASK].iter().any(Option::is_some);
@@ -529,14 +338,17 @@ impl Backward<Flex, TENSORS> for RecurrentSequence {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let notes = taken.unwrap_or_else(|| saved.operands.train(&saved.call).1);
-        let gradients = match notes {
-            AnyNotes::F32(notes) => saved.gradients(notes, wanted),
-            AnyNotes::F64(notes) => saved.gradients(notes, wanted),
-        };
+        let gradients = B::gradients(BackwardRun {
+            tensors: &saved.tensors,
+            call: &saved.call,
+            result: &saved.result,
+            given: saved.call.gradients.take::<B>(),
+            notes: taken.unwrap_or_else(|| B::train(&saved.tensors, &saved.call).1),
+            wanted,
+        });
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                grads.register::<Flex>(parent.id, gradient);
+                grads.register::<B>(parent.id, gradient);
             }
         }
     }
@@ -546,19 +358,16 @@ impl Backward<Flex, TENSORS> for RecurrentSequence {
 #[derive(Debug)]
 struct RecurrentPart;
 
-impl Backward<Flex, 1> for RecurrentPart {
+impl<B: Backend> Backward<B, 1> for RecurrentPart {
     type State = Cut;
 
     fn backward(self, ops: Ops<Cut, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let gradient = grads.consume::<Flex>(&ops.node);
-        let token = match gradient.dtype() {
-            DType::F64 => flat(vec![0.0_f64]),
-            _ => flat(vec![0.0_f32]),
-        };
-        ops.state.gradients.put(ops.state.part, gradient);
+        let gradient = grads.consume::<B>(&ops.node);
+        let token = B::float_zeros(Shape::new([1]), &gradient.device(), gradient.dtype().into());
+        ops.state.gradients.put::<B>(ops.state.part, gradient);
         // The flat result's gradient only says that there is one.
         if let [Some(flat)] = ops.parents {
-            grads.register::<Flex>(flat.id, token);
+            grads.register::<B>(flat.id, token);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A fused cell in the middle of a sequence: weights packed once, the state as the kernel reads it.
 
-use burn::tensor::{DType, Device, Element, Tensor, TensorData};
+use burn::tensor::{DType, Element, Tensor, TensorData};
 use elman_kernels::{Forward, Isa, Packed, Real, Spec};
 
-use super::{Fused, check, output_shape, plan, serves};
+use super::{Fused, check, is_here, output_shape, plan, serves};
 use crate::cell::{Runner, Sequence, Sequential, State};
 use crate::error::Result;
 
@@ -17,7 +17,7 @@ pub(crate) fn runner<'cell, C: Fused>(
 ) -> Box<dyn Runner<C::State> + 'cell> {
     let parameters = cell.parameters();
     let dtype = parameters[0].dtype();
-    let on_cpu = |tensor: &Tensor<2>| tensor.device() == Device::flex();
+    let on_cpu = |tensor: &Tensor<2>| is_here(&tensor.device());
     match dtype {
         DType::F32 if parameters.iter().all(on_cpu) => {
             Box::new(FusedRunner::<C, f32>::new(cell, parameters, state))
@@ -79,7 +79,7 @@ impl<'cell, C: Fused, T: Element + Real> FusedRunner<'cell, C, T> {
 impl<C: Fused, T: Element + Real> Runner<C::State> for FusedRunner<'_, C, T> {
     fn feed(&mut self, sequence: Sequence) -> Result<Tensor<3>> {
         let device = sequence.inputs().device();
-        if !serves(&sequence) || device.is_autodiff() {
+        if !serves(&sequence) || !is_here(&device) || device.is_autodiff() {
             let run = self.cell.sequence(sequence, self.state())?;
             self.state = Carried::Tensors(run.state);
             return Ok(run.outputs);

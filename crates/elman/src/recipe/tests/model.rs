@@ -278,7 +278,7 @@ fn impossible_wrappers_are_refused() {
     insta::assert_snapshot!(problem(&["model.zoneout.cell=0.5"]), @"model.zoneout.cell (--set): `basic` has no cell state `c`; remove this key");
     insta::assert_snapshot!(problem(&["model.cell=sru", "model.zoneout.hidden=0.5"]), @"model.zoneout.hidden (--set): `sru` has no hidden state; remove this key");
     insta::assert_snapshot!(problem(&["model.skip=dense"]), @r#"model.skip (--set): expected `none`, `residual` or `highway`, found the string "dense""#);
-    insta::assert_snapshot!(problem(&["model.device=gpu"]), @r#"model.device (--set): expected the name of a device, found the string "gpu"; device `gpu`: no device has this name; use `cpu`"#);
+    insta::assert_snapshot!(problem(&["model.device=gpu"]), @r#"model.device (--set): expected the name of a device, found the string "gpu"; device `gpu`: no device has this name; use `cpu`, `wgpu`, `vulkan`, `metal`, `cuda`, `rocm` (each with `:0`, `:1`, … for one of several) or `remote:ws://HOST:PORT`"#);
     insta::assert_snapshot!(problem(&["model.device=0"]), @"model.device (--set): expected the name of a device, found 0");
     insta::assert_snapshot!(problem(&["model.input_projection=0"]), @"model.input_projection (--set): expected a whole number from 1 to 16384, found 0");
 }
