@@ -1,5 +1,7 @@
 //! `elman inspect --recurrence`.
 
+use std::path::Path;
+
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use elman::Error;
@@ -18,8 +20,18 @@ const SHOWN: usize = 8;
 
 pub(crate) fn run(flags: &InspectFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
-    let layers = trained.recurrence(flags.data.as_deref())?;
-    let figure = plot::gradient_lags(&trained.recipe.title, &layers)?;
+    let data = flags.data.as_deref();
+    let layers = trained.recurrence(data)?;
+    let figure = match &flags.beside[..] {
+        [] => plot::gradient_lags(&trained.recipe.title, &layers)?,
+        others => {
+            let mut runs = vec![(stem(&flags.run), layers.clone())];
+            for run in others {
+                runs.push((stem(run), Trained::load(run)?.recurrence(data)?));
+            }
+            plot::gradient_lags_of_runs(&runs)?
+        }
+    };
     for (name, bytes) in [
         ("gradient_lag.svg", figure.svg.as_bytes()),
         ("gradient_lag.png", figure.png.as_slice()),
@@ -37,6 +49,20 @@ pub(crate) fn run(flags: &InspectFlags) -> Done {
         texts.join("\n\n"),
         flags.run.join("gradient_lag.png").display()
     ))
+}
+
+/// What a run is called in a figure.
+fn stem(run: &Path) -> String {
+    let name = run.file_name().unwrap_or(run.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// A share or a norm: zero is no `0.0e0`.
+fn small(number: f64) -> String {
+    match number {
+        0.0 => "0".to_owned(),
+        _ => format!("{number:.1e}"),
+    }
 }
 
 fn part(part: StatePart) -> &'static str {
@@ -88,8 +114,9 @@ fn text((index, layer): (usize, &LayerDiagnosis)) -> String {
     lags.load_style(NOTHING).set_header(header);
     for lag in &layer.lags {
         let mut row = vec![format!("d loss / d {}", part(lag.part))];
-        row.extend(shown.iter().map(|&at| format!("{:.1e}", lag.norms[at])));
+        row.extend(shown.iter().map(|&at| small(lag.norms[at])));
         row.push(match lag.memory() {
+            Some(1) => "1 step".to_owned(),
             Some(steps) => format!("{steps} steps"),
             None => "longer than the sequences".to_owned(),
         });

@@ -83,42 +83,6 @@ fn a_run_from_fit_to_predict() {
 }
 
 #[test]
-fn inspect_says_how_far_gradients_go_back() {
-    let place = Workplace::new();
-    succeed(&mut place.fit("run", &["--quiet"]));
-    let inspect = ["inspect", "run", "--recurrence"];
-    let table = succeed(&mut place.elman(&inspect));
-    for words in [
-        "BasicRnnCell",
-        "spectral radius",
-        "dead units: ",
-        "of 16",
-        "d loss / d h",
-    ] {
-        assert!(table.contains(words), "{words}: {table}");
-    }
-    for file in ["gradient_lag.svg", "gradient_lag.png"] {
-        assert!(place.path("run").join(file).is_file(), "{file}");
-    }
-    let json = succeed(place.elman(&inspect).arg("--json"));
-    let layers = objects(&json);
-    assert_eq!(layers.len(), 1);
-    let [time, _] = IMAGE;
-    let norms = layers[0]["lags"][0]["norms"].as_array().expect("a list");
-    assert_eq!(norms.len(), time);
-    assert!(norms.iter().map(number).all(|norm| norm > 0.0), "{json}");
-    assert!(
-        number(&layers[0]["spectral_radius"][0]["radius"]) > 0.0,
-        "{json}"
-    );
-    assert!(
-        ["flows", "vanishes", "explodes"].contains(&layers[0]["verdict"].as_str().expect("a word"))
-    );
-    let error = fail(place.elman(&inspect).args(["--data", "missing"]), 1);
-    assert!(error.contains("missing"), "{error}");
-}
-
-#[test]
 fn predict_names_the_class_of_a_picture() {
     let place = Workplace::new();
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/mnist10k");

@@ -10,6 +10,7 @@ use std::fmt;
 use burn::tensor::{Gradients, Tensor};
 
 use super::leaf::{probe, row_norms, scaled_backward};
+use super::share;
 use super::verdict::{VANISHED, Verdict};
 use crate::cell::{Cell, Lengths, State, Unrolled};
 use crate::error::Result;
@@ -49,29 +50,23 @@ impl fmt::Display for LayerFlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = self.verdict();
         write!(f, "{verdict} in {}", self.cell)?;
-        let (share, back) = (self.far / self.near, self.steps - 1);
-        match verdict {
-            Verdict::Absent => {}
-            _ if !share.is_finite() => write!(f, ": {back} steps back it is beyond all numbers")?,
-            _ if share == 0.0 => write!(f, ": {back} steps back nothing of it is left")?,
-            _ => {
-                let rate = self.rate();
-                match verdict {
-                    Verdict::Explodes => {
-                        write!(f, ": {back} steps back it is {share:.1e} times as large")?;
-                    }
-                    _ => write!(f, ": {back} steps back {share:.1e} of it is left")?,
-                }
-                write!(f, ", a factor of {rate:.3} a step")?;
-                if verdict == Verdict::Vanishes {
-                    // rate^n = VANISHED
-                    let reach = VANISHED.ln() / rate.ln();
-                    write!(
-                        f,
-                        "; what lies more than about {reach:.0} steps back is hardly learnt"
-                    )?;
-                }
-            }
+        if verdict == Verdict::Absent {
+            return Ok(());
+        }
+        let (left, back) = (self.far / self.near, self.steps - 1);
+        write!(f, ": {back} steps back {}", share(left))?;
+        if left == 0.0 || !left.is_finite() {
+            return Ok(());
+        }
+        let rate = self.rate();
+        write!(f, ", a factor of {rate:.3} a step")?;
+        if verdict == Verdict::Vanishes {
+            // rate^n = VANISHED
+            let reach = VANISHED.ln() / rate.ln();
+            write!(
+                f,
+                "; what lies more than about {reach:.0} steps back is hardly learnt"
+            )?;
         }
         Ok(())
     }

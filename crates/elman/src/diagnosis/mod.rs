@@ -99,12 +99,7 @@ impl fmt::Display for LayerDiagnosis {
         let (lag, verdict) = (self.main_lag(), self.verdict());
         write!(f, "{verdict}")?;
         if verdict != Verdict::Absent {
-            write!(
-                f,
-                ": after {} steps {:.1e} of the gradient is left",
-                lag.longest(),
-                lag.left()
-            )?;
+            write!(f, ": after {} steps {}", lag.longest(), share(lag.left()))?;
             if let Some(rate) = lag.rate() {
                 write!(f, " (a factor of {rate:.3} a step)")?;
             }
@@ -123,6 +118,18 @@ impl fmt::Display for LayerDiagnosis {
             "" => Ok(()),
             remedies => write!(f, "; what helps: {remedies}"),
         }
+    }
+}
+
+/// How much of a gradient is left, for a person.
+fn share(left: f64) -> String {
+    match left {
+        0.0 => "nothing of it is left".to_owned(),
+        left if !left.is_finite() => "it is beyond all numbers".to_owned(),
+        left if left >= 1e3 => format!("it is {left:.1e} times as large"),
+        left if left >= 1.0 => format!("it is {left:.2} times as large"),
+        left if left >= 0.01 => format!("{left:.3} of it is left"),
+        left => format!("{left:.1e} of it is left"),
     }
 }
 

@@ -53,11 +53,11 @@ impl Verdict {
             Self::Vanishes => {
                 "an LSTM or a GRU (model.cell), for these gate biases that keep the state longer \
                  (model.chrono_steps, model.forget_bias), else orthogonal or identity weights at the \
-                 start, or shorter sequences"
+                 start (model.recurrent_initializer), or shorter sequences"
             }
             Self::Explodes => {
                 "clip gradients (train.clip), a lower learning rate, smaller recurrent weights at \
-                 the start"
+                 the start (model.recurrent_initializer)"
             }
             Self::Absent => "look for dead units, and at what the layers above read",
         }

@@ -177,10 +177,8 @@ struct Trainer<'a, O: Objective> {
     has_worried: bool,
 }
 
-/// A gradient is told as exploding when its norm is so many times the usual one …
+/// A gradient is told as exploding when its norm is so many times the usual one.
 const SPIKE: f64 = 1e3;
-/// … and usual is the mean of no fewer steps of an epoch.
-const USUAL_STEPS: usize = 20;
 
 /// Which part of a checkpoint a tensor belongs to: the first part of its name.
 const MODEL: &str = "model";
@@ -332,24 +330,17 @@ impl<'a, O: Objective> Trainer<'a, O> {
         Ok(loss.count)
     }
 
-    /// Has the last step's gradient, which nothing clipped, exploded? Then that in words. The usual norm
-    /// is the largest of the epochs' means, this one's before the last step among them.
+    /// Has the last step's gradient, which nothing clipped, exploded? Then that in words.
     fn spike(&self) -> Option<String> {
         let norm = self.optimiser.norms().before;
-        let Running {
-            steps, norm_sums, ..
-        } = self.position.running;
-        let others = steps.saturating_sub(1);
-        if self.settings.clip.is_some() || others < USUAL_STEPS {
-            return None;
-        }
-        let epochs = self.position.history.iter();
-        let usual = epochs
-            .map(|epoch| epoch.gradient_norm)
-            .fold((norm_sums.before - norm) / others as f64, f64::max);
+        let usual = match self.settings.clip {
+            None => self.position.usual_norm(norm)?,
+            Some(_) => return None,
+        };
         (norm >= SPIKE * usual).then(|| {
             format!(
-                "gradients explode: in step {} their norm is {norm:.1e}, usual is {usual:.1e}; what helps: {}",
+                "gradients explode: in step {} their norm is {norm:.1e}, usual is {usual:.1e}; what \
+                 helps: {}",
                 self.position.step - 1,
                 Verdict::Explodes.remedies()
             )
