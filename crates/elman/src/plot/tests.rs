@@ -305,7 +305,7 @@ fn gradients_against_the_lag_have_a_line_each() {
     ];
     let figure = gradient_lags_of_runs(&runs).expect("drawn");
     keep("gradient-lags-of-runs", &figure);
-    for text in [">one<", "two, layer 0", "two, layer 1"] {
+    for text in ["\none\n", "two, layer 0", "two, layer 1"] {
         assert!(figure.svg.contains(text), "{text}: {}", figure.svg);
     }
     let error = gradient_lags("t", &[]).expect_err("nothing to draw");
