@@ -163,6 +163,15 @@ pub(crate) struct PredictFlags {
 pub(crate) struct InspectFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
+    /// How far gradients go back in time on test data, and why; draws gradient_lag.svg and .png
+    #[arg(long)]
+    pub(crate) recurrence: bool,
+    /// Another run whose lines are drawn beside this one's; may be repeated
+    #[arg(long, value_name = "RUN", requires = "recurrence")]
+    pub(crate) beside: Vec<PathBuf>,
+    /// The folder with the data for --recurrence, in place of the recipe's
+    #[arg(long, value_name = "DIR", requires = "recurrence")]
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

@@ -43,13 +43,13 @@ pub(crate) fn run(flags: FitFlags) -> Done {
         talk("stopped early: the model is that of the best epoch");
     }
     if flags.json.json {
-        return output::json(&[object(&summary)]);
+        return output::json(&[object(&summary, progress.warnings())]);
     }
     output::results(&ending(&summary))
 }
 
-/// A finished run as JSON.
-pub(crate) fn object(summary: &FitSummary) -> Value {
+/// A finished run as JSON, with what was warned of.
+pub(crate) fn object(summary: &FitSummary, warnings: &[String]) -> Value {
     let [score, loss] = names(summary.test.measure());
     let figures = summary.test.figures();
     json!({
@@ -58,6 +58,7 @@ pub(crate) fn object(summary: &FitSummary) -> Value {
         "stopped_early": summary.stopped_early,
         score: figures.score,
         loss: figures.loss,
+        "warnings": warnings,
     })
 }
 

@@ -8,6 +8,7 @@ mod devices;
 mod fit;
 mod output;
 mod progress;
+mod recurrence;
 mod reports;
 mod signals;
 mod tune;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Recipes(flags) => reports::recipes(&flags),
         Command::Evaluate(flags) => reports::evaluate(&flags),
         Command::Predict(flags) => reports::predict(&flags),
+        Command::Inspect(flags) if flags.recurrence => recurrence::run(&flags),
         Command::Inspect(flags) => reports::inspect(&flags),
         Command::Book(flags) => book::run(&flags),
         Command::Devices(flags) => devices::list(&flags),

@@ -40,6 +40,7 @@ pub(crate) struct Progress {
     started: Instant,
     examples: usize,
     steps: u64,
+    warnings: Vec<String>,
 }
 
 impl Progress {
@@ -57,7 +58,13 @@ impl Progress {
             started: Instant::now(),
             examples: 0,
             steps: 0,
+            warnings: Vec::new(),
         }
+    }
+
+    /// Everything that was warned of.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Takes the bar away.
@@ -115,8 +122,13 @@ impl Observer for Progress {
     }
 
     fn warning(&mut self, message: &str) {
+        self.warnings.push(message.to_owned());
         self.bar
             .suspend(|| talk(&format!("elman: warning: {message}")));
+    }
+
+    fn worry(&mut self, message: &str) {
+        self.warning(message);
     }
 
     fn stop_signal(&mut self) -> Option<i32> {

@@ -46,17 +46,19 @@ pub(crate) fn run(flags: TuneFlags) -> Done {
             let mut progress = Progress::new(voice, signals);
             let retrained = tune::retrain(&summary.root, options, &mut progress);
             progress.finish();
-            Some(retrained?)
+            Some((retrained?, progress))
         }
         false => None,
     };
     if flags.json.json {
         let mut objects = objects(&summary);
-        objects.extend(retrained.as_ref().map(fit::object));
+        let retrained = retrained.iter();
+        objects
+            .extend(retrained.map(|(summary, progress)| fit::object(summary, progress.warnings())));
         return output::json(&objects);
     }
     let mut text = ending(&summary);
-    if let Some(retrained) = &retrained {
+    if let Some((retrained, _)) = &retrained {
         text.push_str("\n\ntrained again on all training examples\n");
         text.push_str(&fit::ending(retrained));
     }

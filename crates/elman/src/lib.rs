@@ -55,6 +55,7 @@
 //! | [`tune`] | better settings, searched at random and by successive halving |
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
+//! | [`diagnosis`] | how far gradients go back in time, and why |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
 //! | [`book`] | the chapter's numbers beside ours |
 //! | [`random`] | seeds and generators |
@@ -71,6 +72,7 @@ pub mod book;
 pub mod cell;
 pub mod data;
 pub mod device;
+pub mod diagnosis;
 mod error;
 pub mod exchange;
 mod fused;

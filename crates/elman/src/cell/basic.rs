@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
+use crate::cell::watch::{RecurrentWeights, Unwatched, Watch, Watched, bounds, recurrent_blocks};
 use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
@@ -99,16 +100,28 @@ pub struct BasicRnnCell {
     pub activation: Activation,
 }
 
-impl BasicRnnCell {
-    /// The step in plain Burn operations.
-    fn composed_step(&self, x: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {
+impl Watched for BasicRnnCell {
+    fn watched_step(
+        &self,
+        x: Tensor<2>,
+        state: HiddenState,
+        watch: &mut dyn Watch,
+    ) -> Result<Step<HiddenState>> {
         let joined = Tensor::cat(vec![x, state.hidden], 1);
         let sum = joined.matmul(self.kernel.val()) + self.bias.val().unsqueeze();
         let hidden = activate(self.activation, sum);
+        if let Some(bounds) = bounds(self.activation) {
+            watch.activation("unit", bounds, &hidden);
+        }
+        let hidden = watch.part(hidden);
         Ok(Step {
             output: hidden.clone(),
             state: HiddenState { hidden },
         })
+    }
+
+    fn recurrent_weights(&self) -> Vec<RecurrentWeights> {
+        recurrent_blocks(&self.kernel.val(), self.input_size(), &["unit"])
     }
 }
 
@@ -149,7 +162,7 @@ impl Cell for BasicRnnCell {
         self.check(&sequence, &state)?;
         if !fused::serves(&sequence) {
             return composed(self.output_size(), sequence, state, |input, state| {
-                self.composed_step(input, state)
+                self.watched_step(input, state, &mut Unwatched)
             });
         }
         fused::sequence(self, sequence, state)

@@ -5,6 +5,9 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
+use crate::cell::watch::{
+    GATE, RecurrentWeights, Unwatched, Watch, Watched, bounds, recurrent_blocks,
+};
 use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
@@ -165,14 +168,22 @@ impl GruCell {
             Some(_) => ResetGate::AfterProduct,
         }
     }
+}
 
-    /// The step in plain Burn operations.
-    fn composed_step(&self, x: Tensor<2>, state: HiddenState) -> Result<Step<HiddenState>> {
+impl Watched for GruCell {
+    fn watched_step(
+        &self,
+        x: Tensor<2>,
+        state: HiddenState,
+        watch: &mut dyn Watch,
+    ) -> Result<Step<HiddenState>> {
         let hidden = state.hidden;
         let joined = Tensor::cat(vec![x.clone(), hidden.clone()], 1);
         let sums = joined.matmul(self.gates_kernel.val()) + self.gates_bias.val().unsqueeze();
         let [reset, update] =
             <[_; 2]>::try_from(sigmoid(sums).chunk(2, 1)).expect("the kernel has two gates");
+        watch.activation("reset", GATE, &reset);
+        watch.activation("update", GATE, &update);
         let kernel = self.candidate_kernel.val();
         let bias = self.candidate_bias.val().unsqueeze();
         let sum = match &self.recurrent_bias {
@@ -189,11 +200,21 @@ impl GruCell {
             }
         };
         let candidate = activate(self.activation, sum);
-        let hidden = update.clone() * hidden + (update.neg() + 1.0) * candidate;
+        if let Some(bounds) = bounds(self.activation) {
+            watch.activation("candidate", bounds, &candidate);
+        }
+        let hidden = watch.part(update.clone() * hidden + (update.neg() + 1.0) * candidate);
         Ok(Step {
             output: hidden.clone(),
             state: HiddenState { hidden },
         })
+    }
+
+    fn recurrent_weights(&self) -> Vec<RecurrentWeights> {
+        let features = self.input_size();
+        let gates = recurrent_blocks(&self.gates_kernel.val(), features, &["reset", "update"]);
+        let candidate = recurrent_blocks(&self.candidate_kernel.val(), features, &["candidate"]);
+        gates.into_iter().chain(candidate).collect()
     }
 }
 
@@ -234,7 +255,7 @@ impl Cell for GruCell {
         self.check(&sequence, &state)?;
         if !fused::serves(&sequence) {
             return composed(self.output_size(), sequence, state, |input, state| {
-                self.composed_step(input, state)
+                self.watched_step(input, state, &mut Unwatched)
             });
         }
         fused::sequence(self, sequence, state)

@@ -5,6 +5,9 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
+use crate::cell::watch::{
+    GATE, RecurrentWeights, Unwatched, Watch, Watched, bounds, recurrent_blocks,
+};
 use crate::cell::{Cell, Runner, Sequence, State, StatePart, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
@@ -279,9 +282,15 @@ impl LstmCell {
     pub fn units(&self) -> usize {
         self.bias.dims()[0] / LstmGate::STORED.len()
     }
+}
 
-    /// The step in plain Burn operations.
-    fn composed_step(&self, x: Tensor<2>, state: LstmState) -> Result<Step<LstmState>> {
+impl Watched for LstmCell {
+    fn watched_step(
+        &self,
+        x: Tensor<2>,
+        state: LstmState,
+        watch: &mut dyn Watch,
+    ) -> Result<Step<LstmState>> {
         let settings = &self.settings;
         let joined = Tensor::cat(vec![x, state.hidden], 1);
         let sums = joined.matmul(self.kernel.val()) + self.bias.val().unsqueeze();
@@ -293,25 +302,48 @@ impl LstmCell {
             i = i + state.cell.clone() * peepholes.input.val().unsqueeze();
             f = f + state.cell.clone() * peepholes.forget.val().unsqueeze();
         }
-        let mut cell = state.cell * sigmoid(f) + sigmoid(i) * activate(settings.activation, j);
+        let (input, forget) = (sigmoid(i), sigmoid(f));
+        let candidate = activate(settings.activation, j);
+        watch.activation("input", GATE, &input);
+        if let Some(bounds) = bounds(settings.activation) {
+            watch.activation("candidate", bounds, &candidate);
+        }
+        watch.activation("forget", GATE, &forget);
+        let mut cell = state.cell * forget + input * candidate;
         if let Some(clip) = settings.cell_clip {
             cell = cell.clamp(-clip, clip);
         }
+        let cell = watch.part(cell);
         let mut o = o;
         if let Some(peepholes) = &self.peepholes {
             o = o + cell.clone() * peepholes.output.val().unsqueeze();
         }
-        let mut hidden = sigmoid(o) * activate(settings.activation, cell.clone());
+        let output = sigmoid(o);
+        watch.activation("output", GATE, &output);
+        let mut hidden = output * activate(settings.activation, cell.clone());
         if let Some(projection) = &self.projection {
             hidden = hidden.matmul(projection.val());
             if let Some(clip) = settings.proj_clip {
                 hidden = hidden.clamp(-clip, clip);
             }
         }
+        let hidden = watch.part(hidden);
         Ok(Step {
             output: hidden.clone(),
             state: LstmState { cell, hidden },
         })
+    }
+
+    fn recurrent_weights(&self) -> Vec<RecurrentWeights> {
+        let gates = ["input", "candidate", "forget", "output"];
+        let mut weights = recurrent_blocks(&self.kernel.val(), self.input_size(), &gates);
+        // What is carried is projected first: [H, P] · [P, H] is the way from units to units.
+        if let Some(projection) = &self.projection {
+            for gate in &mut weights {
+                gate.matrix = projection.val().matmul(gate.matrix.clone());
+            }
+        }
+        weights
     }
 }
 
@@ -360,7 +392,7 @@ impl Cell for LstmCell {
         self.check(&sequence, &state)?;
         if !fused::serves(&sequence) {
             return composed(self.output_size(), sequence, state, |input, state| {
-                self.composed_step(input, state)
+                self.watched_step(input, state, &mut Unwatched)
             });
         }
         fused::sequence(self, sequence, state)

@@ -17,6 +17,7 @@ mod sequence;
 mod sru;
 mod state;
 mod ugrnn;
+mod watch;
 
 pub use basic::{BasicRnnCell, BasicRnnCellConfig};
 pub use coupled_lstm::{
@@ -42,6 +43,7 @@ pub use sequence::{Layout, Lengths, Path, Sequence, Unrolled};
 pub use sru::{SruCell, SruCellConfig, SruState};
 pub use state::{HiddenState, State, StatePart};
 pub use ugrnn::{UgrnnCell, UgrnnCellConfig, UgrnnSettings};
+pub(crate) use watch::{RecurrentWeights, Watch, Watched};
 
 use burn::tensor::Tensor;
 

@@ -8,6 +8,7 @@ mod axis;
 mod canvas;
 mod confusion;
 mod curve;
+mod lag;
 mod search;
 
 pub use canvas::Figure;
@@ -15,6 +16,8 @@ pub use search::SearchedTrial;
 
 use std::collections::BTreeMap;
 
+use crate::cell::StatePart;
+use crate::diagnosis::{LagNorms, LayerDiagnosis};
 use crate::error::{Error, Result};
 use crate::metric::{ConfusionMatrix, EpochMetrics};
 use crate::recipe::{Monitor, Searched};
@@ -49,6 +52,65 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
     canvas::render(&curve::LearningCurve {
         title: shortened(title),
         epochs,
+    })
+}
+
+/// The norm of the gradient against the time lag, a line for each part of each layer's state.
+///
+/// # Errors
+///
+/// When there is no layer, or the figure cannot be drawn.
+pub fn gradient_lags(title: &str, layers: &[LayerDiagnosis]) -> Result<Figure> {
+    let series = layers.iter().enumerate().flat_map(|(index, layer)| {
+        layer.lags.iter().map(move |lag| {
+            let part = match lag.part {
+                StatePart::Cell => "c",
+                StatePart::Hidden => "h",
+            };
+            lag_series(format!("{part} of layer {index} ({})", layer.cell), lag)
+        })
+    });
+    lag_figure(title, series.collect())
+}
+
+/// The norm of the gradient against the time lag in several runs, each with its name: a line for
+/// each layer, of the part of its state by which most of the gradient goes back.
+///
+/// # Errors
+///
+/// When there is no layer, or the figure cannot be drawn.
+pub fn gradient_lags_of_runs(runs: &[(String, Vec<LayerDiagnosis>)]) -> Result<Figure> {
+    let series = runs.iter().flat_map(|(run, layers)| {
+        layers.iter().enumerate().map(move |(index, layer)| {
+            let name = match layers.len() {
+                1 => run.clone(),
+                _ => format!("{run}, layer {index}"),
+            };
+            lag_series(name, layer.main_lag())
+        })
+    });
+    lag_figure("How far gradients go back", series.collect())
+}
+
+fn lag_series(name: String, lag: &LagNorms) -> lag::LagSeries {
+    lag::LagSeries {
+        name,
+        norms: lag.norms.clone(),
+        reference: lag.reference(),
+    }
+}
+
+fn lag_figure(title: &str, series: Vec<lag::LagSeries>) -> Result<Figure> {
+    if series.is_empty() {
+        return Err(Error::argument(
+            "gradient against lag",
+            "there is no layer",
+            "give at least one",
+        ));
+    }
+    canvas::render(&lag::LagPlot {
+        title: shortened(title),
+        series,
     })
 }
 

@@ -265,3 +265,52 @@ fn searches_have_their_best_trial_and_their_keys() {
         "{error}"
     );
 }
+
+/// A layer whose gradient falls by `rate` a step.
+fn falling(cell: &str, rate: f64, lags: i32) -> LayerDiagnosis {
+    let lag = |part, first: f64| LagNorms {
+        part,
+        norms: (0..lags).map(|lag| first * rate.powi(lag)).collect(),
+    };
+    LayerDiagnosis {
+        cell: cell.to_owned(),
+        lags: vec![lag(StatePart::Cell, 0.5), lag(StatePart::Hidden, 0.25)],
+        gates: Vec::new(),
+        radii: Vec::new(),
+        units: crate::diagnosis::UnitFacts::default(),
+    }
+}
+
+#[test]
+fn gradients_against_the_lag_have_a_line_each() {
+    let layers = [falling("LstmCell", 0.99, 100), falling("Other", 0.5, 100)];
+    let figure = gradient_lags("A title", &layers).expect("drawn");
+    keep("gradient-lags", &figure);
+    decoded(&figure.png);
+    for text in [
+        "A title",
+        "Time lag (steps before the last)",
+        "c of layer 0 (LstmCell)",
+        "h of layer 1 (Other)",
+        // .5^99 = 1.6e-30 is below the axis, which ends 20 powers of ten down.
+        "1e-20",
+    ] {
+        assert!(figure.svg.contains(text), "{text}");
+    }
+    assert!(!figure.svg.contains("1e-30"));
+    let [first, second] = layers;
+    let runs = [
+        ("one".to_owned(), vec![first.clone()]),
+        ("two".to_owned(), vec![first, second]),
+    ];
+    let figure = gradient_lags_of_runs(&runs).expect("drawn");
+    keep("gradient-lags-of-runs", &figure);
+    for text in ["\none\n", "two, layer 0", "two, layer 1"] {
+        assert!(figure.svg.contains(text), "{text}: {}", figure.svg);
+    }
+    let error = gradient_lags("t", &[]).expect_err("nothing to draw");
+    assert_eq!(
+        error.to_string(),
+        "gradient against lag: there is no layer; give at least one"
+    );
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use crate::data::{BatchOrder, Batches, DatasetParts, SequenceBatch};
+use crate::diagnosis::worry;
 use crate::error::Result;
 use crate::metric::{EpochMetrics, Measure};
 use crate::plot;
@@ -174,6 +175,19 @@ impl Experiment {
     }
 }
 
+impl Experiment {
+    fn order(&self) -> BatchOrder {
+        BatchOrder {
+            seed: self.recipe.seed,
+            batch: self.recipe.train.batch,
+            shuffle: self.recipe.train.shuffle,
+        }
+    }
+}
+
+/// Rows on which the flow of gradients is looked at after an epoch.
+const PROBED_ROWS: usize = 8;
+
 impl Objective for Experiment {
     type Model = SequenceModel;
     type Batch = SequenceBatch;
@@ -200,12 +214,7 @@ impl Objective for Experiment {
     }
 
     fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = SequenceBatch>> {
-        let order = BatchOrder {
-            seed: self.recipe.seed,
-            batch: self.recipe.train.batch,
-            shuffle: self.recipe.train.shuffle,
-        };
-        self.parts.train.batches(order, epoch, from)
+        self.parts.train.batches(self.order(), epoch, from)
     }
 
     fn loss(&self, model: &SequenceModel, batch: &SequenceBatch, step: u64) -> Result<BatchLoss> {
@@ -232,6 +241,23 @@ impl Objective for Experiment {
             valid,
             test: model.evaluate(&self.parts.test)?.figures(),
         })
+    }
+
+    /// Where gradients stay within windows, they go back no further than the recipe says: nothing is
+    /// looked at.
+    fn worry(&self, model: &SequenceModel, epoch: usize) -> Result<Option<String>> {
+        let through = self.recipe.train.backpropagation;
+        if through.window.is_some() {
+            return Ok(None);
+        }
+        let order = BatchOrder {
+            batch: self.recipe.train.batch.min(PROBED_ROWS),
+            ..self.order()
+        };
+        let Some(batch) = self.parts.train.batches(order, epoch, 0)?.next() else {
+            return Ok(None);
+        };
+        Ok(worry(&model.flow(&batch, through.memory)?))
     }
 
     fn facts(&self) -> BTreeMap<String, String> {

@@ -16,4 +16,4 @@ pub use evaluation::Evaluation;
 pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use network::{Network, NetworkRun};
 pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
-pub use trained::{LayerFacts, Trained};
+pub use trained::{DIAGNOSED_ROWS, LayerFacts, Trained};

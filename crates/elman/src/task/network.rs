@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::cell::{Cell, Lengths, Sequence, State, Unrolled};
+use crate::diagnosis::{FlowProbe, Trace, trace};
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::recipe::{ModelSettings, Readout};
@@ -32,6 +33,13 @@ pub struct Network {
     backward: Vec<AnyCell>,
     #[module(skip)]
     readout: Readout,
+}
+
+/// The order in which a cell of a [`Network`] reads a row's steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Backward,
 }
 
 /// How a [`Network`] runs.
@@ -212,12 +220,52 @@ impl Network {
     /// When a shape does not fit the network, a length is larger than `T`, or the memory is too
     /// little.
     pub fn final_output(&self, inputs: Tensor<3>, run: NetworkRun) -> Result<Tensor<2>> {
+        self.read(inputs, &run, |cell, inputs, _| {
+            run.through.unroll(cell, inputs, run.options())
+        })
+    }
+
+    /// The same as [`final_output`](Self::final_output) in inference, within `memory` bytes, with a
+    /// probe of every cell in `probes`, in the order of [`traced`](Self::traced).
+    ///
+    /// # Errors
+    ///
+    /// As [`final_output`](Self::final_output).
+    pub(crate) fn probed(
+        &self,
+        inputs: Tensor<3>,
+        lengths: Option<Vec<usize>>,
+        memory: Option<u64>,
+        probes: &mut Vec<FlowProbe>,
+    ) -> Result<Tensor<2>> {
+        let run = NetworkRun {
+            lengths,
+            ..NetworkRun::default()
+        };
+        self.read(inputs, &run, |cell, inputs, direction| {
+            let lengths = run.lengths.as_deref();
+            let (unrolled, probe) = FlowProbe::run(cell, inputs, lengths, memory)?;
+            probes.push(match direction {
+                Direction::Forward => probe,
+                Direction::Backward => probe.backward(),
+            });
+            Ok(unrolled)
+        })
+    }
+
+    /// What is read out, `[B, readout]`, when cells run as `unroll` has them run.
+    fn read(
+        &self,
+        inputs: Tensor<3>,
+        run: &NetworkRun,
+        unroll: impl FnMut(&AnyCell, Tensor<3>, Direction) -> Result<Unrolled<AnyState>>,
+    ) -> Result<Tensor<2>> {
         let first_read = match self.readout {
             Readout::Last => self.layers.len() - 1,
             Readout::All => 0,
         };
         let mut read = Vec::new();
-        self.pass(inputs, &run, |index, cell, unrolled| {
+        self.pass(inputs, run, unroll, |index, cell, unrolled| {
             if index >= first_read {
                 read.push(last_output(cell, unrolled, run.lengths.as_deref()));
             }
@@ -228,6 +276,54 @@ impl Network {
         })
     }
 
+    /// The same as [`final_output`](Self::final_output) in inference, step by step in plain
+    /// operations, with a trace of every recurrent cell in `traces`: the lowest layer first, and in
+    /// both directions the forward cell of a layer first.
+    ///
+    /// # Errors
+    ///
+    /// As [`final_output`](Self::final_output).
+    pub(crate) fn traced(
+        &self,
+        inputs: Tensor<3>,
+        lengths: Option<Vec<usize>>,
+        traces: &mut Vec<Trace>,
+    ) -> Result<Tensor<2>> {
+        let run = NetworkRun {
+            lengths,
+            ..NetworkRun::default()
+        };
+        let (mut outputs, mut read) = (inputs, Vec::new());
+        for index in 0..self.layers.len() {
+            if self.readout == Readout::Last {
+                read.clear();
+            }
+            let mut shown = Vec::new();
+            let directions = [Direction::Forward, Direction::Backward];
+            for (cell, direction) in self.cells(index).zip(directions) {
+                let inputs = match direction {
+                    Direction::Forward => outputs.clone(),
+                    Direction::Backward => run.reversed(outputs.clone())?,
+                };
+                Error::ensure_axis("inputs", 'F', inputs.dims()[2], cell.input_size())?;
+                let first = traces.len();
+                let seen = trace(cell, run.sequence(inputs)?, traces)?;
+                if direction == Direction::Backward {
+                    for trace in &mut traces[first..] {
+                        trace.cell.insert_str(0, "backward ");
+                    }
+                }
+                read.push(last_step(&seen, run.lengths.as_deref()));
+                shown.push(match direction {
+                    Direction::Forward => seen,
+                    Direction::Backward => run.reversed(seen)?,
+                });
+            }
+            outputs = Tensor::cat(shown, 2);
+        }
+        Ok(Tensor::cat(read, 1))
+    }
+
     /// What the topmost layer shows at every step, `[B, T, H]`, for `inputs` of shape `[B, T, F]`;
     /// zero past a row's length.
     ///
@@ -235,15 +331,17 @@ impl Network {
     ///
     /// As [`final_output`](Self::final_output).
     pub fn outputs(&self, inputs: Tensor<3>, run: NetworkRun) -> Result<Tensor<3>> {
-        self.pass(inputs, &run, |_, _, _| ())
+        let unroll = |cell: &AnyCell, inputs, _| run.through.unroll(cell, inputs, run.options());
+        self.pass(inputs, &run, unroll, |_, _, _| ())
     }
 
-    /// Runs layer after layer and shows each run of a cell, in the order of its own time, to
-    /// `visit`; returns the outputs of the topmost layer.
+    /// Runs layer after layer by `unroll` and shows each run of a cell, in the order of its own time,
+    /// to `visit`; returns the outputs of the topmost layer.
     fn pass(
         &self,
         inputs: Tensor<3>,
         run: &NetworkRun,
+        mut unroll: impl FnMut(&AnyCell, Tensor<3>, Direction) -> Result<Unrolled<AnyState>>,
         mut visit: impl FnMut(usize, &AnyCell, &Unrolled<AnyState>),
     ) -> Result<Tensor<3>> {
         let mut outputs = inputs;
@@ -252,11 +350,11 @@ impl Network {
                 Some(cell) => Some((cell, run.reversed(outputs.clone())?)),
                 None => None,
             };
-            let unrolled = run.through.unroll(layer, outputs, run.options())?;
+            let unrolled = unroll(layer, outputs, Direction::Forward)?;
             visit(index, layer, &unrolled);
             outputs = unrolled.outputs;
             if let Some((cell, inputs)) = reversed {
-                let unrolled = run.through.unroll(cell, inputs, run.options())?;
+                let unrolled = unroll(cell, inputs, Direction::Backward)?;
                 visit(index, cell, &unrolled);
                 let backward = run.reversed(unrolled.outputs)?;
                 outputs = Tensor::cat(vec![outputs, backward], 2);
@@ -277,11 +375,17 @@ impl NetworkRun {
 
     /// `tensor`, `[B, T, …]`, with each row's real steps in reverse.
     fn reversed(&self, tensor: Tensor<3>) -> Result<Tensor<3>> {
-        let mut sequence = Sequence::batch_major(tensor.clone());
-        if let Some(lengths) = &self.lengths {
-            sequence = sequence.with_lengths(Lengths::new(lengths.clone()))?;
-        }
+        let sequence = self.sequence(tensor.clone())?;
         Ok(reverse_sequence(tensor, &sequence))
+    }
+
+    /// `inputs`, `[B, T, F]`, with the rows' real steps.
+    fn sequence(&self, inputs: Tensor<3>) -> Result<Sequence> {
+        let sequence = Sequence::batch_major(inputs);
+        match &self.lengths {
+            None => Ok(sequence),
+            Some(lengths) => sequence.with_lengths(Lengths::new(lengths.clone())),
+        }
     }
 
     fn options<S: State>(&self) -> UnrollOptions<S> {
@@ -307,6 +411,11 @@ fn last_output(
     if let Some(shown) = layer.shown(&unrolled.state) {
         return shown.to_device(&outputs.device());
     }
+    last_step(outputs, lengths)
+}
+
+/// Of `outputs`, `[B, T, H]`, those of each row's last real step, `[B, H]`.
+fn last_step(outputs: &Tensor<3>, lengths: Option<&[usize]>) -> Tensor<2> {
     let [batch, time, features] = outputs.dims();
     if time == 0 {
         return Tensor::zeros([batch, features], (&outputs.device(), outputs.dtype()));

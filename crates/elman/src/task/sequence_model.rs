@@ -3,7 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
 
+use crate::cell::Lengths;
 use crate::data::{Batches, Dataset, SequenceBatch, TargetKind, Targets};
+use crate::diagnosis::{LayerDiagnosis, LayerFlow, diagnose, flow};
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::random::Seed;
@@ -151,6 +153,23 @@ impl SequenceModel {
     ///
     /// When a shape does not fit the model, or the memory is too little.
     pub fn outputs(&self, batch: &SequenceBatch, run: NetworkRun) -> Result<Tensor<2>> {
+        self.ensure_reads(batch)?;
+        let run = NetworkRun {
+            lengths: batch.lengths.clone(),
+            ..run
+        };
+        let inputs = batch.tensor(&self.device());
+        let readout = self.network.final_output(inputs, run)?;
+        Ok(self.outputs_of(readout))
+    }
+
+    /// `[B, V]`, of what the network reads out, `[B, readout]`.
+    fn outputs_of(&self, readout: Tensor<2>) -> Tensor<2> {
+        readout.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze()
+    }
+
+    /// Checks that the model reads sequences of that size.
+    fn ensure_reads(&self, batch: &SequenceBatch) -> Result<()> {
         let [_, time, features] = batch.shape;
         if let Some(expected) = self.time {
             Error::ensure_axis("images", 'T', time, expected)?;
@@ -159,15 +178,7 @@ impl SequenceModel {
             Some(_) => "images",
             None => "sequences",
         };
-        Error::ensure_axis(what, 'F', features, self.network.input_size())?;
-        let run = NetworkRun {
-            lengths: batch.lengths.clone(),
-            ..run
-        };
-        let readout = self
-            .network
-            .final_output(batch.tensor(&self.device()), run)?;
-        Ok(readout.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze())
+        Error::ensure_axis(what, 'F', features, self.network.input_size())
     }
 
     /// The loss of a batch; `run` as in [`outputs`](Self::outputs).
@@ -178,20 +189,56 @@ impl SequenceModel {
     pub fn loss(&self, batch: &SequenceBatch, run: NetworkRun) -> Result<BatchLoss> {
         self.ensure_answers(batch.targets.kind())?;
         let outputs = self.outputs(batch, run)?;
-        let (score_sum, mean) = match &batch.targets {
+        let score_sum = match &batch.targets {
             Targets::Classes { labels, .. } => {
-                let score_sum = head::count_correct(self.output, &outputs, labels) as f64;
-                (score_sum, head::cross_entropy(self.output, outputs, labels))
+                head::count_correct(self.output, &outputs, labels) as f64
             }
-            Targets::Numbers { values, .. } => {
-                let score_sum = head::absolute_errors(&outputs, values).iter().sum();
-                (score_sum, head::squared_error(outputs, values))
-            }
+            Targets::Numbers { values, .. } => head::absolute_errors(&outputs, values).iter().sum(),
         };
         Ok(BatchLoss {
-            mean,
+            mean: self.mean_loss(outputs, &batch.targets),
             score_sum,
             count: batch.count(),
+        })
+    }
+
+    /// `[1]`: the mean loss of `outputs`, `[B, V]`.
+    fn mean_loss(&self, outputs: Tensor<2>, targets: &Targets) -> Tensor<1> {
+        match targets {
+            Targets::Classes { labels, .. } => head::cross_entropy(self.output, outputs, labels),
+            Targets::Numbers { values, .. } => head::squared_error(outputs, values),
+        }
+    }
+
+    /// How far the gradient of the loss of `batch` goes back in time, and why: see
+    /// [`diagnose`]. The model is on a device with autodiff.
+    ///
+    /// # Errors
+    ///
+    /// When the batch does not fit the model.
+    pub fn recurrence(&self, batch: &SequenceBatch) -> Result<Vec<LayerDiagnosis>> {
+        self.ensure_answers(batch.targets.kind())?;
+        self.ensure_reads(batch)?;
+        let inputs = batch.tensor(&self.device());
+        let lengths = batch.lengths.clone().map(Lengths::new);
+        diagnose(&self.network, inputs, lengths, |readout| {
+            Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
+        })
+    }
+
+    /// Whether the gradient of the loss of `batch` reaches the first step, within `memory` bytes: the
+    /// cheap look of training. One entry a cell, the lowest first; none when no row has two steps.
+    ///
+    /// # Errors
+    ///
+    /// When the batch does not fit the model, or the memory is too little.
+    pub fn flow(&self, batch: &SequenceBatch, memory: Option<u64>) -> Result<Vec<LayerFlow>> {
+        self.ensure_answers(batch.targets.kind())?;
+        self.ensure_reads(batch)?;
+        let inputs = batch.tensor(&self.device());
+        let lengths = batch.lengths.clone();
+        flow(&self.network, inputs, lengths, memory, |readout| {
+            Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
         })
     }
 

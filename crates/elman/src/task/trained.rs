@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::data::{DIGIT_SIDE, one_hot, read_digit};
+use crate::diagnosis::LayerDiagnosis;
 use crate::error::{Error, Result};
 use crate::recipe::{DataSettings, Recipe};
 use crate::store::{RunDirectory, StoredFile};
@@ -13,6 +14,9 @@ use crate::task::evaluation::Evaluation;
 use crate::task::examples;
 use crate::task::sequence_model::{Prediction, SequenceModel, SequenceModelConfig};
 use crate::train::{restore, snapshot};
+
+/// Test sequences that a diagnosis looks at.
+pub const DIAGNOSED_ROWS: usize = 100;
 
 /// A trained model with what is known about it.
 #[derive(Clone, Debug)]
@@ -62,19 +66,30 @@ impl Trained {
             Ok(_) => Some(number("time")? as usize),
             Err(_) => None,
         };
-        let config = SequenceModelConfig {
-            model: recipe.model.clone(),
-            features: number("features")? as usize,
-            time,
-            targets: recipe.data.targets(),
-        };
-        let model = config.init(recipe.seed, &Device::flex())?;
+        let features = number("features")? as usize;
+        let model = Self::fresh(&recipe, features, time, &Device::flex())?;
         Ok(Self {
             model: restore(model, file.tensors, &path)?,
             recipe,
             step,
             finished_epochs,
         })
+    }
+
+    /// The model before training.
+    fn fresh(
+        recipe: &Recipe,
+        features: usize,
+        time: Option<usize>,
+        device: &Device,
+    ) -> Result<SequenceModel> {
+        let config = SequenceModelConfig {
+            model: recipe.model.clone(),
+            features,
+            time,
+            targets: recipe.data.targets(),
+        };
+        config.init(recipe.seed, device)
     }
 
     /// What the model is worth on the test examples in `place`, if given, else on the recipe's.
@@ -85,6 +100,22 @@ impl Trained {
     pub fn evaluate(&self, place: Option<&Path>) -> Result<Evaluation> {
         let parts = examples::load(&self.recipe, place)?;
         self.model.evaluate(&parts.test)
+    }
+
+    /// How far gradients go back in time, and why, on the first [`DIAGNOSED_ROWS`] test examples in
+    /// `place`, if given, else on the recipe's; one entry a recurrent cell, the lowest first.
+    ///
+    /// # Errors
+    ///
+    /// When the examples cannot be read or do not fit the model.
+    pub fn recurrence(&self, place: Option<&Path>) -> Result<Vec<LayerDiagnosis>> {
+        let examples = examples::load(&self.recipe, place)?.test;
+        let indices: Vec<usize> = (0..examples.len().min(DIAGNOSED_ROWS)).collect();
+        let (features, time) = (self.model.network.input_size(), self.model.time());
+        let device = Device::flex().autodiff();
+        let model = Self::fresh(&self.recipe, features, time, &device)?;
+        let model = restore(model, snapshot(&self.model), Path::new("the model"))?;
+        model.recurrence(&examples.batch(&indices))
     }
 
     /// The answer to one input: for a run on images the path of a PNG file, for one on Reber

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::diagnosis::Verdict;
 use crate::error::{Error, Result};
 use crate::metric::{EpochMetrics, Measure};
 use crate::recipe::TrainSettings;
@@ -55,6 +56,16 @@ pub trait Objective {
     ///
     /// When the data does not fit the model.
     fn evaluate(&self, model: &Self::Model, epoch: &FinishedEpoch) -> Result<EpochMetrics>;
+
+    /// What in `model` after `epoch` should worry whoever trains it, in words: gradients that vanish or
+    /// explode. Asked after every epoch until there is something. By default nothing is looked at.
+    ///
+    /// # Errors
+    ///
+    /// When the data does not fit the model.
+    fn worry(&self, _model: &Self::Model, _epoch: usize) -> Result<Option<String>> {
+        Ok(None)
+    }
 
     /// What a saved model must say of itself to be used, in words.
     fn facts(&self) -> BTreeMap<String, String>;
@@ -162,7 +173,12 @@ struct Trainer<'a, O: Objective> {
     /// The best epoch's weights, when early stopping watches.
     best: Option<NamedTensors>,
     saved: Instant,
+    /// Has this run, since it was started or resumed, told of gradients that vanish or explode?
+    has_worried: bool,
 }
+
+/// A gradient is told as exploding when its norm is so many times the usual one.
+const SPIKE: f64 = 1e3;
 
 /// Which part of a checkpoint a tensor belongs to: the first part of its name.
 const MODEL: &str = "model";
@@ -191,6 +207,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
             position: Position::default(),
             best: None,
             saved: Instant::now(),
+            has_worried: false,
         };
         let Some(StoredFile { path, file }) = checkpoint else {
             return Ok(trainer);
@@ -245,6 +262,12 @@ impl<'a, O: Objective> Trainer<'a, O> {
         for batch in batches {
             let examples = self.step(&batch)?;
             observer.step(&self.progress(examples));
+            if !self.has_worried
+                && let Some(found) = self.spike()
+            {
+                self.has_worried = true;
+                observer.worry(&found);
+            }
             if let Some(signal) = observer.stop_signal() {
                 self.save()?;
                 return Err(self.stopped(signal));
@@ -273,6 +296,12 @@ impl<'a, O: Objective> Trainer<'a, O> {
         self.position.running = Running::default();
         self.save()?;
         observer.epoch(&metrics);
+        if !self.has_worried
+            && let Some(found) = self.objective.worry(&self.model, epoch)?
+        {
+            self.has_worried = true;
+            observer.worry(&format!("after epoch {epoch}: {found}"));
+        }
         match observer.stop_signal() {
             Some(signal) if !self.is_finished() => Err(self.stopped(signal)),
             _ => Ok(()),
@@ -299,6 +328,23 @@ impl<'a, O: Objective> Trainer<'a, O> {
         running.add(value, loss.score_sum, loss.count);
         running.add_norms(self.optimiser.norms());
         Ok(loss.count)
+    }
+
+    /// Has the last step's gradient, which nothing clipped, exploded? Then that in words.
+    fn spike(&self) -> Option<String> {
+        let norm = self.optimiser.norms().before;
+        let usual = match self.settings.clip {
+            None => self.position.usual_norm(norm)?,
+            Some(_) => return None,
+        };
+        (norm >= SPIKE * usual).then(|| {
+            format!(
+                "gradients explode: in step {} their norm is {norm:.1e}, usual is {usual:.1e}; what \
+                 helps: {}",
+                self.position.step - 1,
+                Verdict::Explodes.remedies()
+            )
+        })
     }
 
     /// The learning rate of `step`, which is one of the running epoch's.

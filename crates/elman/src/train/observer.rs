@@ -35,6 +35,9 @@ pub trait Observer {
     /// Something went wrong that the run survives.
     fn warning(&mut self, _message: &str) {}
 
+    /// Gradients vanish or explode: what was found, and what helps. Told once.
+    fn worry(&mut self, _message: &str) {}
+
     /// The signal by which the user asks the run to stop; asked after every step.
     fn stop_signal(&mut self) -> Option<i32> {
         None

@@ -111,7 +111,22 @@ impl SavedPosition {
     }
 }
 
+/// A usual norm is the mean of no fewer steps.
+const USUAL_STEPS: usize = 20;
+
 impl Position {
+    /// The usual norm of a gradient, before the last step of the running epoch, whose norm is `last`:
+    /// the largest of the epochs' means. None while this epoch has too few steps.
+    pub(crate) fn usual_norm(&self, last: f64) -> Option<f64> {
+        let Running {
+            steps, norm_sums, ..
+        } = self.running;
+        let others = steps.saturating_sub(1);
+        let epochs = self.history.iter().map(|epoch| epoch.gradient_norm);
+        let mean = (norm_sums.before - last) / others as f64;
+        (others >= USUAL_STEPS).then(|| epochs.fold(mean, f64::max))
+    }
+
     /// Judges the epoch that has just been finished; true if it is the best so far.
     ///
     /// # Panics
@@ -146,5 +161,41 @@ fn monitored(monitor: Monitor, metrics: &EpochMetrics) -> f64 {
         Monitor::ValidLoss => metrics.valid.expect(HELD_OUT).loss,
         Monitor::ValidAccuracy => metrics.valid.expect(HELD_OUT).score,
         Monitor::TrainLoss => metrics.train.loss,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Measure;
+
+    #[test]
+    fn the_usual_norm_is_the_largest_mean_before_the_last_step() {
+        let mut position = Position::default();
+        let add = |position: &mut Position, norm: f64| {
+            let (before, after) = (norm, norm);
+            position.running.add_norms(GradientNorms { before, after });
+        };
+        for step in 0..USUAL_STEPS {
+            add(&mut position, 1.0 + (step % 2) as f64);
+            assert_eq!(position.usual_norm(2.0), None, "{} steps", step + 1);
+        }
+        add(&mut position, 1e6);
+        assert_eq!(position.usual_norm(1e6), Some(1.5));
+        let figures = Figures {
+            loss: 1.0,
+            score: 1.0,
+        };
+        position.history.push(EpochMetrics {
+            epoch: 0,
+            learning_rate: 0.1,
+            gradient_norm: 40.0,
+            clipped_norm: 40.0,
+            measure: Measure::Accuracy,
+            train: figures,
+            valid: None,
+            test: figures,
+        });
+        assert_eq!(position.usual_norm(1e6), Some(40.0));
     }
 }

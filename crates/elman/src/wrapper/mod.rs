@@ -41,6 +41,7 @@ mod residual;
 mod zoneout;
 
 pub use any::{AnyCell, AnyState};
+pub(crate) use around::Around;
 pub use boxed::Boxed;
 pub use clock::{Clock, Clocked};
 pub use device::DeviceWrapper;
