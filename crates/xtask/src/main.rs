@@ -38,7 +38,15 @@ const CHECKS: [Check; 6] = [
     Check {
         name: "release",
         shows: "the kernels' tests pass as users build them",
-        run: || cargo(&["test", "--release", "--package", "elman-kernels", "--locked"]),
+        run: || {
+            cargo(&[
+                "test",
+                "--release",
+                "--package",
+                "elman-kernels",
+                "--locked",
+            ])
+        },
     },
     Check {
         name: "test",
