@@ -220,9 +220,8 @@ impl Network {
     /// When a shape does not fit the network, a length is larger than `T`, or the memory is too
     /// little.
     pub fn final_output(&self, inputs: Tensor<3>, run: NetworkRun) -> Result<Tensor<2>> {
-        self.read(inputs, &run, |cell, inputs, _| {
-            run.through.unroll(cell, inputs, run.options())
-        })
+        let unroll = |cell: &AnyCell, inputs, _| run.through.unroll(cell, inputs, run.options());
+        self.read(inputs, &run, unroll, last_output)
     }
 
     /// The same as [`final_output`](Self::final_output) in inference, within `memory` bytes, with a
@@ -242,7 +241,7 @@ impl Network {
             lengths,
             ..NetworkRun::default()
         };
-        self.read(inputs, &run, |cell, inputs, direction| {
+        let unroll = |cell: &AnyCell, inputs, direction| {
             let lengths = run.lengths.as_deref();
             let (unrolled, probe) = FlowProbe::run(cell, inputs, lengths, memory)?;
             probes.push(match direction {
@@ -250,15 +249,18 @@ impl Network {
                 Direction::Backward => probe.backward(),
             });
             Ok(unrolled)
-        })
+        };
+        self.read(inputs, &run, unroll, last_output)
     }
 
-    /// What is read out, `[B, readout]`, when cells run as `unroll` has them run.
-    fn read(
+    /// What is read out, `[B, readout]`, when cells run as `unroll` has them run and `last` takes a
+    /// run's last outputs, `[B, H]`, out of it.
+    fn read<S>(
         &self,
         inputs: Tensor<3>,
         run: &NetworkRun,
-        unroll: impl FnMut(&AnyCell, Tensor<3>, Direction) -> Result<Unrolled<AnyState>>,
+        unroll: impl FnMut(&AnyCell, Tensor<3>, Direction) -> Result<Unrolled<S>>,
+        last: impl Fn(&AnyCell, &Unrolled<S>, Option<&[usize]>) -> Tensor<2>,
     ) -> Result<Tensor<2>> {
         let first_read = match self.readout {
             Readout::Last => self.layers.len() - 1,
@@ -267,7 +269,7 @@ impl Network {
         let mut read = Vec::new();
         self.pass(inputs, run, unroll, |index, cell, unrolled| {
             if index >= first_read {
-                read.push(last_output(cell, unrolled, run.lengths.as_deref()));
+                read.push(last(cell, unrolled, run.lengths.as_deref()));
             }
         })?;
         Ok(match read.len() {
@@ -293,35 +295,21 @@ impl Network {
             lengths,
             ..NetworkRun::default()
         };
-        let (mut outputs, mut read) = (inputs, Vec::new());
-        for index in 0..self.layers.len() {
-            if self.readout == Readout::Last {
-                read.clear();
-            }
-            let mut shown = Vec::new();
-            let directions = [Direction::Forward, Direction::Backward];
-            for (cell, direction) in self.cells(index).zip(directions) {
-                let inputs = match direction {
-                    Direction::Forward => outputs.clone(),
-                    Direction::Backward => run.reversed(outputs.clone())?,
-                };
-                Error::ensure_axis("inputs", 'F', inputs.dims()[2], cell.input_size())?;
-                let first = traces.len();
-                let seen = trace(cell, run.sequence(inputs)?, traces)?;
-                if direction == Direction::Backward {
-                    for trace in &mut traces[first..] {
-                        trace.cell.insert_str(0, "backward ");
-                    }
+        let unroll = |cell: &AnyCell, inputs: Tensor<3>, direction| {
+            Error::ensure_axis("inputs", 'F', inputs.dims()[2], cell.input_size())?;
+            let first = traces.len();
+            let outputs = trace(cell, run.sequence(inputs)?, traces)?;
+            if direction == Direction::Backward {
+                for trace in &mut traces[first..] {
+                    trace.cell.insert_str(0, "backward ");
                 }
-                read.push(last_step(&seen, run.lengths.as_deref()));
-                shown.push(match direction {
-                    Direction::Forward => seen,
-                    Direction::Backward => run.reversed(seen)?,
-                });
             }
-            outputs = Tensor::cat(shown, 2);
-        }
-        Ok(Tensor::cat(read, 1))
+            Ok(Unrolled { outputs, state: () })
+        };
+        // A trace has no last state: what the cell shows is read at the last step.
+        self.read(inputs, &run, unroll, |_, unrolled, lengths| {
+            last_step(&unrolled.outputs, lengths)
+        })
     }
 
     /// What the topmost layer shows at every step, `[B, T, H]`, for `inputs` of shape `[B, T, F]`;
@@ -337,12 +325,12 @@ impl Network {
 
     /// Runs layer after layer by `unroll` and shows each run of a cell, in the order of its own time,
     /// to `visit`; returns the outputs of the topmost layer.
-    fn pass(
+    fn pass<S>(
         &self,
         inputs: Tensor<3>,
         run: &NetworkRun,
-        mut unroll: impl FnMut(&AnyCell, Tensor<3>, Direction) -> Result<Unrolled<AnyState>>,
-        mut visit: impl FnMut(usize, &AnyCell, &Unrolled<AnyState>),
+        mut unroll: impl FnMut(&AnyCell, Tensor<3>, Direction) -> Result<Unrolled<S>>,
+        mut visit: impl FnMut(usize, &AnyCell, &Unrolled<S>),
     ) -> Result<Tensor<3>> {
         let mut outputs = inputs;
         for (index, layer) in self.layers.iter().enumerate() {
