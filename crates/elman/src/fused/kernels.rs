@@ -6,7 +6,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata};
 use burn::tensor::{DType, Element, Shape, TensorData};
-use elman_kernels::{HiddenMask, Isa, MaskedHidden, Real, Tape, Wanted};
+use elman_kernels::{Forward, HiddenMask, Isa, MaskedHidden, Real, Tape, Wanted};
 
 use super::checkpointed::{Checkpoints, ResultGradients, Segmented};
 use super::operation::{Call, MASK, Part, TENSORS, Tensors};
@@ -115,35 +115,35 @@ impl<'t> Operands<'t> {
     }
 
     fn infer<T: Number>(self, call: &Call) -> FlexTensor {
-        let mut result = vec![T::default(); call.total()];
-        let (outputs, final_state) = result.split_at_mut(call.outputs());
+        let (mut result, mut carried) = room(call);
         let cell = call.spec.pack(&self.parameters::<T>(call), Isa::detect());
-        let mut carried = self.room_for_carried(call);
-        cell.forward(elman_kernels::Forward {
+        cell.forward(self.forward(call, &mut result, &mut carried));
+        flat(result)
+    }
+
+    /// A forward pass that writes outputs and final state to `result`, and what a mask leaves of the
+    /// outputs to `carried`.
+    fn forward<'a, T: Number>(
+        self,
+        call: &'a Call,
+        result: &'a mut [T],
+        carried: &'a mut [T],
+    ) -> Forward<'a, T>
+    where
+        't: 'a,
+    {
+        let (outputs, final_state) = result.split_at_mut(call.outputs());
+        Forward {
             plan: &call.plan,
             inputs: self.inputs(),
             state: self.state(),
             outputs,
             final_state,
-            mask: self.mask(call, &mut carried),
-        });
-        flat(result)
-    }
-
-    /// What becomes of the outputs by a mask; nothing without one.
-    fn room_for_carried<T: Number>(self, call: &Call) -> Vec<T> {
-        vec![T::default(); if call.masked { call.outputs() } else { 0 }]
-    }
-
-    /// The mask, whose products go to `carried`.
-    fn mask<'a, T: Number>(self, call: &Call, carried: &'a mut [T]) -> Option<HiddenMask<'a, T>>
-    where
-        't: 'a,
-    {
-        call.masked.then(|| HiddenMask {
-            factors: numbers(&self.0[MASK]),
-            carried,
-        })
+            mask: call.masked.then(|| HiddenMask {
+                factors: numbers(&self.0[MASK]),
+                carried,
+            }),
+        }
     }
 
     /// In segments of `steps` steps; `parameters` are the cell's.
@@ -167,26 +167,27 @@ impl<'t> Operands<'t> {
     }
 
     fn train<T: Number>(self, call: &Call) -> (FlexTensor, Notes<T>) {
-        let mut result = vec![T::default(); call.total()];
-        let (outputs, final_state) = result.split_at_mut(call.outputs());
+        let (mut result, mut carried) = room(call);
         let parameters = self.parameters::<T>(call);
         if let Some(steps) = call.segment {
+            let (outputs, final_state) = result.split_at_mut(call.outputs());
             let segmented = self.segmented(call, steps, &parameters);
             let checkpoints = segmented.forward(outputs, final_state);
             return (flat(result), Notes::Segments(checkpoints));
         }
         let cell = call.spec.pack(&parameters, Isa::detect());
-        let mut carried = self.room_for_carried(call);
-        let tape = cell.forward_training(elman_kernels::Forward {
-            plan: &call.plan,
-            inputs: self.inputs(),
-            state: self.state(),
-            outputs,
-            final_state,
-            mask: self.mask(call, &mut carried),
-        });
+        let tape = cell.forward_training(self.forward(call, &mut result, &mut carried));
         (flat(result), Notes::Whole(tape, carried))
     }
+}
+
+/// Room for the flat result, and for what a mask leaves of the outputs: nothing without one.
+fn room<T: Number>(call: &Call) -> (Vec<T>, Vec<T>) {
+    let carried = if call.masked { call.outputs() } else { 0 };
+    (
+        vec![T::default(); call.total()],
+        vec![T::default(); carried],
+    )
 }
 
 /// A number type of both Burn and the kernels.
