@@ -5,7 +5,6 @@ use std::path::Path;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use elman::Error;
-use elman::cell::StatePart;
 use elman::diagnosis::LayerDiagnosis;
 use elman::plot;
 use elman::task::Trained;
@@ -65,17 +64,10 @@ fn small(number: f64) -> String {
     }
 }
 
-fn part(part: StatePart) -> &'static str {
-    match part {
-        StatePart::Cell => "c",
-        StatePart::Hidden => "h",
-    }
-}
-
 fn object((index, layer): (usize, &LayerDiagnosis)) -> Value {
     let lags = layer.lags.iter().map(|lag| {
         json!({
-            "part": part(lag.part),
+            "part": lag.part.symbol(),
             "norms": lag.norms,
             "left": lag.left(),
             "rate_per_step": lag.rate(),
@@ -113,7 +105,7 @@ fn text((index, layer): (usize, &LayerDiagnosis)) -> String {
     let mut lags = Table::new();
     lags.load_style(NOTHING).set_header(header);
     for lag in &layer.lags {
-        let mut row = vec![format!("d loss / d {}", part(lag.part))];
+        let mut row = vec![format!("d loss / d {}", lag.part.symbol())];
         row.extend(shown.iter().map(|&at| small(lag.norms[at])));
         row.push(match lag.memory() {
             Some(1) => "1 step".to_owned(),

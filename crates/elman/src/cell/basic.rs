@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
-use crate::cell::watch::{RecurrentWeights, Unwatched, Watch, Watched, bounds, recurrent_blocks};
+use crate::cell::watch::{RecurrentWeights, Unwatched, Watch, Watched, recurrent_blocks};
 use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
@@ -110,9 +110,7 @@ impl Watched for BasicRnnCell {
         let joined = Tensor::cat(vec![x, state.hidden], 1);
         let sum = joined.matmul(self.kernel.val()) + self.bias.val().unsqueeze();
         let hidden = activate(self.activation, sum);
-        if let Some(bounds) = bounds(self.activation) {
-            watch.activation("unit", bounds, &hidden);
-        }
+        watch.activated("unit", self.activation, &hidden);
         let hidden = watch.part(hidden);
         Ok(Step {
             output: hidden.clone(),

@@ -5,9 +5,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
-use crate::cell::watch::{
-    GATE, RecurrentWeights, Unwatched, Watch, Watched, bounds, recurrent_blocks,
-};
+use crate::cell::watch::{GATE, RecurrentWeights, Unwatched, Watch, Watched, recurrent_blocks};
 use crate::cell::{Cell, HiddenState, Runner, Sequence, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
@@ -200,9 +198,7 @@ impl Watched for GruCell {
             }
         };
         let candidate = activate(self.activation, sum);
-        if let Some(bounds) = bounds(self.activation) {
-            watch.activation("candidate", bounds, &candidate);
-        }
+        watch.activated("candidate", self.activation, &candidate);
         let hidden = watch.part(update.clone() * hidden + (update.neg() + 1.0) * candidate);
         Ok(Step {
             output: hidden.clone(),

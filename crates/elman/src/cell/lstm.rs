@@ -5,9 +5,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::activation::{Activation, activate};
-use crate::cell::watch::{
-    GATE, RecurrentWeights, Unwatched, Watch, Watched, bounds, recurrent_blocks,
-};
+use crate::cell::watch::{GATE, RecurrentWeights, Unwatched, Watch, Watched, recurrent_blocks};
 use crate::cell::{Cell, Runner, Sequence, State, StatePart, Step, Unrolled};
 use crate::error::{Error, Result};
 use crate::fused;
@@ -305,9 +303,7 @@ impl Watched for LstmCell {
         let (input, forget) = (sigmoid(i), sigmoid(f));
         let candidate = activate(settings.activation, j);
         watch.activation("input", GATE, &input);
-        if let Some(bounds) = bounds(settings.activation) {
-            watch.activation("candidate", bounds, &candidate);
-        }
+        watch.activated("candidate", settings.activation, &candidate);
         watch.activation("forget", GATE, &forget);
         let mut cell = state.cell * forget + input * candidate;
         if let Some(clip) = settings.cell_clip {

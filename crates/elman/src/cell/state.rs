@@ -14,6 +14,16 @@ pub enum StatePart {
     Hidden,
 }
 
+impl StatePart {
+    /// Its letter in the equations: `c` or `h`.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Cell => "c",
+            Self::Hidden => "h",
+        }
+    }
+}
+
 /// What a cell carries from one step to the next: an ordered list of `[B, width]` tensors
 /// behind named fields.
 pub trait State: Clone + Sized {

@@ -11,6 +11,13 @@ pub(crate) trait Watch {
     /// The values of a gate or of the units, `[B, H]`, which lie between the two `bounds`.
     fn activation(&mut self, _name: &'static str, _bounds: [f64; 2], _values: &Tensor<2>) {}
 
+    /// The values of an `activation`, `[B, H]`: seen when it has two bounds.
+    fn activated(&mut self, name: &'static str, activation: Activation, values: &Tensor<2>) {
+        if let Some(bounds) = bounds(activation) {
+            self.activation(name, bounds, values);
+        }
+    }
+
     /// A part of the new state, `[B, width]`, before anything reads it; parts come in the order of
     /// `State::into_parts`. What is given back stands in its place.
     fn part(&mut self, part: Tensor<2>) -> Tensor<2> {
@@ -27,7 +34,7 @@ impl Watch for Unwatched {}
 pub(crate) const GATE: [f64; 2] = [0.0, 1.0];
 
 /// What `activation` lies between, when it has two bounds.
-pub(crate) fn bounds(activation: Activation) -> Option<[f64; 2]> {
+fn bounds(activation: Activation) -> Option<[f64; 2]> {
     match activation {
         Activation::Tanh | Activation::Softsign => Some([-1.0, 1.0]),
         Activation::Sigmoid => Some([0.0, 1.0]),

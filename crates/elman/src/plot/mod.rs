@@ -16,7 +16,6 @@ pub use search::SearchedTrial;
 
 use std::collections::BTreeMap;
 
-use crate::cell::StatePart;
 use crate::diagnosis::{LagNorms, LayerDiagnosis};
 use crate::error::{Error, Result};
 use crate::metric::{ConfusionMatrix, EpochMetrics};
@@ -63,10 +62,7 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<Figure> {
 pub fn gradient_lags(title: &str, layers: &[LayerDiagnosis]) -> Result<Figure> {
     let series = layers.iter().enumerate().flat_map(|(index, layer)| {
         layer.lags.iter().map(move |lag| {
-            let part = match lag.part {
-                StatePart::Cell => "c",
-                StatePart::Hidden => "h",
-            };
+            let part = lag.part.symbol();
             lag_series(format!("{part} of layer {index} ({})", layer.cell), lag)
         })
     });

@@ -1,6 +1,7 @@
 //! The figures are sound files with the right texts in them.
 
 use super::*;
+use crate::cell::StatePart;
 use crate::metric::{Figures, Measure};
 use crate::recipe::{Range, Setting};
 

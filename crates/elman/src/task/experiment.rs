@@ -173,9 +173,7 @@ impl Experiment {
             facts,
         })
     }
-}
 
-impl Experiment {
     fn order(&self) -> BatchOrder {
         BatchOrder {
             seed: self.recipe.seed,
