@@ -2,10 +2,9 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use elman::data::TargetKind;
 use elman::metric::ConfusionMatrix;
 use elman::recipe::Recipe;
-use elman::task::{Evaluation, Prediction, Trained};
+use elman::task::{Evaluation, Interface, Prediction, Trained};
 use serde_json::json;
 
 use crate::Done;
@@ -85,9 +84,9 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
     let noun = trained.input_noun();
     let mut objects = Vec::new();
-    let mut table = match trained.model.targets() {
-        TargetKind::Classes(_) => table([noun, "class", "probability", "all classes"]),
-        TargetKind::Numbers(_) => table([noun, "answer"]),
+    let mut table = match trained.interface().answer {
+        ("classes", _) => table([noun, "class", "probability", "all classes"]),
+        _ => table([noun, "answer"]),
     };
     for input in &flags.inputs {
         let shown = input.to_string_lossy();
@@ -134,11 +133,11 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
     let parameters: usize = layers.iter().map(|layer| layer.parameters).sum();
     let network = trained.network();
     let settings = trained.recipe.to_toml();
-    let features = trained.model.network.input_size();
-    let answer = match trained.model.targets() {
-        TargetKind::Classes(classes) => ("classes", classes),
-        TargetKind::Numbers(numbers) => ("numbers", numbers),
-    };
+    let Interface {
+        time,
+        features,
+        answer,
+    } = trained.interface();
     if flags.json.json {
         let layers: Vec<_> = layers
             .iter()
@@ -152,7 +151,7 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
             .collect();
         return output::json(&[json!({
             "network": network,
-            "time": trained.model.time(),
+            "time": time,
             "features": features,
             answer.0: answer.1,
             "parameters": parameters,
@@ -171,7 +170,7 @@ pub(crate) fn inspect(flags: &InspectFlags) -> Done {
         ]);
     }
     table.add_row(["all".to_owned(), String::new(), parameters.to_string()]);
-    let steps = match trained.model.time() {
+    let steps = match time {
         Some(time) => format!("{time} steps"),
         None => "any number of steps".to_owned(),
     };

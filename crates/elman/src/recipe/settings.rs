@@ -20,6 +20,7 @@ pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
 pub use train::{EarlyStopping, Monitor, TrainSettings};
 pub use tune::{Condition, HalvingSettings, Range, Searched, Setting, TuneSettings};
 
+use super::vocabulary::{TASKS, word};
 use crate::random::Seed;
 
 /// One experiment, complete and checked.
@@ -48,4 +49,11 @@ pub enum Task {
     Classifier,
     /// Numbers for a whole sequence (`"regressor"`).
     Regressor,
+}
+
+impl Task {
+    /// As a recipe spells it.
+    pub fn word(self) -> &'static str {
+        word(TASKS, self)
+    }
 }

@@ -1,22 +1,15 @@
 //! A recipe carried out: data, model, training, run directory.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
-
-use crate::data::{BatchOrder, Batches, DatasetParts, SequenceBatch};
-use crate::diagnosis::worry;
 use crate::error::Result;
-use crate::metric::{EpochMetrics, Measure};
+use crate::metric::EpochMetrics;
 use crate::plot;
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::evaluation::Evaluation;
-use crate::task::examples;
-use crate::task::network::NetworkRun;
-use crate::task::sequence_model::{SequenceModel, SequenceModelConfig};
-use crate::train::{BatchLoss, Best, FinishedEpoch, FitOptions, Objective, Observer, Training};
+use crate::task::sequence_task::SequenceTask;
+use crate::train::{Best, FitOptions, Objective, Observer, Training};
 
 /// What a fit is asked to do.
 #[derive(Clone, Debug)]
@@ -58,18 +51,48 @@ pub struct FitSummary {
     pub best: Option<Best>,
 }
 
+/// A kind of task: what is learnt, from a recipe to a judged model.
+///
+/// Its objective trains it; the rest of a run is the same for all kinds.
+pub(super) trait TaskKind: Objective + Sized {
+    /// Reads what `recipe` learns from; files from `place` if given, else from where the recipe says.
+    fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Self>;
+
+    /// What `model` is worth on the test part.
+    fn test(&self, model: &Self::Model) -> Result<Evaluation>;
+
+    /// Files that a run keeps beside its weights, with their names: none, if the kind does not say.
+    fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
+/// Calls a function, generic over the kind, as the kind of `recipe` has it: here, and in
+/// `trained.rs`, a kind is known by its name.
+macro_rules! dispatch {
+    ($recipe:expr, $function:ident($($argument:expr),*)) => {
+        match $recipe.task {
+            Task::Classifier | Task::Regressor => $function::<SequenceTask>($($argument),*),
+        }
+    };
+}
+
 /// Starts a run and carries it out.
 ///
 /// # Errors
 ///
 /// When data is missing or wrong, the folder is taken, or training fails: see [`Training::fit`].
 pub fn fit(plan: &FitPlan, observer: &mut dyn Observer) -> Result<FitSummary> {
-    let experiment = Experiment::load(&plan.recipe, None)?;
+    dispatch!(plan.recipe, fit_kind(plan, observer))
+}
+
+fn fit_kind<K: TaskKind>(plan: &FitPlan, observer: &mut dyn Observer) -> Result<FitSummary> {
+    let kind = K::load(&plan.recipe, None)?;
     let run = match &plan.folder {
         RunFolder::At(root) => RunDirectory::create(root, &plan.recipe)?,
         RunFolder::Next { parent, name } => RunDirectory::create_next(parent, name, &plan.recipe)?,
     };
-    carry_out(&experiment, (&run, plan.options), None, observer)
+    carry_out(&kind, &plan.recipe, (&run, plan.options), None, observer)
 }
 
 /// Reads the data of `recipe` and does nothing with it.
@@ -78,7 +101,11 @@ pub fn fit(plan: &FitPlan, observer: &mut dyn Observer) -> Result<FitSummary> {
 ///
 /// Those with which [`fit`] would refuse it before it begins.
 pub fn check_data(recipe: &Recipe) -> Result<()> {
-    Experiment::load(recipe, None).map(drop)
+    dispatch!(recipe, check_kind(recipe))
+}
+
+fn check_kind<K: TaskKind>(recipe: &Recipe) -> Result<()> {
+    K::load(recipe, None).map(drop)
 }
 
 /// Goes on with the run in `root`, with the data in `data` if that has moved.
@@ -96,34 +123,47 @@ pub fn resume(
 ) -> Result<FitSummary> {
     let run = RunDirectory::open(root)?;
     let recipe = RunDirectory::recipe(root)?;
-    let experiment = Experiment::load(&recipe, data)?;
+    dispatch!(recipe, resume_kind(&recipe, data, (&run, options), observer))
+}
+
+fn resume_kind<K: TaskKind>(
+    recipe: &Recipe,
+    data: Option<&Path>,
+    (run, options): (&RunDirectory, FitOptions),
+    observer: &mut dyn Observer,
+) -> Result<FitSummary> {
+    let kind = K::load(recipe, data)?;
     let found = run.resume()?;
     for warning in &found.warnings {
         observer.warning(warning);
     }
-    carry_out(&experiment, (&run, options), found.checkpoint, observer)
+    carry_out(&kind, recipe, (run, options), found.checkpoint, observer)
 }
 
-fn carry_out(
-    experiment: &Experiment,
+fn carry_out<K: TaskKind>(
+    kind: &K,
+    recipe: &Recipe,
     (run, options): (&RunDirectory, FitOptions),
     checkpoint: Option<StoredFile>,
     observer: &mut dyn Observer,
 ) -> Result<FitSummary> {
+    for (name, bytes) in kind.files() {
+        run.write(name, &bytes)?;
+    }
     let training = Training {
-        objective: experiment,
-        settings: &experiment.recipe.train,
+        objective: kind,
+        settings: &recipe.train,
         run,
         options,
     };
     let report = training.fit(checkpoint, observer)?;
-    let test = report.model.evaluate(&experiment.parts.test)?;
+    let test = kind.test(&report.model)?;
     let history = report.position.history;
-    let curve = plot::learning_curve(&experiment.recipe.title, &history)?;
+    let curve = plot::learning_curve(&recipe.title, &history)?;
     run.write("curve.svg", curve.svg.as_bytes())?;
     run.write("curve.png", &curve.png)?;
     if let Some(confusion) = test.confusion() {
-        let figure = plot::confusion(&experiment.recipe.title, confusion)?;
+        let figure = plot::confusion(&recipe.title, confusion)?;
         run.write("confusion.svg", figure.svg.as_bytes())?;
         run.write("confusion.png", &figure.png)?;
     }
@@ -134,133 +174,6 @@ fn carry_out(
         stopped_early: report.position.stopped_early,
         best: report.position.best,
     })
-}
-
-/// What a recipe asks for, as an objective of training.
-struct Experiment {
-    recipe: Recipe,
-    parts: DatasetParts,
-    steps: usize,
-    device: Device,
-    facts: BTreeMap<String, String>,
-}
-
-impl Experiment {
-    fn load(recipe: &Recipe, data: Option<&Path>) -> Result<Self> {
-        let parts = examples::load(recipe, data)?;
-        let (time, features) = (parts.train.time(), parts.train.features());
-        let task = match recipe.task {
-            Task::Classifier => "classifier",
-            Task::Regressor => "regressor",
-        };
-        let mut facts = BTreeMap::from(
-            [
-                ("task", task.to_owned()),
-                ("recipe", recipe.to_toml()),
-                ("data", parts.fingerprint()),
-                ("features", features.to_string()),
-            ]
-            .map(|(name, fact)| (name.to_owned(), fact)),
-        );
-        if let Some(time) = time {
-            facts.insert("time".to_owned(), time.to_string());
-        }
-        Ok(Self {
-            steps: Batches::in_order(parts.train.len(), recipe.train.batch)?.steps(),
-            recipe: recipe.clone(),
-            parts,
-            device: Device::flex().autodiff(),
-            facts,
-        })
-    }
-
-    fn order(&self) -> BatchOrder {
-        BatchOrder {
-            seed: self.recipe.seed,
-            batch: self.recipe.train.batch,
-            shuffle: self.recipe.train.shuffle,
-        }
-    }
-}
-
-/// Rows on which the flow of gradients is looked at after an epoch.
-const PROBED_ROWS: usize = 8;
-
-impl Objective for Experiment {
-    type Model = SequenceModel;
-    type Batch = SequenceBatch;
-
-    fn init(&self) -> Result<SequenceModel> {
-        let config = SequenceModelConfig {
-            model: self.recipe.model.clone(),
-            features: self.parts.train.features(),
-            time: self.parts.train.time(),
-            targets: self.parts.train.targets(),
-        };
-        config.init(self.recipe.seed, &self.device)
-    }
-
-    fn measure(&self) -> Measure {
-        match self.recipe.task {
-            Task::Classifier => Measure::Accuracy,
-            Task::Regressor => Measure::AbsoluteError,
-        }
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = SequenceBatch>> {
-        self.parts.train.batches(self.order(), epoch, from)
-    }
-
-    fn loss(&self, model: &SequenceModel, batch: &SequenceBatch, step: u64) -> Result<BatchLoss> {
-        let run = NetworkRun {
-            through: self.recipe.train.backpropagation,
-            ..NetworkRun::training(step)
-        };
-        model.loss(batch, run)
-    }
-
-    fn evaluate(&self, model: &SequenceModel, finished: &FinishedEpoch) -> Result<EpochMetrics> {
-        let valid = match &self.parts.valid {
-            Some(examples) => Some(model.evaluate(examples)?.figures()),
-            None => None,
-        };
-        let norms = finished.running.gradient_norms();
-        Ok(EpochMetrics {
-            epoch: finished.epoch,
-            learning_rate: finished.learning_rate,
-            gradient_norm: norms.before,
-            clipped_norm: norms.after,
-            measure: self.measure(),
-            train: finished.running.figures(),
-            valid,
-            test: model.evaluate(&self.parts.test)?.figures(),
-        })
-    }
-
-    /// Where gradients stay within windows, they go back no further than the recipe says: nothing is
-    /// looked at.
-    fn worry(&self, model: &SequenceModel, epoch: usize) -> Result<Option<String>> {
-        let through = self.recipe.train.backpropagation;
-        if through.window.is_some() {
-            return Ok(None);
-        }
-        let order = BatchOrder {
-            batch: self.recipe.train.batch.min(PROBED_ROWS),
-            ..self.order()
-        };
-        let Some(batch) = self.parts.train.batches(order, epoch, 0)?.next() else {
-            return Ok(None);
-        };
-        Ok(worry(&model.flow(&batch, through.memory)?))
-    }
-
-    fn facts(&self) -> BTreeMap<String, String> {
-        self.facts.clone()
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod head;
 mod layer;
 mod network;
 mod sequence_model;
+mod sequence_task;
 mod tensorflow_kernels;
 mod trained;
 
@@ -16,4 +17,5 @@ pub use evaluation::Evaluation;
 pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use network::{Network, NetworkRun};
 pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
-pub use trained::{DIAGNOSED_ROWS, LayerFacts, Trained};
+pub use sequence_task::DIAGNOSED_ROWS;
+pub use trained::{Interface, LayerFacts, Trained, TrainedModel};

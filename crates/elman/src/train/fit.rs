@@ -1,6 +1,7 @@
 //! The training loop.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
@@ -22,6 +23,8 @@ pub trait Objective {
     type Model: Module;
     /// The examples of one step.
     type Batch;
+    /// What goes on from step to step beside the weights: `()`, or recurrent states.
+    type Carried: Carried;
 
     /// The model before the first step, on a device with autodiff.
     ///
@@ -43,12 +46,19 @@ pub trait Objective {
     /// When there are no examples.
     fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = Self::Batch>>;
 
-    /// The loss of a batch in training step `step`, for which dropout draws.
+    /// The loss of a batch in training step `step`, for which dropout draws; `carried` is what the
+    /// step before left, and becomes what this one leaves.
     ///
     /// # Errors
     ///
     /// When the batch does not fit the model.
-    fn loss(&self, model: &Self::Model, batch: &Self::Batch, step: u64) -> Result<BatchLoss>;
+    fn loss(
+        &self,
+        model: &Self::Model,
+        batch: &Self::Batch,
+        carried: &mut Self::Carried,
+        step: u64,
+    ) -> Result<BatchLoss>;
 
     /// The figures of a finished epoch: those of its training, and `model` on other data.
     ///
@@ -69,6 +79,34 @@ pub trait Objective {
 
     /// What a saved model must say of itself to be used, in words.
     fn facts(&self) -> BTreeMap<String, String>;
+}
+
+/// What goes on from one step of training to the next beside the weights. Checkpoints keep it, so
+/// that a run that was stopped goes on with the same bits.
+pub trait Carried: Default {
+    /// As tensors by name.
+    fn to_tensors(&self) -> NamedTensors;
+
+    /// What [`to_tensors`](Self::to_tensors) gave; `path` names the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// When a name is missing or unknown.
+    fn from_tensors(tensors: NamedTensors, path: &Path) -> Result<Self>;
+}
+
+/// Nothing goes on.
+impl Carried for () {
+    fn to_tensors(&self) -> NamedTensors {
+        NamedTensors::new()
+    }
+
+    fn from_tensors(tensors: NamedTensors, path: &Path) -> Result<Self> {
+        match tensors.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Error::damaged(path, format!("unknown tensor {CARRIED}.{name}"))),
+        }
+    }
 }
 
 /// The result of a forward pass in training.
@@ -168,6 +206,7 @@ struct Trainer<'a, O: Objective> {
     run: &'a RunDirectory,
     options: FitOptions,
     model: O::Model,
+    carried: O::Carried,
     optimiser: Optimiser,
     position: Position,
     /// The best epoch's weights, when early stopping watches.
@@ -184,6 +223,7 @@ const SPIKE: f64 = 1e3;
 const MODEL: &str = "model";
 const BEST: &str = "best";
 const OPTIMISER: &str = "optimiser";
+const CARRIED: &str = "carried";
 const POSITION: &str = "position";
 
 impl<'a, O: Objective> Trainer<'a, O> {
@@ -203,6 +243,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
             run,
             options,
             model: objective.init()?,
+            carried: O::Carried::default(),
             optimiser,
             position: Position::default(),
             best: None,
@@ -238,6 +279,8 @@ impl<'a, O: Objective> Trainer<'a, O> {
         let weights = parts.remove(MODEL).unwrap_or_default();
         trainer.model = restore(trainer.model, weights, &path)?;
         trainer.best = parts.remove(BEST);
+        let carried = parts.remove(CARRIED).unwrap_or_default();
+        trainer.carried = O::Carried::from_tensors(carried, &path)?;
         let state = OptimiserState {
             scalars: saved.optimiser,
             slots: parts.remove(OPTIMISER).unwrap_or_default(),
@@ -312,7 +355,8 @@ impl<'a, O: Objective> Trainer<'a, O> {
     fn step(&mut self, batch: &O::Batch) -> Result<usize> {
         let step = self.position.step;
         let learning_rate = self.learning_rate(step);
-        let loss = self.objective.loss(&self.model, batch, step)?;
+        let carried = &mut self.carried;
+        let loss = self.objective.loss(&self.model, batch, carried, step)?;
         let value = f64::from(loss.mean.clone().into_scalar::<f32>());
         if !value.is_finite() {
             return Err(self.not_finite("the loss"));
@@ -415,6 +459,7 @@ impl<'a, O: Objective> Trainer<'a, O> {
             (MODEL, Some(snapshot(&self.model))),
             (BEST, self.best.clone()),
             (OPTIMISER, Some(state.slots)),
+            (CARRIED, Some(self.carried.to_tensors())),
         ];
         let mut tensors = NamedTensors::new();
         for (part, named) in parts {
