@@ -123,7 +123,10 @@ pub fn resume(
 ) -> Result<FitSummary> {
     let run = RunDirectory::open(root)?;
     let recipe = RunDirectory::recipe(root)?;
-    dispatch!(recipe, resume_kind(&recipe, data, (&run, options), observer))
+    dispatch!(
+        recipe,
+        resume_kind(&recipe, data, (&run, options), observer)
+    )
 }
 
 fn resume_kind<K: TaskKind>(

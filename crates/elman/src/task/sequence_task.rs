@@ -7,8 +7,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::data::{
-    BatchOrder, Batches, DIGIT_SIDE, DatasetParts, SequenceBatch, TargetKind, one_hot,
-    read_digit,
+    BatchOrder, Batches, DIGIT_SIDE, DatasetParts, SequenceBatch, TargetKind, one_hot, read_digit,
 };
 use crate::diagnosis::{LayerDiagnosis, worry};
 use crate::error::{Error, Result};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::data::TargetKind;
 use crate::error::{Error, Result};
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile, TensorFile};
@@ -9,7 +10,6 @@ use crate::task::evaluation::Evaluation;
 use crate::task::network::Network;
 use crate::task::sequence_model::SequenceModel;
 use crate::task::sequence_task;
-use crate::data::TargetKind;
 use crate::train::snapshot;
 
 /// A trained model with what is known about it.

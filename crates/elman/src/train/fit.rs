@@ -104,7 +104,10 @@ impl Carried for () {
     fn from_tensors(tensors: NamedTensors, path: &Path) -> Result<Self> {
         match tensors.keys().next() {
             None => Ok(()),
-            Some(name) => Err(Error::damaged(path, format!("unknown tensor {CARRIED}.{name}"))),
+            Some(name) => Err(Error::damaged(
+                path,
+                format!("unknown tensor {CARRIED}.{name}"),
+            )),
         }
     }
 }

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::data::{ImageDataset, ImageParts, idx};
+use crate::metric::Measure;
 use crate::recipe::Override;
 use crate::train::{Silent, StepProgress};
 
