@@ -247,6 +247,7 @@ fn task_of(request: &Request) -> &'static str {
     match request {
         Request::Case(_) => "prepare a case",
         Request::Epoch(_) => "prepare an epoch",
+        Request::Text(_) => "prepare a language model",
         Request::Run { .. } => "run a round",
     }
 }

@@ -55,10 +55,31 @@ pub fn compare_epochs(
     epoch: &EpochRequest,
     rounds: usize,
 ) -> Result<EpochReport> {
+    compare_loops(
+        launch,
+        threads,
+        &Request::Epoch(epoch.clone()),
+        &PEERS,
+        rounds,
+    )
+}
+
+/// Runs `rounds` iterations of `request` with every one of `peers` in turn, on `threads` threads each.
+///
+/// # Errors
+///
+/// When a peer fails.
+pub fn compare_loops(
+    launch: Launch<'_>,
+    threads: NonZeroUsize,
+    request: &Request,
+    peers: &[PeerKind],
+    rounds: usize,
+) -> Result<EpochReport> {
     let limits = Limits::default();
     let mut report = EpochReport::default();
     let mut children = Vec::new();
-    for peer in PEERS {
+    for &peer in peers {
         let Some(command) = launch(peer, threads)? else {
             report
                 .left_out
@@ -66,7 +87,7 @@ pub fn compare_epochs(
             continue;
         };
         let mut child = Child::start(peer.label(), command, limits)?;
-        match child.prepare(&Request::Epoch(epoch.clone()))? {
+        match child.prepare(request)? {
             Prepared::Ready => children.push((peer, child, Vec::new())),
             Prepared::Unsupported(reason) => report.left_out.push(reason),
         }

@@ -6,18 +6,18 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use elman::random::Seed;
-use elman_bench::bars::{bars, epoch_bars, text};
+use elman_bench::bars::{bars, epoch_bars, text, text_bars};
 use elman_bench::case::{Case, SHAPES, parse_shape};
 use elman_bench::child::Limits;
 use elman_bench::compare::{Plan, compare};
 use elman_bench::elman_peer::Elman;
-use elman_bench::epoch::compare_epochs;
+use elman_bench::epoch::{compare_epochs, compare_loops};
 use elman_bench::long::{LongRun, compare_long};
 use elman_bench::options::compare_options;
 use elman_bench::peers::{PYTHON_SETUP, PeerKind, Peers, Pythons};
 use elman_bench::profile::profile;
 use elman_bench::{Error, Result};
-use elman_bench_protocol::{CellKind, EpochRequest, Shape, serve};
+use elman_bench_protocol::{CellKind, EpochRequest, Request, Shape, TextMode, TextRequest, serve};
 use serde::Serialize;
 use serde_json::json;
 
@@ -35,6 +35,8 @@ enum Command {
     Peers(PeersFlags),
     /// A whole epoch of the book's MNIST network, data and optimiser included.
     Epoch(EpochFlags),
+    /// A language model over characters: char-rnn in training, and writing token by token.
+    Text(TextFlags),
     /// Where the time of one shape goes, and what fraction of the machine elman reaches.
     Profile(ProfileFlags),
     /// What each option of an LSTM costs in training, beside the plain cell.
@@ -185,6 +187,27 @@ struct EpochFlags {
 }
 
 #[derive(Args)]
+struct TextFlags {
+    #[command(flatten)]
+    pythons: PythonFlags,
+    /// Of every peer.
+    #[arg(long, default_value = "2")]
+    threads: NonZeroUsize,
+    /// Iterations of each peer, after one that warms up; medians are reported.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Windows of an iteration of training.
+    #[arg(long, default_value_t = 40)]
+    windows: usize,
+    /// Tokens of an iteration of writing.
+    #[arg(long, default_value_t = 1000)]
+    tokens: usize,
+    /// Also writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct ProfileFlags {
     #[command(flatten)]
     timing: TimingFlags,
@@ -268,6 +291,7 @@ fn main() -> ExitCode {
     let done = match Flags::parse().command {
         Command::Peers(flags) => run_peers(flags),
         Command::Epoch(flags) => run_epoch(flags),
+        Command::Text(flags) => run_text(flags),
         Command::Profile(flags) => run_profile(&flags),
         Command::Options(flags) => run_options(&flags),
         Command::Long(flags) => run_long(&flags),
@@ -332,6 +356,41 @@ fn run_epoch(flags: EpochFlags) -> Result<()> {
         flags.json.as_deref(),
         &json!({ "report": report, "bars": bars }),
     )
+}
+
+fn run_text(flags: TextFlags) -> Result<()> {
+    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
+    // char-rnn's default network on tiny-shakespeare's 65 characters, and a large one.
+    let train = TextRequest {
+        mode: TextMode::Train,
+        vocabulary: 65,
+        layers: 2,
+        units: 128,
+        batch: 50,
+        time: 50,
+        count: flags.windows,
+        learning_rate: 0.002,
+    };
+    let generate = TextRequest {
+        mode: TextMode::Generate,
+        units: 512,
+        batch: 1,
+        time: 1,
+        count: flags.tokens,
+        ..train.clone()
+    };
+    let mut found = Vec::new();
+    for request in [train, generate] {
+        let rounds = flags.rounds;
+        let both = [PeerKind::Elman, PeerKind::PyTorch];
+        let asked = Request::Text(request.clone());
+        let report = compare_loops(&launch, flags.threads, &asked, &both, rounds)?;
+        let bars = text_bars(&request, |peer| report.median_ms(peer));
+        println!("{}\n{}", report.table(), text(&bars));
+        found.push(json!({ "request": request, "report": report, "bars": bars }));
+    }
+    write_json(flags.json.as_deref(), &found)
 }
 
 fn run_profile(flags: &ProfileFlags) -> Result<()> {

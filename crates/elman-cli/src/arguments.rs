@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateFlags),
     /// Name the class of pictures or strings
     Predict(PredictFlags),
+    /// Write text with a run's language model
+    Generate(GenerateFlags),
     /// Show a run's layers, shapes, parameters and settings
     Inspect(InspectFlags),
     /// Run the book's examples and compare every number
@@ -77,8 +79,8 @@ pub(crate) struct FitFlags {
     /// Replace a setting of the recipe, such as train.epochs=20 (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Override>,
-    /// The folder with the four IDX files, in place of the recipe's
-    #[arg(long, value_name = "DIR")]
+    /// The data, in place of the recipe's: a folder with the four IDX files, or a text file
+    #[arg(long, value_name = "PLACE")]
     pub(crate) data: Option<PathBuf>,
     /// The folder of the run, new or empty [default: runs/RECIPE-1, -2, …]
     #[arg(long, value_name = "DIR")]
@@ -141,8 +143,8 @@ pub(crate) struct TuneFlags {
 pub(crate) struct EvaluateFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// The folder with the four IDX files, in place of the recipe's
-    #[arg(long, value_name = "DIR")]
+    /// The data, in place of the recipe's: a folder with the four IDX files, or a text file
+    #[arg(long, value_name = "PLACE")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
@@ -155,6 +157,45 @@ pub(crate) struct PredictFlags {
     /// What to judge: PNG files with a picture of a digit each, or strings of letters
     #[arg(required = true, value_name = "IMAGE.png|STRING")]
     pub(crate) inputs: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GenerateFlags {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// What the text begins with [default: nothing]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) prompt: String,
+    /// Tokens to write
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub(crate) length: usize,
+    /// Below 1 the likely tokens become likelier, above 1 the others; 0: always the likeliest
+    #[arg(
+        long,
+        value_name = "T",
+        default_value = "1",
+        allow_negative_numbers = true
+    )]
+    pub(crate) temperature: f64,
+    /// Only the N likeliest tokens [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) top_k: Option<usize>,
+    /// Only the likeliest tokens that have this share of the probability together [default: all]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub(crate) top_p: Option<f64>,
+    /// The same seed writes the same text
+    #[arg(long, value_name = "N", default_value = "42")]
+    pub(crate) seed: u64,
+    /// Read lines from stdin and go on after each, with all that was read and written before in mind
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) interactive: bool,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

@@ -78,7 +78,7 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
     })
 }
 
-/// What flags change in a recipe: its settings, the folder of its files, its seed.
+/// What flags change in a recipe: its settings, the place of its files, its seed.
 pub(crate) fn overrides(
     set: &[Override],
     data: Option<&Path>,
@@ -90,10 +90,10 @@ pub(crate) fn overrides(
             Error::argument(
                 format!("--data {}", data.display()),
                 "its name is not UTF-8, so a recipe cannot hold it",
-                "rename the folder",
+                "rename it",
             )
         })?;
-        overrides.push(Override::string("data.folder", folder)?);
+        overrides.push(Override::place(folder));
     }
     if let Some(seed) = seed {
         overrides.push(Override::integer("seed", seed)?);
@@ -106,6 +106,8 @@ fn names(measure: Measure) -> [&'static str; 2] {
     match measure {
         Measure::Accuracy => ["test_accuracy", "test_loss_nats"],
         Measure::AbsoluteError => ["test_mae", "test_mse"],
+        Measure::BitsPerCharacter => ["test_bits_per_character", "test_nats_per_token"],
+        Measure::KeyAccuracy => ["test_key_accuracy", "test_nats_per_step"],
     }
 }
 
@@ -130,10 +132,21 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
             "test MSE       {loss:.6}\n\
              test MAE       {score:.6}"
         ),
+        Measure::BitsPerCharacter => {
+            format!("test loss      {loss:.4} nats per token, {score:.4} bits per character")
+        }
+        Measure::KeyAccuracy => format!(
+            "test loss      {loss:.4} nats per step\n\
+             test accuracy  {score:.4} of the keys"
+        ),
+    };
+    let next = match summary.test.measure() {
+        Measure::BitsPerCharacter => format!("elman generate {run}"),
+        _ => format!("elman evaluate {run}"),
     };
     format!(
         "run            {run}\n\
          {figures}\n\
-         look at it     elman inspect {run}, elman evaluate {run}"
+         look at it     elman inspect {run}, {next}"
     )
 }

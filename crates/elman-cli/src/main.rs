@@ -6,6 +6,7 @@ mod arguments;
 mod book;
 mod devices;
 mod fit;
+mod generate;
 mod output;
 mod progress;
 mod recurrence;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Recipes(flags) => reports::recipes(&flags),
         Command::Evaluate(flags) => reports::evaluate(&flags),
         Command::Predict(flags) => reports::predict(&flags),
+        Command::Generate(flags) => generate::run(&flags),
         Command::Inspect(flags) if flags.recurrence => recurrence::run(&flags),
         Command::Inspect(flags) => reports::inspect(&flags),
         Command::Book(flags) => book::run(&flags),

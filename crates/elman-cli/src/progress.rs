@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::Instant;
 
-use elman::metric::EpochMetrics;
+use elman::metric::{EpochMetrics, Measure};
 use elman::train::{GradientNorms, Observer, StepProgress};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -100,7 +100,7 @@ impl Observer for Progress {
         self.bar.set_position(done);
         // Epochs count from 0, as in the lines below the bar and in `metrics.csv`.
         self.bar.set_message(format!(
-            "epoch {}/{}  loss {:.4}  {} {:.4}  gradient {}  {:.0} sequences/s  {} left",
+            "epoch {}/{}  loss {:.4}  {} {:.4}  gradient {}  {:.0} {}/s  {} left",
             now.epoch,
             now.epochs - 1,
             now.running.loss,
@@ -108,6 +108,11 @@ impl Observer for Progress {
             now.running.score,
             norms(now.gradient_norms),
             self.examples as f64 / seconds,
+            match now.measure {
+                Measure::BitsPerCharacter => "tokens",
+                Measure::KeyAccuracy => "steps",
+                Measure::Accuracy | Measure::AbsoluteError => "sequences",
+            },
             HumanDuration(left),
         ));
     }

@@ -4,7 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use elman::metric::ConfusionMatrix;
 use elman::recipe::Recipe;
-use elman::task::{Evaluation, Interface, Prediction, Trained};
+use elman::task::{Evaluation, Interface, MusicWorth, Prediction, TextWorth, Trained};
 use serde_json::json;
 
 use crate::Done;
@@ -44,7 +44,58 @@ pub(crate) fn evaluate(flags: &EvaluateFlags) -> Done {
                  count                {count}"
             ))
         }
+        Evaluation::Tokens(worth) => evaluated_text(&worth, flags.json.json),
+        Evaluation::Music(worth) => evaluated_music(&worth, flags.json.json),
     }
+}
+
+fn evaluated_text(worth: &TextWorth, as_json: bool) -> Done {
+    let (nats, bits) = (worth.nats_per_token(), worth.bits_per_character());
+    let TextWorth {
+        nats: _,
+        tokens,
+        characters,
+        unknown,
+    } = worth;
+    if as_json {
+        return output::json(&[json!({
+            "nats_per_token": nats,
+            "bits_per_character": bits,
+            "perplexity": worth.perplexity(),
+            "tokens": tokens,
+            "characters": characters,
+            "unknown": unknown,
+        })]);
+    }
+    output::results(&format!(
+        "loss        {nats:.4} nats per token\n\
+         cost        {bits:.4} bits per character\n\
+         perplexity  {:.3}\n\
+         text        {tokens} tokens, {characters} characters, {unknown} unknown",
+        worth.perplexity()
+    ))
+}
+
+fn evaluated_music(worth: &MusicWorth, as_json: bool) -> Done {
+    let MusicWorth {
+        nats_per_step,
+        accuracy,
+        steps,
+        pieces,
+    } = worth;
+    if as_json {
+        return output::json(&[json!({
+            "nats_per_step": nats_per_step,
+            "key_accuracy": accuracy,
+            "steps": steps,
+            "pieces": pieces,
+        })]);
+    }
+    output::results(&format!(
+        "loss      {nats_per_step:.4} nats per step\n\
+         accuracy  {accuracy:.4} of the keys\n\
+         music     {steps} steps of {pieces} pieces"
+    ))
 }
 
 fn evaluated_classes(

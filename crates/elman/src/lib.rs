@@ -56,6 +56,8 @@
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
 //! | [`diagnosis`] | how far gradients go back in time, and why |
+//! | [`generate`] | text from a language model |
+//! | [`loss`] | losses over vocabularies: adaptive and sampled softmax |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
 //! | [`book`] | the chapter's numbers beside ours |
 //! | [`random`] | seeds and generators |
@@ -76,7 +78,9 @@ pub mod diagnosis;
 mod error;
 pub mod exchange;
 mod fused;
+pub mod generate;
 pub mod initializer;
+pub mod loss;
 pub mod metric;
 pub mod plot;
 pub mod random;

@@ -92,6 +92,7 @@ fn settings(entry: &Value) -> OptimiserSettings {
             momentum: number(entry, "momentum"),
             epsilon: number(entry, "epsilon"),
             centered: truth(entry, "centered"),
+            form: RmsPropForm::TensorFlow,
         }),
         ("AdamOptimizer", Value::Null) => OptimiserSettings::Adam(adam()),
         ("AdamOptimizer", decay) => OptimiserSettings::AdamW(AdamWSettings {
@@ -187,6 +188,7 @@ fn schedule(entry: &Value) -> Schedule {
         decay_steps: whole("decay_steps"),
         decay_rate: number(entry, "decay_rate"),
         staircase: truth(entry, "staircase"),
+        start: 0,
     };
     let list = |key: &str| entry[key].as_array().expect("a list").iter();
     let decay = match entry["kind"].as_str().expect("a kind") {

@@ -71,9 +71,9 @@ class Session:
         if what == "run":
             return self.run(request["iterations"])
         self.workload = None
-        self.is_epoch = what == "epoch"
+        self.is_epoch = what in ("epoch", "text")
         if self.is_epoch:
-            self.workload = self.peer.epoch(request)
+            self.workload = getattr(self.peer, what)(request)
         else:
             self.workload = self.case(request)
         return {"is": "prepared"}

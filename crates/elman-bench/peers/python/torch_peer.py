@@ -27,6 +27,9 @@ class Peer:
     def epoch(self, epoch):
         return Epoch(epoch)
 
+    def text(self, text):
+        return {"train": TrainText, "generate": GenerateText}[text["mode"]](text)
+
 
 def pytorch_weights(cell, question):
     """Elman's weights as one kernel `[F+H, G*H]` and two biases in PyTorch's order of gates."""
@@ -156,6 +159,62 @@ class Epoch:
             loss.backward()
             self.adam.step()
         return loss.item()
+
+
+class Text:
+    """LSTM layers over one-hot tokens, and a softmax: char-rnn."""
+
+    def __init__(self, text):
+        import torch
+
+        self.torch, self.settings = torch, text
+        torch.manual_seed(42)
+        self.rnn = torch.nn.LSTM(text["vocabulary"], text["units"], text["layers"], batch_first=True)
+        self.dense = torch.nn.Linear(text["units"], text["vocabulary"])
+        self.parameters = [*self.rnn.parameters(), *self.dense.parameters()]
+
+    def one_hot(self, tokens):
+        return self.torch.nn.functional.one_hot(tokens, self.settings["vocabulary"]).float()
+
+
+class TrainText(Text):
+    """Windows one after the other, the state carried."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        width = text["count"] * text["time"] + 1
+        tokens = [(at * at % 7919 + at % 13) % text["vocabulary"] for at in range(text["batch"] * width)]
+        self.tokens = self.torch.tensor(tokens).reshape(text["batch"], width)
+        self.rms = self.torch.optim.RMSprop(self.parameters, lr=text["learning_rate"], alpha=0.95)
+        self.state = None
+
+    def run(self):
+        time = self.settings["time"]
+        for window in range(self.settings["count"]):
+            start = window * time
+            inputs, targets = self.tokens[:, start : start + time], self.tokens[:, start + 1 : start + time + 1]
+            self.rms.zero_grad()
+            outputs, state = self.rnn(self.one_hot(inputs), self.state)
+            self.state = tuple(part.detach() for part in state)
+            logits = self.dense(outputs).flatten(0, 1)
+            loss = self.torch.nn.functional.cross_entropy(logits, targets.flatten())
+            loss.backward()
+            self.torch.nn.utils.clip_grad_value_(self.parameters, 5.0)
+            self.rms.step()
+        return loss.item()
+
+
+class GenerateText(Text):
+    """One text, token by token."""
+
+    def run(self):
+        with self.torch.inference_mode():
+            token, state = self.torch.zeros(1, 1, dtype=self.torch.long), None
+            for _ in range(self.settings["count"]):
+                output, state = self.rnn(self.one_hot(token), state)
+                probabilities = self.torch.softmax(self.dense(output[:, -1]), dim=1)
+                token = self.torch.multinomial(probabilities, 1)
+            return -probabilities[0, token.item()].log().item()
 
 
 if __name__ == "__main__":

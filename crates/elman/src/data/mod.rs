@@ -6,13 +6,17 @@ mod digit;
 mod examples;
 pub mod idx;
 mod images;
+mod piano_roll;
 mod reber;
 mod sequences;
+pub mod text;
+pub mod tune;
 
 pub use adding::{AddingExamples, AddingProblem};
 pub use batches::{Batch, Batches};
 pub use digit::{DIGIT_SIDE, read_digit, read_digit_pixels};
 pub use examples::{BatchOrder, Dataset, DatasetParts, TrainingExamples};
 pub use images::{HeldOut, ImageDataset, ImageParts};
+pub use piano_roll::{LOWEST_KEY, PIANO_KEYS, PianoRolls, Piece};
 pub use reber::{Grammar, REBER_LETTERS, ReberParts, ReberStrings, one_hot};
 pub use sequences::{SequenceBatch, SequenceDataset, TargetKind, Targets};

@@ -37,6 +37,12 @@ const fn columns(measure: Measure) -> [&'static str; 10] {
     let [train, valid, test] = match measure {
         Measure::Accuracy => ["train_accuracy", "valid_accuracy", "test_accuracy"],
         Measure::AbsoluteError => ["train_mae", "valid_mae", "test_mae"],
+        Measure::BitsPerCharacter => ["train_bpc", "valid_bpc", "test_bpc"],
+        Measure::KeyAccuracy => [
+            "train_key_accuracy",
+            "valid_key_accuracy",
+            "test_key_accuracy",
+        ],
     };
     [
         "epoch",

@@ -12,17 +12,30 @@ pub enum Measure {
     /// Of a regressor, whose loss is the mean squared error: the mean absolute error, in the
     /// targets' unit.
     AbsoluteError,
+    /// Of a language model, whose loss is the cross-entropy of a token in nats: what a character of
+    /// the text costs, in bits.
+    BitsPerCharacter,
+    /// Of a model of polyphony, whose loss is that of a step in nats: of the keys that sound or are
+    /// foretold to, the share that is both, 0 to 1.
+    KeyAccuracy,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Accuracy, Self::AbsoluteError];
+    pub const ALL: [Self; 4] = [
+        Self::Accuracy,
+        Self::AbsoluteError,
+        Self::BitsPerCharacter,
+        Self::KeyAccuracy,
+    ];
 
-    /// The score in names of columns and keys: `accuracy` or `mae`.
+    /// The score in names of columns and keys: `accuracy`, `mae`, `bpc` or `key_accuracy`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
             Self::AbsoluteError => "mae",
+            Self::BitsPerCharacter => "bpc",
+            Self::KeyAccuracy => "key_accuracy",
         }
     }
 
@@ -31,6 +44,8 @@ impl Measure {
         match self {
             Self::Accuracy => "Accuracy",
             Self::AbsoluteError => "Mean absolute error",
+            Self::BitsPerCharacter => "Bits per character",
+            Self::KeyAccuracy => "Accuracy of keys",
         }
     }
 
@@ -39,14 +54,16 @@ impl Measure {
         match self {
             Self::Accuracy => "Mean loss (nats)",
             Self::AbsoluteError => "Mean squared error",
+            Self::BitsPerCharacter => "Mean loss of a token (nats)",
+            Self::KeyAccuracy => "Mean loss of a step (nats)",
         }
     }
 
     /// The best score that there can be.
     pub fn best(self) -> f64 {
         match self {
-            Self::Accuracy => 1.0,
-            Self::AbsoluteError => 0.0,
+            Self::Accuracy | Self::KeyAccuracy => 1.0,
+            Self::AbsoluteError | Self::BitsPerCharacter => 0.0,
         }
     }
 }

@@ -44,9 +44,11 @@ pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
     DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, HalvingSettings,
-    IdxSettings, LayerSettings, ModelSettings, MomentumSettings, Monitor, OptimiserSettings,
-    Output, Range, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit,
-    Searched, Setting, SgdSettings, Skip, Task, TrainSettings, TuneSettings, ZoneoutSettings,
+    HeldOutText, IdxSettings, LanguageSettings, LayerSettings, ModelSettings, MomentumSettings,
+    Monitor, Normalisation, OptimiserSettings, Output, PianoRollSettings, Range, Readout,
+    ReberSettings, Recipe, RmsPropForm, RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting,
+    SgdSettings, Skip, SoftmaxSettings, Task, TextSettings, TokenSettings, TrainSettings,
+    TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;
 pub use template::Template;

@@ -4,19 +4,23 @@ mod data;
 mod model;
 mod optimiser;
 mod schedule;
+mod text;
 mod train;
 mod tune;
 
-pub use data::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
+pub use data::{AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings};
 pub use model::{
     CellSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings, Output, Readout,
     Skip, ZoneoutSettings,
 };
 pub use optimiser::{
-    AdaGradSettings, AdamSettings, AdamWSettings, MomentumSettings, OptimiserSettings,
+    AdaGradSettings, AdamSettings, AdamWSettings, MomentumSettings, OptimiserSettings, RmsPropForm,
     RmsPropSettings, SgdSettings,
 };
 pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
+pub use text::{
+    HeldOutText, LanguageSettings, Normalisation, SoftmaxSettings, TextSettings, TokenSettings,
+};
 pub use train::{EarlyStopping, Monitor, TrainSettings};
 pub use tune::{Condition, HalvingSettings, Range, Searched, Setting, TuneSettings};
 
@@ -49,6 +53,10 @@ pub enum Task {
     Classifier,
     /// Numbers for a whole sequence (`"regressor"`).
     Regressor,
+    /// The next token of a text, at every step (`"language_model"`).
+    LanguageModel,
+    /// The notes of the next step of a piece, at every step (`"polyphony"`).
+    Polyphony,
 }
 
 impl Task {

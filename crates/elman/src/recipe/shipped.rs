@@ -75,6 +75,26 @@ pub(super) const ALL: &[Shipped] = &[
         title: "MNIST rows, tuned",
         text: include_str!("../../../../recipes/mnist-tune.toml"),
     },
+    Shipped {
+        name: "char-rnn",
+        title: "char-rnn, 2 x LSTM 128",
+        text: include_str!("../../../../recipes/char-rnn.toml"),
+    },
+    Shipped {
+        name: "shakespeare",
+        title: "Shakespeare, LSTM over characters",
+        text: include_str!("../../../../recipes/shakespeare.toml"),
+    },
+    Shipped {
+        name: "tunes",
+        title: "Tunes, LSTM over notes",
+        text: include_str!("../../../../recipes/tunes.toml"),
+    },
+    Shipped {
+        name: "chorales",
+        title: "Chorales, GRU over sets of notes",
+        text: include_str!("../../../../recipes/chorales.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

@@ -2,6 +2,7 @@
 
 mod any;
 mod data;
+mod language;
 mod model;
 mod train;
 mod tune;

@@ -1,6 +1,7 @@
 //! From a document to a recipe, collecting every problem on the way.
 
 mod data;
+mod language;
 mod model;
 mod reader;
 mod train;
@@ -48,6 +49,7 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     let watched = train::Watched {
         holds_out: data.as_ref().is_none_or(DataSettings::holds_out),
         task,
+        is_text: matches!(data, Some(DataSettings::Text(_))),
     };
     let train = root
         .required_section("train")
@@ -77,17 +79,26 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
 
 /// Notes when what is learnt is not what the data have.
 fn check_task(root: &Section<'_>, task: Task, data: &DataSettings) {
-    let (learns, have, other) = match (task, data.targets()) {
-        (Task::Classifier, TargetKind::Classes(_)) | (Task::Regressor, TargetKind::Numbers(_)) => {
-            return;
-        }
-        (Task::Classifier, TargetKind::Numbers(_)) => ("classes", "numbers", Task::Regressor),
-        (Task::Regressor, TargetKind::Classes(_)) => ("numbers", "classes", Task::Classifier),
+    let learns = |task| match task {
+        Task::Classifier => "classes",
+        Task::Regressor => "numbers",
+        Task::LanguageModel => "the tokens of a text",
+        Task::Polyphony => "the notes of pieces",
     };
-    root.problem(format!(
-        "{}: a {} learns {learns}, the data have {have}; set it to `{}` or change `data.format`",
-        root.name("task"),
-        word(TASKS, task),
-        word(TASKS, other)
-    ));
+    let fitting = match (data.targets(), data) {
+        (Some(TargetKind::Classes(_)), _) => Task::Classifier,
+        (Some(TargetKind::Numbers(_)), _) => Task::Regressor,
+        (None, DataSettings::PianoRolls(_)) => Task::Polyphony,
+        (None, _) => Task::LanguageModel,
+    };
+    if task != fitting {
+        root.problem(format!(
+            "{}: a {} learns {}, the data have {}; set it to `{}` or change `data.format`",
+            root.name("task"),
+            word(TASKS, task),
+            learns(task),
+            learns(fitting),
+            word(TASKS, fitting)
+        ));
+    }
 }

@@ -2,7 +2,9 @@
 
 use strsim::damerau_levenshtein;
 
-use super::{DroppedState, Monitor, Output, Readout, ScheduleUnit, Skip, Task};
+use super::{
+    DroppedState, Monitor, Normalisation, Output, Readout, RmsPropForm, ScheduleUnit, Skip, Task,
+};
 use crate::activation::Activation;
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
 use crate::wrapper::Masks;
@@ -13,6 +15,8 @@ pub(super) type Choices<T> = &'static [(&'static str, T)];
 pub(super) const TASKS: Choices<Task> = &[
     ("classifier", Task::Classifier),
     ("regressor", Task::Regressor),
+    ("language_model", Task::LanguageModel),
+    ("polyphony", Task::Polyphony),
 ];
 
 /// A choice that brings settings of its own.
@@ -21,12 +25,64 @@ pub(super) enum FormatKind {
     Idx,
     Reber,
     Adding,
+    Text,
+    Tunes,
+    PianoRolls,
+}
+
+/// The key of `[data]` by which a format, as it is spelt, says where its files are.
+pub(super) fn file_key(format: &str) -> &'static str {
+    match FORMATS.iter().find(|(word, _)| *word == format) {
+        Some((_, FormatKind::Text | FormatKind::Tunes)) => "files",
+        Some((_, FormatKind::PianoRolls)) => "file",
+        _ => "folder",
+    }
 }
 
 pub(super) const FORMATS: Choices<FormatKind> = &[
     ("idx", FormatKind::Idx),
     ("reber", FormatKind::Reber),
     ("adding", FormatKind::Adding),
+    ("text", FormatKind::Text),
+    ("tunes", FormatKind::Tunes),
+    ("piano_rolls", FormatKind::PianoRolls),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    Characters,
+    Bytes,
+    Words,
+    Notes,
+    Tokenizer,
+}
+
+pub(super) const TOKENS: Choices<TokenKind> = &[
+    ("characters", TokenKind::Characters),
+    ("bytes", TokenKind::Bytes),
+    ("words", TokenKind::Words),
+    ("notes", TokenKind::Notes),
+    ("tokenizer", TokenKind::Tokenizer),
+];
+
+pub(super) const NORMALISED: Choices<Normalisation> =
+    &[("none", Normalisation::None), ("nfc", Normalisation::Nfc)];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SoftmaxKind {
+    Full,
+    Tied,
+    Adaptive,
+    Sampled,
+}
+
+pub(super) const SOFTMAXES: Choices<SoftmaxKind> = &[
+    ("full", SoftmaxKind::Full),
+    ("tied", SoftmaxKind::Tied),
+    ("adaptive", SoftmaxKind::Adaptive),
+    ("sampled", SoftmaxKind::Sampled),
 ];
 
 pub(super) const OUTPUTS: Choices<Output> = &[
@@ -189,6 +245,11 @@ pub(super) enum OptimiserKind {
     Adam,
     AdamW,
 }
+
+pub(super) const RMS_PROP_FORMS: Choices<RmsPropForm> = &[
+    ("tensorflow", RmsPropForm::TensorFlow),
+    ("pytorch", RmsPropForm::PyTorch),
+];
 
 pub(super) const OPTIMISERS: Choices<OptimiserKind> = &[
     ("sgd", OptimiserKind::Sgd),

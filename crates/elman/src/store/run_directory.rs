@@ -151,6 +151,17 @@ impl RunDirectory {
         read(FileKind::Model, path)
     }
 
+    /// A text file of the run in `root`, and its path.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub(crate) fn read_text(root: &Path, name: &str) -> Result<(PathBuf, String)> {
+        let path = root.join(name);
+        let text = fs::read_to_string(&path).map_err(|source| Error::io("read", &path, source))?;
+        Ok((path, text))
+    }
+
     /// Saves a checkpoint as that of `step` steps, and `model`; older checkpoints go.
     ///
     /// # Errors

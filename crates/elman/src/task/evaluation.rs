@@ -1,5 +1,7 @@
 //! What a model is worth on a data set.
 
+use std::f64::consts::LN_2;
+
 use burn::tensor::Tensor;
 
 use crate::data::{TargetKind, Targets};
@@ -27,6 +29,53 @@ pub enum Evaluation {
         /// How many sequences it is of.
         count: u64,
     },
+    /// Of a language model, over a whole text.
+    Tokens(TextWorth),
+    /// Of a model of polyphony.
+    Music(MusicWorth),
+}
+
+/// What a model of polyphony is worth on some pieces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MusicWorth {
+    /// The mean negative log-likelihood of a step, summed over its keys, in nats.
+    pub nats_per_step: f64,
+    /// The mean over steps of the share of keys, of those that sound or are foretold to, that is both.
+    pub accuracy: f64,
+    /// Steps of all pieces.
+    pub steps: u64,
+    /// Pieces.
+    pub pieces: u64,
+}
+
+/// What a language model is worth on a text that it read from its beginning to its end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TextWorth {
+    /// The summed cross-entropy, in nats.
+    pub nats: f64,
+    /// The tokens that were foretold: all but the first.
+    pub tokens: u64,
+    /// Their characters.
+    pub characters: u64,
+    /// How many of the tokens were unknown words.
+    pub unknown: u64,
+}
+
+impl TextWorth {
+    /// The mean cross-entropy of a token.
+    pub fn nats_per_token(&self) -> f64 {
+        self.nats / self.tokens as f64
+    }
+
+    /// What a character costs.
+    pub fn bits_per_character(&self) -> f64 {
+        self.nats / LN_2 / self.characters as f64
+    }
+
+    /// e to the mean cross-entropy of a token: among how many equally likely ones the model chooses.
+    pub fn perplexity(&self) -> f64 {
+        self.nats_per_token().exp()
+    }
 }
 
 impl Evaluation {
@@ -44,6 +93,14 @@ impl Evaluation {
                 loss: *mse,
                 score: *mae,
             },
+            Self::Tokens(worth) => Figures {
+                loss: worth.nats_per_token(),
+                score: worth.bits_per_character(),
+            },
+            Self::Music(worth) => Figures {
+                loss: worth.nats_per_step,
+                score: worth.accuracy,
+            },
         }
     }
 
@@ -52,6 +109,8 @@ impl Evaluation {
         match self {
             Self::Classes { .. } => Measure::Accuracy,
             Self::Numbers { .. } => Measure::AbsoluteError,
+            Self::Tokens(_) => Measure::BitsPerCharacter,
+            Self::Music(_) => Measure::KeyAccuracy,
         }
     }
 
@@ -59,7 +118,7 @@ impl Evaluation {
     pub fn confusion(&self) -> Option<&ConfusionMatrix> {
         match self {
             Self::Classes { confusion, .. } => Some(confusion),
-            Self::Numbers { .. } => None,
+            Self::Numbers { .. } | Self::Tokens(_) | Self::Music(_) => None,
         }
     }
 }

@@ -20,6 +20,13 @@ pub(crate) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts
         (DataSettings::Idx(idx), _) => {
             read_idx(idx, place.unwrap_or_else(|| Path::new(&idx.folder)))
         }
+        (DataSettings::Text(_) | DataSettings::Tunes(_) | DataSettings::PianoRolls(_), _) => {
+            Err(Error::argument(
+                "data.format",
+                "its examples have no answer as a whole",
+                "train a `language_model` or a `polyphony` on it",
+            ))
+        }
         (DataSettings::Reber(_) | DataSettings::Adding(_), Some(place)) => Err(Error::argument(
             format!("data {}", place.display()),
             "the recipe makes its examples and reads none",

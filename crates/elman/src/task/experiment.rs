@@ -8,6 +8,8 @@ use crate::plot;
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::evaluation::Evaluation;
+use crate::task::language_task::LanguageTask;
+use crate::task::polyphony_task::PolyphonyTask;
 use crate::task::sequence_task::SequenceTask;
 use crate::train::{Best, FitOptions, Objective, Observer, Training};
 
@@ -73,6 +75,8 @@ macro_rules! dispatch {
     ($recipe:expr, $function:ident($($argument:expr),*)) => {
         match $recipe.task {
             Task::Classifier | Task::Regressor => $function::<SequenceTask>($($argument),*),
+            Task::LanguageModel => $function::<LanguageTask>($($argument),*),
+            Task::Polyphony => $function::<PolyphonyTask>($($argument),*),
         }
     };
 }

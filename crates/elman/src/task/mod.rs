@@ -6,16 +6,25 @@ mod evaluation;
 mod examples;
 mod experiment;
 mod head;
+mod language_model;
+mod language_task;
 mod layer;
 mod network;
+mod polyphony_model;
+mod polyphony_task;
 mod sequence_model;
 mod sequence_task;
 mod tensorflow_kernels;
 mod trained;
 
-pub use evaluation::Evaluation;
+pub use evaluation::{Evaluation, MusicWorth, TextWorth};
 pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
-pub use network::{Network, NetworkRun};
+pub use language_model::{
+    LanguageModel, LanguageModelConfig, LanguageStream, Projection, SampledDense,
+};
+pub use language_task::TrainedLanguage;
+pub use network::{Network, NetworkRun, NetworkState, NetworkStream};
+pub use polyphony_model::{PolyphonyModel, StepSums};
 pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
 pub use sequence_task::DIAGNOSED_ROWS;
 pub use trained::{Interface, LayerFacts, Trained, TrainedModel};

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::cell::{Cell, Lengths, Sequence, State, Unrolled};
+use crate::cell::{Cell, Lengths, Runner, Sequence, State, Unrolled};
 use crate::diagnosis::{FlowProbe, Trace, trace};
 use crate::error::{Error, Result};
 use crate::random::Seed;
@@ -323,6 +323,56 @@ impl Network {
         self.pass(inputs, &run, unroll, |_, _, _| ())
     }
 
+    /// The state of `batch` rows before their first step.
+    pub fn zero_state(&self, batch: usize) -> NetworkState {
+        NetworkState(
+            self.layers
+                .iter()
+                .map(|layer| layer.zero_state(batch))
+                .collect(),
+        )
+    }
+
+    /// What the topmost layer shows at every step, `[B, T, H]`, when the layers go on from `state`,
+    /// and the state after the last step, through which no gradient flows.
+    ///
+    /// # Errors
+    ///
+    /// When the network reads in both directions, and as [`final_output`](Self::final_output).
+    pub fn continued(
+        &self,
+        inputs: Tensor<3>,
+        state: NetworkState,
+        run: NetworkRun,
+    ) -> Result<(Tensor<3>, NetworkState)> {
+        if !self.backward.is_empty() {
+            return Err(Error::argument(
+                "network",
+                "it reads in both directions, so no sequence can be cut",
+                "use a network of one direction",
+            ));
+        }
+        let mut states = state.0.into_iter();
+        let unroll = |cell: &AnyCell, inputs, _| {
+            let state = states.next().unwrap_or_else(|| cell.zero_state(0));
+            let options = run.options().with_initial_state(state);
+            run.through.unroll(cell, inputs, options)
+        };
+        let mut after = Vec::with_capacity(self.layers.len());
+        let outputs = self.pass(inputs, &run, unroll, |_, _, unrolled| {
+            after.push(unrolled.state.clone().detached());
+        })?;
+        Ok((outputs, NetworkState(after)))
+    }
+
+    /// A sequence of one row that is read piece by piece, from `state` on, in inference: see
+    /// [`Runner`].
+    pub fn stream(&self, state: NetworkState) -> NetworkStream<'_> {
+        let layers = self.layers.iter().zip(state.0);
+        let runners = layers.map(|(layer, state)| layer.runner(state.without_noise()));
+        NetworkStream(runners.collect())
+    }
+
     /// Runs layer after layer by `unroll` and shows each run of a cell, in the order of its own time,
     /// to `visit`; returns the outputs of the topmost layer.
     fn pass<S>(
@@ -349,6 +399,79 @@ impl Network {
             }
         }
         Ok(outputs)
+    }
+}
+
+/// The states of a network's layers, the lowest first.
+#[derive(Clone, Debug)]
+pub struct NetworkState(Vec<AnyState>);
+
+impl NetworkState {
+    /// The tensors of all layers, `[B, width]` each, in the order of the layers and of
+    /// [`State::into_parts`].
+    pub fn into_parts(self) -> Vec<Tensor<2>> {
+        self.0.into_iter().flat_map(State::into_parts).collect()
+    }
+
+    /// The state of the same form whose [`into_parts`](Self::into_parts) these are.
+    ///
+    /// # Errors
+    ///
+    /// When there are not as many, or one has another shape.
+    pub fn with_parts(self, parts: Vec<Tensor<2>>) -> Result<Self> {
+        let mut parts = parts.into_iter();
+        let mut problem = None;
+        let states = self.0.into_iter().map(|state| {
+            let own = state.clone().into_parts();
+            let new = own.into_iter().map(|own| match parts.next() {
+                Some(part) if part.dims() == own.dims() => part.to_device(&own.device()),
+                found => {
+                    let found = found.map(|part| part.dims());
+                    problem = Some(format!("a part is {found:?}, expected {:?}", own.dims()));
+                    own
+                }
+            });
+            let new = new.collect();
+            state.with_parts(new)
+        });
+        let states = Self(states.collect());
+        match (problem, parts.next()) {
+            (None, None) => Ok(states),
+            (problem, _) => Err(Error::argument(
+                "state",
+                problem.unwrap_or_else(|| "it has more parts than the network".to_owned()),
+                "give the state of this network",
+            )),
+        }
+    }
+}
+
+/// A network in the middle of a sequence.
+pub struct NetworkStream<'n>(Vec<Box<dyn Runner<AnyState> + 'n>>);
+
+impl std::fmt::Debug for NetworkStream<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("NetworkStream").finish_non_exhaustive()
+    }
+}
+
+impl NetworkStream<'_> {
+    /// Reads the next steps, `[B, T, F]`; gives what the topmost layer shows, `[B, T, H]`.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the network.
+    pub fn feed(&mut self, inputs: Tensor<3>) -> Result<Tensor<3>> {
+        let mut outputs = inputs;
+        for layer in &mut self.0 {
+            outputs = layer.feed(Sequence::batch_major(outputs))?;
+        }
+        Ok(outputs)
+    }
+
+    /// The state after the last step.
+    pub fn state(&self) -> NetworkState {
+        NetworkState(self.0.iter().map(|layer| layer.state()).collect())
     }
 }
 

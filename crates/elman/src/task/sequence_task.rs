@@ -185,11 +185,18 @@ fn fresh(
     time: Option<usize>,
     device: &Device,
 ) -> Result<SequenceModel> {
+    let targets = recipe.data.targets().ok_or_else(|| {
+        Error::argument(
+            "data.format",
+            "its examples have no answer as a whole",
+            "use the recipe of a classifier or a regressor",
+        )
+    })?;
     let config = SequenceModelConfig {
         model: recipe.model.clone(),
         features,
         time,
-        targets: recipe.data.targets(),
+        targets,
     };
     config.init(recipe.seed, device)
 }
@@ -236,7 +243,10 @@ impl Trained {
         match &self.recipe.data {
             DataSettings::Idx(_) => predict_picture(model, Path::new(input)),
             DataSettings::Reber(_) => model.predict(one_hot(&input.to_string_lossy())?),
-            DataSettings::Adding(_) => Err(Error::argument(
+            DataSettings::Adding(_)
+            | DataSettings::Text(_)
+            | DataSettings::Tunes(_)
+            | DataSettings::PianoRolls(_) => Err(Error::argument(
                 "predict",
                 "this run has learnt sums over generated sequences, which are not given by hand",
                 "judge it with `elman evaluate`",
@@ -249,7 +259,10 @@ impl Trained {
         match &self.recipe.data {
             DataSettings::Idx(_) => "image",
             DataSettings::Reber(_) => "string",
-            DataSettings::Adding(_) => "sequence",
+            DataSettings::Adding(_)
+            | DataSettings::Text(_)
+            | DataSettings::Tunes(_)
+            | DataSettings::PianoRolls(_) => "sequence",
         }
     }
 

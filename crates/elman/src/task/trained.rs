@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use crate::data::TargetKind;
+use crate::data::{PIANO_KEYS, TargetKind};
 use crate::error::{Error, Result};
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile, TensorFile};
 use crate::task::evaluation::Evaluation;
+use crate::task::language_task::TrainedLanguage;
 use crate::task::network::Network;
+use crate::task::polyphony_model::PolyphonyModel;
+use crate::task::polyphony_task;
 use crate::task::sequence_model::SequenceModel;
 use crate::task::sequence_task;
 use crate::train::snapshot;
@@ -30,6 +33,10 @@ pub struct Trained {
 pub enum TrainedModel {
     /// One answer for a whole sequence.
     Sequence(SequenceModel),
+    /// The next token of a text.
+    Language(TrainedLanguage),
+    /// The notes of the next step of a piece.
+    Polyphony(PolyphonyModel),
 }
 
 /// What goes into a model and comes out of it.
@@ -61,6 +68,7 @@ impl Trained {
     ///
     /// When there is none, or its file is damaged or does not fit its own recipe.
     pub fn load(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref();
         let file = RunDirectory::model(root)?;
         let path = &file.path;
         let recipe = Recipe::from_toml(
@@ -70,7 +78,7 @@ impl Trained {
         )?;
         let step = number(path, &file.file, "step")?;
         let finished_epochs = number(path, &file.file, "finished_epochs")? as usize;
-        let model = Self::model(&recipe, file)?;
+        let model = Self::model(root, &recipe, file)?;
         Ok(Self {
             model,
             recipe,
@@ -80,11 +88,15 @@ impl Trained {
     }
 
     /// The model in `file`, of the kind that `recipe` has.
-    fn model(recipe: &Recipe, file: StoredFile) -> Result<TrainedModel> {
+    fn model(root: &Path, recipe: &Recipe, file: StoredFile) -> Result<TrainedModel> {
         Ok(match recipe.task {
             Task::Classifier | Task::Regressor => {
                 TrainedModel::Sequence(sequence_task::stored(recipe, file)?)
             }
+            Task::LanguageModel => {
+                TrainedModel::Language(TrainedLanguage::stored(root, recipe, file)?)
+            }
+            Task::Polyphony => TrainedModel::Polyphony(polyphony_task::stored(recipe, file)?),
         })
     }
 
@@ -96,6 +108,8 @@ impl Trained {
     pub fn evaluate(&self, place: Option<&Path>) -> Result<Evaluation> {
         match &self.model {
             TrainedModel::Sequence(model) => sequence_task::evaluate(model, &self.recipe, place),
+            TrainedModel::Language(language) => language.evaluate(&self.recipe, place),
+            TrainedModel::Polyphony(model) => polyphony_task::evaluate(model, &self.recipe, place),
         }
     }
 
@@ -110,6 +124,16 @@ impl Trained {
                     TargetKind::Numbers(numbers) => ("numbers", numbers),
                 },
             },
+            TrainedModel::Language(language) => Interface {
+                time: None,
+                features: language.model.network.input_size(),
+                answer: ("tokens", language.tokenizer.size()),
+            },
+            TrainedModel::Polyphony(model) => Interface {
+                time: None,
+                features: model.network.input_size(),
+                answer: ("keys", PIANO_KEYS),
+            },
         }
     }
 
@@ -117,6 +141,8 @@ impl Trained {
     pub fn network(&self) -> Vec<String> {
         let network: &Network = match &self.model {
             TrainedModel::Sequence(model) => &model.network,
+            TrainedModel::Language(language) => &language.model.network,
+            TrainedModel::Polyphony(model) => &model.network,
         };
         network.names()
     }
@@ -125,6 +151,8 @@ impl Trained {
     pub fn layers(&self) -> Vec<LayerFacts> {
         let tensors = match &self.model {
             TrainedModel::Sequence(model) => snapshot(model),
+            TrainedModel::Language(language) => snapshot(&language.model),
+            TrainedModel::Polyphony(model) => snapshot(model),
         };
         tensors
             .into_iter()
@@ -141,9 +169,17 @@ impl Trained {
     /// # Errors
     ///
     /// When it is another kind of model.
-    pub(super) fn sequence_model(&self, _command: &str) -> Result<&SequenceModel> {
+    pub(super) fn sequence_model(&self, command: &str) -> Result<&SequenceModel> {
         match &self.model {
             TrainedModel::Sequence(model) => Ok(model),
+            TrainedModel::Language(_) | TrainedModel::Polyphony(_) => Err(Error::argument(
+                command,
+                format!(
+                    "this run is a `{}`, which gives no answer to a whole sequence",
+                    self.recipe.task.word()
+                ),
+                "use `elman evaluate`, of a language model `elman generate`",
+            )),
         }
     }
 }

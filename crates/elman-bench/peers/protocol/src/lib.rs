@@ -24,6 +24,8 @@ mod tensors;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use machine::{Stopwatch, pin_to_first_cores};
-pub use message::{CaseRequest, CellKind, EpochRequest, Mode, Reply, Request, Shape};
+pub use message::{
+    CaseRequest, CellKind, EpochRequest, Mode, Reply, Request, Shape, TextMode, TextRequest,
+};
 pub use serve::{Epoch, Failure, Peer, Preparation, Workload, serve, threads_from_arguments};
 pub use tensors::{Array, Tensors};

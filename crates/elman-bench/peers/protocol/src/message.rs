@@ -149,6 +149,46 @@ pub struct EpochRequest {
     pub learning_rate: f64,
 }
 
+/// What a language model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextMode {
+    /// Windows of a text in parallel streams: forward, backward, clip, RMSProp; the state carried.
+    Train,
+    /// One text, token by token, each drawn from the distribution that the one before gave.
+    Generate,
+}
+
+/// A language model of LSTM layers over one-hot tokens with a softmax: char-rnn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextRequest {
+    /// What is timed.
+    pub mode: TextMode,
+    /// `V`.
+    pub vocabulary: usize,
+    /// How many layers.
+    pub layers: usize,
+    /// `H`.
+    pub units: usize,
+    /// `B`; of writing 1.
+    pub batch: usize,
+    /// `T` of a window.
+    pub time: usize,
+    /// Windows, or tokens to write, in an iteration.
+    pub count: usize,
+    /// RMSProp's.
+    pub learning_rate: f64,
+}
+
+impl TextRequest {
+    /// `[B, count · T + 1]`: the text that is trained on, the same for every peer.
+    pub fn tokens(&self) -> Vec<u32> {
+        let length = self.batch * (self.count * self.time + 1);
+        let token = |at: usize| (at * at % 7919 + at % 13) % self.vocabulary;
+        (0..length).map(|at| token(at) as u32).collect()
+    }
+}
+
 /// What the bench asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
@@ -157,6 +197,8 @@ pub enum Request {
     Case(CaseRequest),
     /// Prepare an epoch.
     Epoch(EpochRequest),
+    /// Prepare a language model.
+    Text(TextRequest),
     /// Time so many iterations of what was prepared last, after one that is not timed.
     Run {
         /// How many; an iteration of an epoch is the whole epoch and is never run untimed.
@@ -190,7 +232,7 @@ pub enum Reply {
         /// they all work and each has a core. Absent where the system does not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cpu_per_wall: Option<f64>,
-        /// Training loss of the epoch's last batch, for [`Request::Epoch`] only.
+        /// Training loss of the epoch's last batch, for [`Request::Epoch`] and [`Request::Text`] only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         loss: Option<f64>,
     },

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 use std::num::NonZeroUsize;
 
-use crate::message::{CaseRequest, EpochRequest, Reply, Request};
+use crate::message::{CaseRequest, EpochRequest, Reply, Request, TextRequest};
 use crate::{Stopwatch, Tensors, pin_to_first_cores};
 
 /// Why a peer could not do what it was asked.
@@ -69,6 +69,18 @@ pub trait Peer {
     ///
     /// When the data cannot be read or the library fails.
     fn epoch(&self, _epoch: &EpochRequest) -> Result<Preparation<dyn Epoch>, Failure> {
+        Ok(Preparation::Unsupported(format!(
+            "{} is compared as a layer only",
+            self.name()
+        )))
+    }
+
+    /// Builds the language model; most peers have none.
+    ///
+    /// # Errors
+    ///
+    /// When the library fails.
+    fn text(&self, _text: &TextRequest) -> Result<Preparation<dyn Epoch>, Failure> {
         Ok(Preparation::Unsupported(format!(
             "{} is compared as a layer only",
             self.name()
@@ -149,13 +161,11 @@ fn handle<P: Peer>(peer: &P, request: Request, prepared: &mut Prepared) -> Resul
         }
         Request::Epoch(epoch) => {
             *prepared = Prepared::Nothing;
-            match peer.epoch(&epoch)? {
-                Preparation::Unsupported(reason) => Ok(Reply::Unsupported { reason }),
-                Preparation::Ready(epoch) => {
-                    *prepared = Prepared::Epoch(epoch);
-                    Ok(Reply::Prepared)
-                }
-            }
+            Ok(keep(peer.epoch(&epoch)?, prepared))
+        }
+        Request::Text(text) => {
+            *prepared = Prepared::Nothing;
+            Ok(keep(peer.text(&text)?, prepared))
         }
         Request::Run { iterations } => match prepared {
             Prepared::Nothing => Err("nothing was prepared that could be run".into()),
@@ -174,6 +184,17 @@ fn handle<P: Peer>(peer: &P, request: Request, prepared: &mut Prepared) -> Resul
                 Ok(round(&watch, iterations, Some(loss)))
             }
         },
+    }
+}
+
+/// Keeps what can be run.
+fn keep(preparation: Preparation<dyn Epoch>, prepared: &mut Prepared) -> Reply {
+    match preparation {
+        Preparation::Unsupported(reason) => Reply::Unsupported { reason },
+        Preparation::Ready(epoch) => {
+            *prepared = Prepared::Epoch(epoch);
+            Reply::Prepared
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The examples.
 
+use super::TextSettings;
 use crate::data::TargetKind;
 
 /// The examples (`[data]`), by their format (`data.format`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum DataSettings {
     /// The four IDX files of the MNIST form (`"idx"`, the default): see [`crate::data::idx`].
     Idx(IdxSettings),
@@ -11,6 +12,19 @@ pub enum DataSettings {
     Reber(ReberSettings),
     /// Sums of two marked numbers (`"adding"`): see [`crate::data::AddingProblem`].
     Adding(AddingSettings),
+    /// Text (`"text"`): see [`crate::data::text`].
+    Text(TextSettings),
+    /// Tunes in ABC notation (`"tunes"`): see [`crate::data::tune`].
+    Tunes(TextSettings),
+    /// Piano rolls (`"piano_rolls"`): see [`crate::data::PianoRolls`].
+    PianoRolls(PianoRollSettings),
+}
+
+/// Pieces as sets of notes (`data.format = "piano_rolls"`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PianoRollSettings {
+    /// The JSON file, plain or packed by gzip, as seen from the working directory.
+    pub file: String,
 }
 
 /// IDX files (`data.format = "idx"`).
@@ -51,12 +65,13 @@ pub struct AddingSettings {
 }
 
 impl DataSettings {
-    /// What kind of answer the examples ask for.
-    pub fn targets(&self) -> TargetKind {
+    /// What kind of answer an example asks for as a whole; none where every step has its own.
+    pub fn targets(&self) -> Option<TargetKind> {
         match self {
-            Self::Idx(idx) => TargetKind::Classes(idx.classes),
-            Self::Reber(_) => TargetKind::Classes(2),
-            Self::Adding(_) => TargetKind::Numbers(1),
+            Self::Idx(idx) => Some(TargetKind::Classes(idx.classes)),
+            Self::Reber(_) => Some(TargetKind::Classes(2)),
+            Self::Adding(_) => Some(TargetKind::Numbers(1)),
+            Self::Text(_) | Self::Tunes(_) | Self::PianoRolls(_) => None,
         }
     }
 
@@ -66,6 +81,9 @@ impl DataSettings {
             Self::Idx(idx) => idx.hold_out > 0,
             Self::Reber(reber) => reber.valid > 0,
             Self::Adding(adding) => adding.valid > 0,
+            Self::Text(text) | Self::Tunes(text) => text.held_out.holds_out(),
+            // The file says; a run without a part `valid` is refused when it is read.
+            Self::PianoRolls(_) => true,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The table `[model]`: the network.
 
+use super::LanguageSettings;
 use crate::activation::Activation;
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
 use crate::device::DeviceName;
@@ -27,6 +28,8 @@ pub struct ModelSettings {
     /// The gate biases of LSTMs and GRUs begin with memories of up to so many steps, 3 to
     /// 1,000,000,000 (default: as each cell begins): Tallec and Ollivier (2018).
     pub chrono_steps: Option<usize>,
+    /// What only a language model has; there exactly when the task is one.
+    pub language: Option<LanguageSettings>,
 }
 
 /// What the dense layer gives, and what its loss is (`model.output`).
@@ -50,6 +53,7 @@ impl ModelSettings {
             output: Output::Softmax,
             tensorflow_operations: None,
             chrono_steps: None,
+            language: None,
         }
     }
 

@@ -58,7 +58,7 @@ pub struct AdaGradSettings {
     pub initial_accumulator_value: f64,
 }
 
-/// RMSProp (`tf.train.RMSPropOptimizer`).
+/// RMSProp (`tf.train.RMSPropOptimizer`, `torch.optim.RMSprop`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsPropSettings {
     /// Step size before the schedule, above 0.
@@ -67,10 +67,22 @@ pub struct RmsPropSettings {
     pub decay: f64,
     /// The part of the velocity that stays, 0 ≤ momentum < 1 (default 0).
     pub momentum: f64,
-    /// Keeps the division finite, above 0 (default 1e-10).
+    /// Keeps the division finite, above 0 (default 1e-10, in PyTorch's form 1e-8).
     pub epsilon: f64,
     /// Is the variance of gradients in the place of their mean square (default no)?
     pub centered: bool,
+    /// Whose formula (`form`, default `"tensorflow"`).
+    pub form: RmsPropForm,
+}
+
+/// Whose RMSProp it is (`train.optimiser.form`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RmsPropForm {
+    /// TensorFlow 1's (`"tensorflow"`): `epsilon` under the root, mean squares from 1 on.
+    #[default]
+    TensorFlow,
+    /// PyTorch's and Torch's (`"pytorch"`): `epsilon` beside the root, mean squares from 0 on.
+    PyTorch,
 }
 
 /// Adam (Kingma and Ba 2015, arXiv 1412.6980; `tf.train.AdamOptimizer`).

@@ -1,7 +1,7 @@
 //! Learning-rate schedules, as TensorFlow 1 computes them.
 //!
 //! ```text
-//! p = step / decay_steps; with a staircase its whole part
+//! p = max(step - start, 0) / decay_steps; with a staircase its whole part
 //!
 //! exponential        rate · decay_rate^p
 //! inverse_time       rate / (1 + decay_rate · p)
@@ -85,11 +85,14 @@ pub struct DecayRate {
     pub decay_rate: f64,
     /// Does it fall at every `decay_steps` only (default no)?
     pub staircase: bool,
+    /// Steps before it begins to fall (default 0).
+    pub start: u64,
 }
 
 impl DecayRate {
-    /// How many times `decay_steps` have passed at `step`.
+    /// How many times `decay_steps` have passed at `step` since the start.
     fn times(&self, step: u64) -> f64 {
+        let step = step.saturating_sub(self.start);
         if self.staircase {
             (step / self.decay_steps) as f64
         } else {

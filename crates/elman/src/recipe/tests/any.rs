@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::vocabulary::{
     ACTIVATIONS, CANDIDATES, DROPPED_STATES, MASKS, MONITORS, NORMALISATIONS, READOUTS,
-    RESET_GATES, SCHEDULE_UNITS, SKIPS,
+    RESET_GATES, RMS_PROP_FORMS, SCHEDULE_UNITS, SKIPS,
 };
 use super::super::*;
 use crate::device::DeviceName;
@@ -199,6 +199,7 @@ fn any_model() -> impl Strategy<Value = ModelSettings> {
             output: Output::Softmax,
             tensorflow_operations: None,
             chrono_steps: None,
+            language: None,
         })
         .prop_filter("skip connections fit", |model| {
             model.sizes(None).iter().all(Result::is_ok)
@@ -207,11 +208,12 @@ fn any_model() -> impl Strategy<Value = ModelSettings> {
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
     let rate = || {
-        (1_u64..50, 1e-9..=1.0_f64, any::<bool>()).prop_map(
-            |(decay_steps, decay_rate, staircase)| DecayRate {
+        (1_u64..50, 1e-9..=1.0_f64, any::<bool>(), 0_u64..50).prop_map(
+            |(decay_steps, decay_rate, staircase, start)| DecayRate {
                 decay_steps,
                 decay_rate,
                 staircase,
+                start,
             },
         )
     };
@@ -271,18 +273,27 @@ fn any_optimiser() -> impl Strategy<Value = OptimiserSettings> {
             };
             settings.into()
         }),
-        (rate(), part(), part(), rate(), any::<bool>()).prop_map(
-            |(learning_rate, decay, momentum, epsilon, centered)| {
-                let settings = RmsPropSettings {
-                    learning_rate,
-                    decay,
-                    momentum,
-                    epsilon,
-                    centered,
-                };
-                settings.into()
-            }
-        ),
+        (
+            rate(),
+            part(),
+            part(),
+            rate(),
+            any::<bool>(),
+            prop::sample::select(RMS_PROP_FORMS)
+        )
+            .prop_map(
+                |(learning_rate, decay, momentum, epsilon, centered, (_, form))| {
+                    let settings = RmsPropSettings {
+                        learning_rate,
+                        decay,
+                        momentum,
+                        epsilon,
+                        centered,
+                        form,
+                    };
+                    settings.into()
+                }
+            ),
         adam.clone().prop_map(OptimiserSettings::Adam),
         (adam, part()).prop_map(|(adam, weight_decay)| AdamWSettings { adam, weight_decay }.into()),
     ]

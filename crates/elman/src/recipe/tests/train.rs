@@ -95,6 +95,7 @@ fn every_setting_of_training_can_be_set() {
         momentum: 0.0,
         epsilon: 1e-10,
         centered: false,
+        form: RmsPropForm::TensorFlow,
     };
     assert_eq!(rms.optimiser, OptimiserSettings::RmsProp(expected));
     let adagrad = set(&[
@@ -128,6 +129,7 @@ fn a_schedule_counts_steps_or_epochs() {
         decay_steps: 2,
         decay_rate: 0.25,
         staircase: true,
+        start: 0,
     };
     let rates = |unit| {
         let schedule = Schedule {

@@ -1,8 +1,9 @@
 //! The table `[data]`.
 
+use super::language;
 use super::reader::{Owners, Section, choice, refuse_others, size, text, whole};
 use crate::recipe::vocabulary::{FORMATS, FormatKind};
-use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
+use crate::recipe::{AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings};
 
 const MOST_EXAMPLES: u64 = 10_000_000;
 const MOST_STEPS: u64 = 1_000_000;
@@ -12,7 +13,7 @@ const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
 const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
 
 const OF_FORMATS: Owners<FormatKind> = {
-    use FormatKind::{Adding, Idx, Reber};
+    use FormatKind::{Adding, Idx, PianoRolls, Reber, Text, Tunes};
     &[
         ("folder", &[Idx]),
         ("classes", &[Idx]),
@@ -20,8 +21,17 @@ const OF_FORMATS: Owners<FormatKind> = {
         ("numpy_seed", &[Reber]),
         ("time", &[Adding]),
         ("train", &[Reber, Adding]),
-        ("valid", &[Reber, Adding]),
-        ("test", &[Reber, Adding]),
+        ("valid", &[Reber, Adding, Text, Tunes]),
+        ("test", &[Reber, Adding, Text, Tunes]),
+        ("file", &[PianoRolls]),
+        ("files", &[Text, Tunes]),
+        ("valid_files", &[Text, Tunes]),
+        ("test_files", &[Text, Tunes]),
+        ("tokens", &[Text, Tunes]),
+        ("min_count", &[Text, Tunes]),
+        ("max_size", &[Text, Tunes]),
+        ("tokenizer", &[Text, Tunes]),
+        ("normalise", &[Text, Tunes]),
     ]
 };
 
@@ -31,6 +41,11 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
         FormatKind::Idx => idx(&mut section).map(DataSettings::Idx),
         FormatKind::Reber => reber(&mut section).map(DataSettings::Reber),
         FormatKind::Adding => adding(&mut section).map(DataSettings::Adding),
+        FormatKind::Text => language::text(&mut section, false).map(DataSettings::Text),
+        FormatKind::PianoRolls => section
+            .required("file", text)
+            .map(|file| DataSettings::PianoRolls(PianoRollSettings { file })),
+        FormatKind::Tunes => language::text(&mut section, true).map(DataSettings::Tunes),
     });
     refuse_others(
         &mut section,

@@ -1,9 +1,9 @@
 //! The table `[model]`.
 
-use super::ABOVE_ZERO;
 use super::reader::{
     Owners, Section, choice, list, number, parsed, refuse_others, size, table_or, truth, whole,
 };
+use super::{ABOVE_ZERO, language};
 use crate::activation::Activation;
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
 use crate::data::TargetKind;
@@ -13,12 +13,12 @@ use crate::recipe::vocabulary::{
     NORMALISATIONS, OUTPUTS, READOUTS, RESET_GATES, SKIPS, TASKS, word,
 };
 use crate::recipe::{
-    CellSettings, DataSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings,
-    Output, Readout, Skip, Task, ZoneoutSettings,
+    CellSettings, DataSettings, DropoutSettings, DroppedState, LanguageSettings, LayerSettings,
+    ModelSettings, Output, Readout, Skip, Task, ZoneoutSettings,
 };
 use crate::wrapper::Masks;
 
-const MOST_UNITS: u64 = 16_384;
+pub(super) const MOST_UNITS: u64 = 16_384;
 const MOST_LAYERS: u64 = 256;
 const MOST_CHRONO_STEPS: u64 = 1_000_000_000;
 const MOST_OPERATIONS: u64 = 1_000_000_000;
@@ -58,10 +58,21 @@ pub(super) fn model(
     task: Option<Task>,
     data: Option<&DataSettings>,
 ) -> Option<ModelSettings> {
-    let output = output(&mut section, task, data);
+    let is_at_every_step = matches!(task, Some(Task::LanguageModel | Task::Polyphony));
+    let output = match task {
+        Some(Task::LanguageModel) => only_output(&mut section, Output::Softmax),
+        Some(Task::Polyphony) => only_output(&mut section, Output::Sigmoid),
+        _ => output(&mut section, task, data),
+    };
+    let language = language_settings(&mut section, task);
     let operations = list(whole(0..=MOST_OPERATIONS));
     let tensorflow_operations = section.optional("tensorflow_operations", operations);
     let chrono_steps = section.optional("chrono_steps", size(3..=MOST_CHRONO_STEPS));
+    if is_at_every_step {
+        for (key, why) in NOT_AT_EVERY_STEP {
+            section.inapplicable(key, why);
+        }
+    }
     let readout = section.or("readout", choice(READOUTS), Readout::default());
     let bidirectional = section.or("bidirectional", truth, false);
     let problems = section.problems();
@@ -76,7 +87,12 @@ pub(super) fn model(
         output: output?,
         tensorflow_operations: tensorflow_operations?,
         chrono_steps: chrono_steps?,
+        language: language?,
     };
+    if let Some(language) = &settings.language {
+        let mismatches = language::mismatches(language, &settings.layers);
+        problems.borrow_mut().extend(mismatches);
+    }
     // What the lowest layer reads, the data say.
     for (index, sizes) in settings.sizes(None).into_iter().enumerate() {
         if let Err(sizes) = sizes {
@@ -86,6 +102,59 @@ pub(super) fn model(
         }
     }
     Some(settings)
+}
+
+/// The keys that a model which answers at every step does not have, and why.
+const NOT_AT_EVERY_STEP: [(&str, &str); 3] = [
+    (
+        "readout",
+        "what the topmost layer shows is read at every step; remove this key",
+    ),
+    (
+        "bidirectional",
+        "what comes next is foretold from what was before; remove this key",
+    ),
+    (
+        "tensorflow_operations",
+        "it is for models with one answer a sequence; remove this key",
+    ),
+];
+
+/// `output`, where there is nothing to choose.
+fn only_output(section: &mut Section<'_>, only: Output) -> Option<Output> {
+    let output = section.or("output", choice(OUTPUTS), only)?;
+    if output != only {
+        let name = section.name("output");
+        section.problem(format!(
+            "{name}: `{}` is not for this task; remove this key",
+            word(OUTPUTS, output)
+        ));
+    }
+    Some(output)
+}
+
+/// What only a language model has; no other task may have its keys.
+fn language_settings(
+    section: &mut Section<'_>,
+    task: Option<Task>,
+) -> Option<Option<LanguageSettings>> {
+    match task {
+        Some(Task::LanguageModel) => language::language(section).map(Some),
+        None => {
+            section.leave_unjudged(&["embedding", "softmax"]);
+            None
+        }
+        Some(task) => {
+            for key in ["embedding", "softmax"] {
+                let why = format!(
+                    "the task is `{}`, only a `language_model` has this key; remove it or change `task`",
+                    word(TASKS, task)
+                );
+                section.inapplicable(key, &why);
+            }
+            Some(None)
+        }
+    }
 }
 
 /// The output, which must go with the task and the data.
@@ -107,8 +176,8 @@ fn output(
     let is = word(OUTPUTS, output);
     if let Some(task) = task.filter(|&task| task != its_task) {
         let fitting = match task {
-            Task::Classifier => "`softmax` or `sigmoid`",
             Task::Regressor => "`linear`",
+            _ => "`softmax` or `sigmoid`",
         };
         section.problem(format!(
             "{name}: `{is}` is for `{}`, the task is `{}`; use {fitting}",
@@ -117,7 +186,7 @@ fn output(
         ));
     }
     if let (Output::Sigmoid, Some(TargetKind::Classes(classes))) =
-        (output, data.map(DataSettings::targets))
+        (output, data.and_then(DataSettings::targets))
         && classes != 2
     {
         section.problem(format!(

@@ -5,13 +5,13 @@ use super::reader::{
 };
 use super::{ABOVE_ZERO, MOST_EPOCHS, MOST_IN_A_BATCH};
 use crate::recipe::vocabulary::{
-    CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES, ScheduleKind,
-    word,
+    CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, RMS_PROP_FORMS, SCHEDULE_UNITS,
+    SCHEDULES, ScheduleKind, TASKS, word,
 };
 use crate::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
-    MomentumSettings, Monitor, OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit,
-    SgdSettings, Task, TrainSettings,
+    MomentumSettings, Monitor, OptimiserSettings, RmsPropForm, RmsPropSettings, Schedule,
+    ScheduleUnit, SgdSettings, Task, TrainSettings,
 };
 use crate::train::{Clip, Regularisation};
 use crate::unroll::Backpropagation;
@@ -23,6 +23,7 @@ const AT_LEAST_ZERO: &str = "a finite number of at least 0";
 const DEFAULT_INITIAL_ACCUMULATOR: f64 = 0.1;
 const DEFAULT_RMS_DECAY: f64 = 0.9;
 const DEFAULT_RMS_EPSILON: f64 = 1e-10;
+const DEFAULT_TORCH_RMS_EPSILON: f64 = 1e-8;
 const DEFAULT_END_LEARNING_RATE: f64 = 1e-4;
 
 /// What early stopping can watch.
@@ -32,12 +33,17 @@ pub(super) struct Watched {
     pub(super) holds_out: bool,
     /// What is learnt, if that is known.
     pub(super) task: Option<Task>,
+    /// Is it one text, read from its beginning to its end?
+    pub(super) is_text: bool,
 }
 
 pub(super) fn train(mut section: Section<'_>, watched: Watched) -> Option<TrainSettings> {
     let epochs = section.required("epochs", size(1..=MOST_EPOCHS));
     let batch = section.required("batch", size(1..=MOST_IN_A_BATCH));
-    let shuffle = section.or("shuffle", truth, true);
+    let shuffle = match watched.is_text {
+        false => section.or("shuffle", truth, true),
+        true => in_its_own_order(&mut section),
+    };
     let optimiser = table_or(
         &mut section,
         "optimiser",
@@ -55,6 +61,12 @@ pub(super) fn train(mut section: Section<'_>, watched: Watched) -> Option<TrainS
         Backpropagation::default(),
         backpropagation,
     );
+    if watched.is_text && backpropagation.is_some_and(|it| it.window.is_none()) {
+        section.problem(format!(
+            "{}: this key is missing; set it to the number of steps that a text is read at once",
+            section.name("backpropagation.window")
+        ));
+    }
     let regularisation = table_or(
         &mut section,
         "regularisation",
@@ -78,6 +90,18 @@ pub(super) fn train(mut section: Section<'_>, watched: Watched) -> Option<TrainS
     })
 }
 
+/// `shuffle`, of examples that have only one order.
+fn in_its_own_order(section: &mut Section<'_>) -> Option<bool> {
+    let shuffle = section.or("shuffle", truth, false);
+    if shuffle == Some(true) {
+        let name = section.name("shuffle");
+        section.problem(format!(
+            "{name}: a text is read in its own order; set it to `false` or remove it"
+        ));
+    }
+    shuffle
+}
+
 const OF_OPTIMISERS: Owners<OptimiserKind> = {
     use OptimiserKind::{AdaGrad, Adam, AdamW, Momentum, RmsProp};
     &[
@@ -86,6 +110,7 @@ const OF_OPTIMISERS: Owners<OptimiserKind> = {
         ("initial_accumulator_value", &[AdaGrad]),
         ("decay", &[RmsProp]),
         ("centered", &[RmsProp]),
+        ("form", &[RmsProp]),
         ("beta1", &[Adam, AdamW]),
         ("beta2", &[Adam, AdamW]),
         ("epsilon", &[RmsProp, Adam, AdamW]),
@@ -154,7 +179,12 @@ fn rms_prop(section: &mut Section<'_>) -> Option<RmsPropSettings> {
     let learning_rate = learning_rate(section);
     let decay = section.or("decay", number(ZERO_TO_BELOW_ONE, part), DEFAULT_RMS_DECAY);
     let momentum = section.or("momentum", number(ZERO_TO_BELOW_ONE, part), 0.0);
-    let epsilon = section.or("epsilon", above_zero(), DEFAULT_RMS_EPSILON);
+    let form = section.or("form", choice(RMS_PROP_FORMS), RmsPropForm::default());
+    let epsilon = match form {
+        Some(RmsPropForm::PyTorch) => DEFAULT_TORCH_RMS_EPSILON,
+        _ => DEFAULT_RMS_EPSILON,
+    };
+    let epsilon = section.or("epsilon", above_zero(), epsilon);
     let centered = section.or("centered", truth, false);
     Some(RmsPropSettings {
         learning_rate: learning_rate?,
@@ -162,6 +192,7 @@ fn rms_prop(section: &mut Section<'_>) -> Option<RmsPropSettings> {
         momentum: momentum?,
         epsilon: epsilon?,
         centered: centered?,
+        form: form?,
     })
 }
 
@@ -211,6 +242,7 @@ const OF_SCHEDULES: Owners<ScheduleKind> = {
         ),
         ("decay_rate", &[Exponential, InverseTime, NaturalExp]),
         ("staircase", &[Exponential, InverseTime, NaturalExp]),
+        ("start", &[Exponential, InverseTime, NaturalExp]),
         ("end_learning_rate", &[Polynomial]),
         ("power", &[Polynomial]),
         ("cycle", &[Polynomial]),
@@ -258,10 +290,12 @@ fn decay_rate(section: &mut Section<'_>, at_most_one: bool) -> Option<DecayRate>
     };
     let decay_rate = section.required("decay_rate", rule);
     let staircase = section.or("staircase", truth, false);
+    let start = section.or("start", whole(0..=MOST_STEPS), 0);
     Some(DecayRate {
         decay_steps: decay_steps?,
         decay_rate: decay_rate?,
         staircase: staircase?,
+        start: start?,
     })
 }
 
@@ -369,10 +403,13 @@ fn early_stopping(mut section: Section<'_>, watched: Watched) -> Option<EarlySto
                 "{name}: `{is}` needs held-out examples and there are none; hold some out \
                  (`data.hold_out` or `data.valid`) or watch `train_loss`"
             ));
-        } else if let (Monitor::ValidAccuracy, Some(Task::Regressor)) = (monitor, watched.task) {
+        } else if let (Monitor::ValidAccuracy, Some(task)) = (monitor, watched.task)
+            && task != Task::Classifier
+        {
             section.problem(format!(
-                "{name}: `{is}` is of classifiers, the task is `regressor`; \
-                 watch `valid_loss` or `train_loss`"
+                "{name}: `{is}` is of classifiers, the task is `{}`; \
+                 watch `valid_loss` or `train_loss`",
+                word(TASKS, task)
             ));
         }
     }

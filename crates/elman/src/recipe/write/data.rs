@@ -1,14 +1,22 @@
 //! The table `[data]`.
 
+use toml::Value;
+
 use super::Writer;
-use crate::recipe::vocabulary::{FORMATS, FormatKind, word};
-use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
+use crate::recipe::vocabulary::{FORMATS, FormatKind, NORMALISED, TOKENS, TokenKind, word};
+use crate::recipe::{
+    AddingSettings, DataSettings, HeldOutText, IdxSettings, PianoRollSettings, ReberSettings,
+    TextSettings, TokenSettings,
+};
 
 pub(super) fn data(out: &mut Writer, data: &DataSettings) {
     let format = match data {
         DataSettings::Idx(_) => FormatKind::Idx,
         DataSettings::Reber(_) => FormatKind::Reber,
         DataSettings::Adding(_) => FormatKind::Adding,
+        DataSettings::Text(_) => FormatKind::Text,
+        DataSettings::Tunes(_) => FormatKind::Tunes,
+        DataSettings::PianoRolls(_) => FormatKind::PianoRolls,
     };
     out.table("data");
     out.text("format", word(FORMATS, format));
@@ -41,7 +49,59 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
             out.set("time", time);
             counts(out, [train, valid, test]);
         }
+        DataSettings::Text(settings) | DataSettings::Tunes(settings) => text(out, settings),
+        DataSettings::PianoRolls(PianoRollSettings { file }) => out.text("file", file),
     }
+}
+
+fn text(out: &mut Writer, settings: &TextSettings) {
+    let TextSettings {
+        files,
+        held_out,
+        tokens,
+        normalise,
+    } = settings;
+    paths(out, "files", files);
+    match held_out {
+        HeldOutText::Shares { valid, test } => {
+            out.number("valid", *valid);
+            out.number("test", *test);
+        }
+        HeldOutText::Files { valid, test } => {
+            if !valid.is_empty() {
+                paths(out, "valid_files", valid);
+            }
+            paths(out, "test_files", test);
+        }
+    }
+    let kind = match tokens {
+        TokenSettings::Characters => TokenKind::Characters,
+        TokenSettings::Bytes => TokenKind::Bytes,
+        TokenSettings::Notes => TokenKind::Notes,
+        TokenSettings::Words { .. } => TokenKind::Words,
+        TokenSettings::Tokenizer { .. } => TokenKind::Tokenizer,
+    };
+    out.text("tokens", word(TOKENS, kind));
+    match tokens {
+        TokenSettings::Characters | TokenSettings::Bytes | TokenSettings::Notes => {}
+        TokenSettings::Words {
+            min_count,
+            max_size,
+        } => {
+            out.set("min_count", min_count);
+            out.set("max_size", max_size);
+        }
+        TokenSettings::Tokenizer { file } => out.text("tokenizer", file),
+    }
+    out.text("normalise", word(NORMALISED, *normalise));
+}
+
+fn paths(out: &mut Writer, key: &str, paths: &[String]) {
+    let list: Vec<Value> = paths
+        .iter()
+        .map(|path| Value::from(path.as_str()))
+        .collect();
+    out.set(key, Value::from(list));
 }
 
 fn counts(out: &mut Writer, [train, valid, test]: [&usize; 3]) {

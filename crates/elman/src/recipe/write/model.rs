@@ -4,10 +4,11 @@ use super::Writer;
 use crate::initializer::Initializer;
 use crate::recipe::vocabulary::{
     ACTIVATIONS, CANDIDATES, CELLS, CellKind, DROPPED_STATES, INITIALIZERS, InitializerKind, MASKS,
-    NORMALISATIONS, OUTPUTS, READOUTS, RESET_GATES, SKIPS, word,
+    NORMALISATIONS, OUTPUTS, READOUTS, RESET_GATES, SKIPS, SOFTMAXES, SoftmaxKind, word,
 };
 use crate::recipe::{
-    CellSettings, DropoutSettings, LayerSettings, ModelSettings, Readout, Skip, ZoneoutSettings,
+    CellSettings, DropoutSettings, LanguageSettings, LayerSettings, ModelSettings, Readout, Skip,
+    SoftmaxSettings, ZoneoutSettings,
 };
 
 pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
@@ -19,6 +20,7 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
         output,
         tensorflow_operations,
         chrono_steps,
+        language,
     } = model;
     out.table("model");
     if *readout != Readout::default() {
@@ -34,6 +36,12 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
     if let Some(steps) = chrono_steps {
         out.set("chrono_steps", steps);
     }
+    if let Some(LanguageSettings { embedding, softmax }) = language {
+        if let Some(size) = embedding {
+            out.set("embedding", size);
+        }
+        write_softmax(out, softmax);
+    }
     let are_the_same = layers.windows(2).all(|pair| pair[0] == pair[1]);
     if are_the_same {
         if layers.len() > 1 {
@@ -45,6 +53,22 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
         out.line(format_args!("\n[[model.layer]]"));
         layer(out, one, "model.layer");
     }
+}
+
+/// On one line, before the layer's own tables.
+fn write_softmax(out: &mut Writer, softmax: &SoftmaxSettings) {
+    let (kind, rest) = match softmax {
+        SoftmaxSettings::Full => (SoftmaxKind::Full, String::new()),
+        SoftmaxSettings::Tied => (SoftmaxKind::Tied, String::new()),
+        SoftmaxSettings::Adaptive { cutoffs } => {
+            (SoftmaxKind::Adaptive, format!(", cutoffs = {cutoffs:?}"))
+        }
+        SoftmaxSettings::Sampled { samples } => {
+            (SoftmaxKind::Sampled, format!(", samples = {samples}"))
+        }
+    };
+    let kind = word(SOFTMAXES, kind);
+    out.line(format_args!("softmax = {{ kind = \"{kind}\"{rest} }}"));
 }
 
 fn layer(out: &mut Writer, layer: &LayerSettings, path: &str) {

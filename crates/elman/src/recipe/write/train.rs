@@ -3,8 +3,8 @@
 use super::Writer;
 use crate::recipe::validate::in_bytes;
 use crate::recipe::vocabulary::{
-    CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES, ScheduleKind,
-    word,
+    CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, RMS_PROP_FORMS, SCHEDULE_UNITS,
+    SCHEDULES, ScheduleKind, word,
 };
 use crate::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
@@ -84,11 +84,13 @@ fn optimiser(out: &mut Writer, optimiser: &OptimiserSettings) {
             momentum,
             epsilon,
             centered,
+            form,
         }) => {
             out.number("decay", decay);
             out.number("momentum", momentum);
             out.number("epsilon", epsilon);
             out.set("centered", centered);
+            out.text("form", word(RMS_PROP_FORMS, form));
         }
         OptimiserSettings::Adam(settings) => adam(out, settings),
         OptimiserSettings::AdamW(AdamWSettings {
@@ -134,10 +136,12 @@ fn schedule(out: &mut Writer, schedule: &Schedule) {
                 decay_steps,
                 decay_rate,
                 staircase,
+                start,
             } = *rate;
             out.set("decay_steps", decay_steps);
             out.number("decay_rate", decay_rate);
             out.set("staircase", staircase);
+            out.set("start", start);
         }
         Decay::Polynomial {
             decay_steps,

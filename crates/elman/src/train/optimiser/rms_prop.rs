@@ -1,7 +1,7 @@
 //! RMSProp, plain and centred, as TensorFlow 1 computes it.
 
 use super::rule::{Number, Numbers, Rule};
-use crate::recipe::RmsPropSettings;
+use crate::recipe::{RmsPropForm, RmsPropSettings};
 
 /// RMSProp (`tf.train.RMSPropOptimizer`, slots `rms` and `momentum`, centred also `mg`).
 ///
@@ -13,14 +13,24 @@ use crate::recipe::RmsPropSettings;
 /// weight   = weight - velocity
 /// ```
 ///
-/// Tieleman and Hinton (2012, lecture 6.5); centred: Graves (2013), arXiv 1308.0850. `epsilon`
-/// stands under the root, and `square` starts from 1: both differ from PyTorch and Keras.
+/// Tieleman and Hinton (2012, lecture 6.5); centred: Graves (2013), arXiv 1308.0850. PyTorch's and
+/// Torch's form (`torch.optim.RMSprop`):
+///
+/// ```text
+/// square   = square + (gradient² - square) · (1 - decay)                     (from 0 on)
+/// velocity = momentum · velocity + gradient / (√square + epsilon)            (centred: √(square - mean²))
+/// weight   = weight - learning_rate · velocity
+/// ```
 #[derive(Clone, Debug)]
 pub(super) struct RmsProp(pub(super) RmsPropSettings);
 
 impl Rule for RmsProp {
     fn slots(&self) -> Vec<(&'static str, f64)> {
-        let mut slots = vec![("rms", 1.0), ("momentum", 0.0)];
+        let first = match self.0.form {
+            RmsPropForm::TensorFlow => 1.0,
+            RmsPropForm::PyTorch => 0.0,
+        };
+        let mut slots = vec![("rms", first), ("momentum", 0.0)];
         if self.0.centered {
             slots.push(("mg", 0.0));
         }
@@ -31,15 +41,23 @@ impl Rule for RmsProp {
         let gain = T::of(1.0) - T::of(self.0.decay);
         let momentum = T::of(self.0.momentum);
         let epsilon = T::of(self.0.epsilon);
+        // The root of the mean square, and the learning rate within and after the velocity.
+        let root = |square: T| match self.0.form {
+            RmsPropForm::TensorFlow => (square + epsilon).sqrt(),
+            RmsPropForm::PyTorch => square.sqrt() + epsilon,
+        };
+        let (within, after) = match self.0.form {
+            RmsPropForm::TensorFlow => (learning_rate, T::of(1.0)),
+            RmsPropForm::PyTorch => (T::of(1.0), learning_rate),
+        };
         let pairs = numbers.weights.iter_mut().zip(numbers.gradient);
         match numbers.slots {
             [squares, velocities] => {
                 let kept = squares.iter_mut().zip(velocities.iter_mut());
                 for ((weight, &gradient), (square, velocity)) in pairs.zip(kept) {
                     *square += (gradient * gradient - *square) * gain;
-                    let root = (*square + epsilon).sqrt();
-                    *velocity = *velocity * momentum + gradient * learning_rate / root;
-                    *weight -= *velocity;
+                    *velocity = *velocity * momentum + gradient * within / root(*square);
+                    *weight -= *velocity * after;
                 }
             }
             [squares, velocities, means] => {
@@ -48,9 +66,9 @@ impl Rule for RmsProp {
                 for ((weight, &gradient), ((square, velocity), mean)) in pairs.zip(kept) {
                     *square += (gradient * gradient - *square) * gain;
                     *mean += (gradient - *mean) * gain;
-                    let root = (*square - *mean * *mean + epsilon).sqrt();
-                    *velocity = *velocity * momentum + gradient * learning_rate / root;
-                    *weight -= *velocity;
+                    let root = root(*square - *mean * *mean);
+                    *velocity = *velocity * momentum + gradient * within / root;
+                    *weight -= *velocity * after;
                 }
             }
             _ => unreachable!("two slots, centred three"),

@@ -1,0 +1,292 @@
+//! The parts of a text: what is trained on, what is held out, what it is judged on.
+
+use std::path::{Path, PathBuf};
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::file::{read_bytes, read_text};
+use crate::data::tune::tunes;
+use crate::error::{Error, Result};
+use crate::recipe::{HeldOutText, Normalisation, TextSettings, TokenSettings};
+
+/// Texts for training, validation and testing, in this order; a part may have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextParts(pub [Vec<Corpus>; 3]);
+
+/// One text: UTF-8, unless it was read as bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corpus(Vec<u8>);
+
+impl Corpus {
+    /// The text in `files`, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, is empty or is not UTF-8.
+    pub fn read(settings: &TextSettings, files: &[PathBuf]) -> Result<Self> {
+        let mut text = Vec::new();
+        for path in files {
+            match settings.tokens {
+                TokenSettings::Bytes => text.extend(read_bytes(path)?),
+                _ => text.extend(normalised(read_text(path)?, settings.normalise).into_bytes()),
+            }
+        }
+        Ok(Self(text))
+    }
+
+    /// The text; of bytes that are no UTF-8 nothing.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its characters; of bytes that are no UTF-8 those that begin one.
+    pub fn characters(&self) -> usize {
+        self.0
+            .iter()
+            .filter(|&&byte| begins_a_character(byte))
+            .count()
+    }
+
+    /// The tunes in it.
+    pub fn tunes(&self) -> Vec<Self> {
+        let tunes = tunes(self.text()).into_iter();
+        tunes.map(|tune| Self(tune.into_bytes())).collect()
+    }
+
+    /// Cuts it before the characters at `places`, which rise.
+    fn cut(&self, places: [usize; 2]) -> [Self; 3] {
+        let mut starts = (0..self.0.len()).filter(|&at| begins_a_character(self.0[at]));
+        let mut passed = 0;
+        let [first, second] = places.map(|place| {
+            let skipped = place - passed;
+            passed = place + 1;
+            starts.nth(skipped).unwrap_or(self.0.len())
+        });
+        [0..first, first..second, second..self.0.len()].map(|range| Self(self.0[range].to_vec()))
+    }
+}
+
+/// Spreads texts over training, validation and testing, of which the last two get these shares of
+/// every stretch.
+fn spread(texts: Vec<Corpus>, shares: [f64; 2]) -> [Vec<Corpus>; 3] {
+    let mut parts = [const { Vec::new() }; 3];
+    let whole = |at: usize, share: f64| (at as f64 * share).floor() as usize;
+    for (at, text) in texts.into_iter().enumerate() {
+        let [valid, test] = shares;
+        let steps = |share| whole(at + 1, share) > whole(at, share);
+        let part = match (steps(test), steps(valid + test)) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
+        };
+        parts[part].push(text);
+    }
+    parts
+}
+
+/// Is `byte` not one of those that continue a character of UTF-8?
+fn begins_a_character(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
+}
+
+fn normalised(text: String, normalisation: Normalisation) -> String {
+    match normalisation {
+        Normalisation::None => text,
+        Normalisation::Nfc => text.nfc().collect(),
+    }
+}
+
+impl TextParts {
+    /// The parts that `settings` describe. With a `place` the text for all of them is read from that
+    /// file, or the files of those names from that folder.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or a part that must have text has none.
+    pub fn read(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
+        let files = places(&settings.files, place);
+        let text = Corpus::read(settings, &files)?;
+        let parts = match &settings.held_out {
+            HeldOutText::Shares { valid, test } => {
+                let characters = text.characters();
+                let at = |share: f64| (characters as f64 * (1.0 - share)).round() as usize;
+                let first = at(valid + test);
+                text.cut([first, at(*test).max(first)])
+            }
+            HeldOutText::Files { valid, test } => {
+                let read = |names: &[String]| Corpus::read(settings, &places(names, place));
+                [text, read(valid)?, read(test)?]
+            }
+        };
+        for (part, name) in parts.iter().zip(["train on", "validate on", "test on"]) {
+            let may_be_empty = name == "validate on" && !settings.held_out.holds_out();
+            if part.0.is_empty() && !may_be_empty {
+                return Err(Error::argument(
+                    format!("data {}", files[0].display()),
+                    format!(
+                        "there is no text to {name}: it has {} characters",
+                        parts[0].characters()
+                    ),
+                    "give more text, or other shares (`data.valid`, `data.test`)",
+                ));
+            }
+        }
+        let texts = |part: Corpus| match part.0.is_empty() {
+            true => Vec::new(),
+            false => vec![part],
+        };
+        Ok(Self(parts.map(texts)))
+    }
+
+    /// The same for tunes: every tune is a text of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and when a part that must have tunes has none.
+    pub fn read_tunes(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
+        let files = places(&settings.files, place);
+        let all = Corpus::read(settings, &files)?.tunes();
+        let parts = match &settings.held_out {
+            HeldOutText::Shares { valid, test } => spread(all, [*valid, *test]),
+            HeldOutText::Files { valid, test } => {
+                let read = |names: &[String]| -> Result<Vec<Corpus>> {
+                    Ok(Corpus::read(settings, &places(names, place))?.tunes())
+                };
+                [all, read(valid)?, read(test)?]
+            }
+        };
+        for (part, name) in parts.iter().zip(["train on", "validate on", "test on"]) {
+            let may_be_empty = name == "validate on" && !settings.held_out.holds_out();
+            if part.is_empty() && !may_be_empty {
+                return Err(Error::argument(
+                    format!("data {}", files[0].display()),
+                    format!("there is no tune to {name}: {} were found", parts[0].len()),
+                    "give a file of tunes in ABC notation, each of which begins with a line `X:`",
+                ));
+            }
+        }
+        Ok(Self(parts))
+    }
+
+    /// BLAKE3 over what training depends on: the first two parts.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for part in &self.0[..2] {
+            for text in part {
+                hasher.update(&(text.0.len() as u64).to_le_bytes());
+                hasher.update(&text.0);
+            }
+            hasher.update(&u64::MAX.to_le_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// Where the files of these names are.
+fn places(names: &[String], place: Option<&Path>) -> Vec<PathBuf> {
+    match place {
+        None => names.iter().map(PathBuf::from).collect(),
+        Some(folder) if folder.is_dir() => {
+            let name = |name: &String| Path::new(name).file_name().unwrap_or_default().to_owned();
+            names.iter().map(|file| folder.join(name(file))).collect()
+        }
+        Some(file) => vec![file.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn settings(folder: &TempDir, text: &str, held_out: HeldOutText) -> TextSettings {
+        let path = folder.path().join("a.txt");
+        fs::write(&path, text).expect("written");
+        TextSettings {
+            files: vec![path.to_string_lossy().into_owned()],
+            held_out,
+            tokens: TokenSettings::Characters,
+            normalise: Normalisation::None,
+        }
+    }
+
+    fn shares(valid: f64, test: f64) -> HeldOutText {
+        HeldOutText::Shares { valid, test }
+    }
+
+    fn texts(parts: &TextParts) -> Vec<Vec<&str>> {
+        let texts = |part: &'_ Vec<Corpus>| -> Vec<_> { part.iter().map(Corpus::text).collect() };
+        parts.0.iter().map(|part| texts(part)).collect()
+    }
+
+    #[test]
+    fn shares_are_of_characters_and_cut_none() {
+        let folder = TempDir::new().expect("a folder");
+        let text = "äöüäöüäöüß";
+        let parts = TextParts::read(&settings(&folder, text, shares(0.2, 0.1)), None);
+        assert_eq!(texts(&parts.expect("parts")), [["äöüäöüä"], ["öü"], ["ß"]]);
+        let parts = TextParts::read(&settings(&folder, text, shares(0.0, 0.5)), None);
+        let parts = parts.expect("parts");
+        assert_eq!(texts(&parts), [vec!["äöüäö"], vec![], vec!["üäöüß"]]);
+    }
+
+    #[test]
+    fn files_of_their_own_and_several_files() {
+        let folder = TempDir::new().expect("a folder");
+        let other = folder.path().join("b.txt");
+        fs::write(&other, "bb").expect("written");
+        let other = other.to_string_lossy().into_owned();
+        let held_out = HeldOutText::Files {
+            valid: Vec::new(),
+            test: vec![other.clone()],
+        };
+        let mut settings = settings(&folder, "aaa", held_out);
+        settings.files.push(other);
+        let parts = TextParts::read(&settings, None).expect("parts");
+        assert_eq!(texts(&parts), [vec!["aaabb"], vec![], vec!["bb"]]);
+        let moved = TextParts::read(&settings, Some(folder.path())).expect("parts");
+        assert_eq!(moved, parts);
+        assert_eq!(moved.fingerprint(), parts.fingerprint());
+    }
+
+    #[test]
+    fn a_text_too_short_for_its_parts_is_refused() {
+        let folder = TempDir::new().expect("a folder");
+        let refused = |text: &str| {
+            let refused = TextParts::read(&settings(&folder, text, shares(0.1, 0.1)), None);
+            let message = refused.expect_err("refused").to_string();
+            message.replace(&folder.path().display().to_string(), "DIR")
+        };
+        insta::assert_snapshot!(refused("a"), @"");
+        insta::assert_snapshot!(refused("abcd"), @"");
+    }
+
+    #[test]
+    fn combining_marks_are_composed_when_the_recipe_says_so() {
+        let folder = TempDir::new().expect("a folder");
+        let mut settings = settings(&folder, "e\u{301}e\u{301}e\u{301}", shares(0.0, 0.4));
+        let parts = TextParts::read(&settings, None).expect("parts");
+        assert_eq!(
+            texts(&parts),
+            [vec!["e\u{301}e\u{301}"], vec![], vec!["e\u{301}"]]
+        );
+        settings.normalise = Normalisation::Nfc;
+        let parts = TextParts::read(&settings, None).expect("parts");
+        assert_eq!(
+            texts(&parts),
+            [vec!["é", "é"].concat().as_str()]
+                .iter()
+                .map(|it| vec![*it])
+                .chain([vec![], vec!["é"]])
+                .collect::<Vec<_>>()
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! Text: files, their parts for training and judging, tokens, and the streams that are trained on.
+
+mod corpus;
+mod documents;
+mod file;
+mod streams;
+mod tokenizer;
+mod vocabulary;
+mod words;
+
+pub use corpus::{Corpus, TextParts};
+pub use documents::Documents;
+pub use file::read_text;
+pub use streams::{Streams, TokenBatch};
+pub(crate) use tokenizer::PROMPT;
+pub use tokenizer::{StreamedText, Tokenizer};
+pub use vocabulary::{UNKNOWN, Vocabulary};
+pub use words::pieces;

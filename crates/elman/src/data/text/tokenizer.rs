@@ -1,0 +1,426 @@
+//! From text to tokens and back.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::corpus::{Corpus, TextParts};
+use super::file::Place;
+use super::vocabulary::{UNKNOWN, Vocabulary, unknown_characters};
+use super::words::pieces;
+use crate::data::tune::lexemes;
+use crate::error::{Error, Result};
+use crate::recipe::TokenSettings;
+
+/// Stands before and after every document, where a text has several.
+const BOUNDARY: &str = "<end>";
+
+/// Byte values.
+const BYTES: usize = 256;
+
+/// How often a note must come at least to be in a vocabulary, and the most tokens that it has.
+const NOTES: (usize, usize) = (3, 10_000);
+
+/// Unknown characters that an error names.
+const NAMED: usize = 8;
+
+/// The key under which a vocabulary file says what its tokens are.
+const KIND: &str = "tokens";
+
+/// Cuts text into tokens, numbers from 0 to `V` - 1, and makes text of them again.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    scheme: Scheme,
+    /// Has it a token for the boundary of documents?
+    boundary: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Scheme {
+    Own(Units, Vocabulary),
+    Bytes,
+    Model(Box<Model>),
+}
+
+/// What a token of a vocabulary of one's own is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Units {
+    Characters,
+    Words,
+    Notes,
+}
+
+/// A Hugging Face tokenizer.
+#[derive(Clone, Debug)]
+struct Model {
+    tokenizer: tokenizers::Tokenizer,
+    /// The file's content.
+    json: Value,
+}
+
+impl Units {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Characters => "characters",
+            Self::Words => "words",
+            Self::Notes => "notes",
+        }
+    }
+
+    /// The tokens of `text`.
+    fn cut(self, text: &str) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Characters => {
+                let starts = text.char_indices();
+                Box::new(starts.map(|(at, it)| &text[at..at + it.len_utf8()]))
+            }
+            Self::Words => Box::new(pieces(text)),
+            Self::Notes => Box::new(lexemes(text)),
+        }
+    }
+}
+
+impl Tokenizer {
+    /// The tokenizer that `settings` describe, its vocabulary taken from `parts`: characters from all
+    /// of them, so that all can be read, words from the first, the training part. With a `boundary`
+    /// there is a token that stands between documents.
+    ///
+    /// # Errors
+    ///
+    /// When there is no token, or a tokenizer's file cannot be read.
+    pub fn new(settings: &TokenSettings, parts: &TextParts, boundary: bool) -> Result<Self> {
+        let scheme = match settings {
+            TokenSettings::Characters => {
+                let units = Units::Characters;
+                let texts = parts.0.iter().flatten();
+                let tokens = texts.flat_map(|text| units.cut(text.text()));
+                let special: &[&str] = if boundary { &[BOUNDARY] } else { &[] };
+                Scheme::Own(units, Vocabulary::of(special, tokens, 1, usize::MAX)?)
+            }
+            TokenSettings::Bytes => Scheme::Bytes,
+            TokenSettings::Words {
+                min_count,
+                max_size,
+            } => Self::frequent(Units::Words, parts, boundary, (*min_count, *max_size))?,
+            TokenSettings::Notes => Self::frequent(Units::Notes, parts, boundary, NOTES)?,
+            TokenSettings::Tokenizer { file } => Scheme::Model(Box::new(Model::read(file)?)),
+        };
+        let tokenizer = Self { scheme, boundary };
+        match tokenizer.size() {
+            0 | 1 => Err(Error::argument(
+                "data",
+                format!(
+                    "the text has {} token, always the same: nothing is to be learnt",
+                    tokenizer.size()
+                ),
+                "give a text of at least two different tokens",
+            )),
+            _ => Ok(tokenizer),
+        }
+    }
+
+    /// Tokens of the training part that come often enough, `limits` being the least count and the
+    /// largest vocabulary; all others are unknown.
+    fn frequent(
+        units: Units,
+        parts: &TextParts,
+        boundary: bool,
+        limits: (usize, usize),
+    ) -> Result<Scheme> {
+        let texts = parts.0[0].iter();
+        let tokens = texts.flat_map(|text| units.cut(text.text()));
+        let special: &[&str] = match boundary {
+            true => &[BOUNDARY, UNKNOWN],
+            false => &[UNKNOWN],
+        };
+        let vocabulary = Vocabulary::of(special, tokens, limits.0, limits.1)?;
+        Ok(Scheme::Own(units, vocabulary))
+    }
+
+    /// `V`.
+    pub fn size(&self) -> usize {
+        match &self.scheme {
+            Scheme::Own(_, vocabulary) => vocabulary.len(),
+            Scheme::Bytes => BYTES + usize::from(self.boundary),
+            Scheme::Model(model) => model.size() + usize::from(self.boundary),
+        }
+    }
+
+    /// The token that stands before and after every document, if there is one.
+    pub fn boundary(&self) -> Option<u32> {
+        let number = match &self.scheme {
+            Scheme::Own(_, vocabulary) => vocabulary.number(BOUNDARY),
+            Scheme::Bytes | Scheme::Model(_) => Some(self.size() as u32 - 1),
+        };
+        number.filter(|_| self.boundary)
+    }
+
+    /// The token for words that the vocabulary does not have, if there is one.
+    pub fn unknown(&self) -> Option<u32> {
+        match &self.scheme {
+            Scheme::Own(Units::Words | Units::Notes, vocabulary) => vocabulary.number(UNKNOWN),
+            Scheme::Own(Units::Characters, _) | Scheme::Bytes | Scheme::Model(_) => None,
+        }
+    }
+
+    /// The tokens of `text`; `origin` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// When a character is unknown, with which and where; when every word is.
+    pub fn encode(&self, origin: &str, text: &str) -> Result<Vec<u32>> {
+        match &self.scheme {
+            Scheme::Bytes => Ok(text.bytes().map(u32::from).collect()),
+            Scheme::Own(units, vocabulary) => self.encode_own(origin, text, (*units, vocabulary)),
+            Scheme::Model(model) => model.encode(origin, text),
+        }
+    }
+
+    fn encode_own(
+        &self,
+        origin: &str,
+        text: &str,
+        (units, vocabulary): (Units, &Vocabulary),
+    ) -> Result<Vec<u32>> {
+        let unknown = self.unknown();
+        let mut numbers = Vec::with_capacity(text.len());
+        let mut at = 0;
+        let mut known = 0_usize;
+        for token in units.cut(text) {
+            let number = vocabulary.number(token);
+            known += usize::from(number.is_some());
+            match number.or(unknown) {
+                Some(number) => numbers.push(number),
+                None => {
+                    let unknown = unknown_characters(text, vocabulary, NAMED);
+                    return Err(Error::argument(
+                        origin,
+                        format!(
+                            "{}: the model's vocabulary does not have {unknown}",
+                            Place::of(&text[..at])
+                        ),
+                        "use characters that the model was trained on (`vocabulary.json` in its run's \
+                         folder lists them)",
+                    ));
+                }
+            }
+            at += token.len();
+        }
+        if known == 0 && !numbers.is_empty() && origin != PROMPT {
+            return Err(Error::argument(
+                origin,
+                format!(
+                    "not one of its {} words is in the vocabulary",
+                    numbers.len()
+                ),
+                "give a text in the language that the model was trained on",
+            ));
+        }
+        Ok(numbers)
+    }
+
+    /// The tokens of a text that was read from files.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_corpus(&self, origin: &str, corpus: &Corpus) -> Result<Vec<u32>> {
+        match &self.scheme {
+            Scheme::Bytes => Ok(corpus.bytes().iter().copied().map(u32::from).collect()),
+            _ => self.encode(origin, corpus.text()),
+        }
+    }
+
+    /// The text of `tokens`: unknown words are `<unk>`, boundaries nothing, bytes that are no UTF-8
+    /// the replacement character.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        let boundary = self.boundary();
+        let tokens = tokens
+            .iter()
+            .copied()
+            .filter(|&token| Some(token) != boundary);
+        match &self.scheme {
+            Scheme::Bytes => {
+                let bytes: Vec<u8> = tokens
+                    .filter_map(|token| u8::try_from(token).ok())
+                    .collect();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Scheme::Own(_, vocabulary) => {
+                tokens.filter_map(|token| vocabulary.token(token)).collect()
+            }
+            Scheme::Model(model) => model.decode(&tokens.collect::<Vec<_>>()),
+        }
+    }
+
+    /// The file by which the vocabulary is kept in a run's folder.
+    pub fn to_json(&self) -> String {
+        let value = match &self.scheme {
+            Scheme::Own(units, vocabulary) => json!({
+                KIND: units.word(),
+                "boundary": self.boundary,
+                "vocabulary": vocabulary.tokens(),
+            }),
+            Scheme::Bytes => json!({KIND: "bytes", "boundary": self.boundary}),
+            Scheme::Model(model) => json!({
+                KIND: "tokenizer",
+                "boundary": self.boundary,
+                "tokenizer": model.json,
+            }),
+        };
+        format!("{value:#}\n")
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote; `path` names the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// When it is not as it was written.
+    pub fn from_json(path: &Path, text: &str) -> Result<Self> {
+        let damaged = |problem: String| Error::damaged(path, problem);
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let boundary = value["boundary"]
+            .as_bool()
+            .ok_or_else(|| damaged("`boundary` is neither true nor false".to_owned()))?;
+        let own = |units| {
+            let tokens = value["vocabulary"].as_array();
+            let tokens = tokens.and_then(|tokens| {
+                let texts = tokens.iter().map(|token| token.as_str().map(str::to_owned));
+                texts.collect::<Option<Vec<_>>>()
+            });
+            let tokens =
+                tokens.ok_or_else(|| damaged("`vocabulary` is no list of texts".into()))?;
+            let vocabulary = Vocabulary::new(tokens).map_err(damaged)?;
+            Ok::<_, Error>(Scheme::Own(units, vocabulary))
+        };
+        let scheme = match value[KIND].as_str() {
+            Some("characters") => own(Units::Characters)?,
+            Some("words") => own(Units::Words)?,
+            Some("notes") => own(Units::Notes)?,
+            Some("bytes") => Scheme::Bytes,
+            Some("tokenizer") => Scheme::Model(Box::new(
+                Model::of(value["tokenizer"].clone()).map_err(damaged)?,
+            )),
+            _ => return Err(damaged(format!("`{KIND}` is {}", value[KIND]))),
+        };
+        Ok(Self { scheme, boundary })
+    }
+}
+
+/// What errors call a prompt; of a prompt every word may be unknown.
+pub(crate) const PROMPT: &str = "the prompt";
+
+impl Model {
+    fn read(file: &str) -> Result<Self> {
+        let path = Path::new(file);
+        let text = super::read_text(path)?;
+        let refuse = |problem: String| {
+            Error::data(
+                path,
+                format!("is no tokenizer of Hugging Face's form: {problem}"),
+                "give a `tokenizer.json`",
+            )
+        };
+        let json = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        Self::of(json).map_err(refuse)
+    }
+
+    fn of(json: Value) -> Result<Self, String> {
+        let mut tokenizer: tokenizers::Tokenizer =
+            serde_json::from_value(json.clone()).map_err(|error| error.to_string())?;
+        // A text is one long input: nothing is cut off it or added to it.
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| error.to_string())?;
+        tokenizer.with_padding(None);
+        Ok(Self { tokenizer, json })
+    }
+
+    fn size(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    fn encode(&self, origin: &str, text: &str) -> Result<Vec<u32>> {
+        let refuse = |problem: String| {
+            let remedy = "give a text that the tokenizer can read, or another tokenizer";
+            Err(Error::argument(origin, problem, remedy))
+        };
+        match self.tokenizer.encode_fast(text, false) {
+            Err(error) => refuse(format!("the tokenizer refuses it: {error}")),
+            Ok(encoding) => {
+                let size = self.size();
+                let beyond = |&&token: &&u32| token as usize >= size;
+                match encoding.get_ids().iter().find(beyond) {
+                    None => Ok(encoding.get_ids().to_vec()),
+                    Some(token) => refuse(format!(
+                        "the tokenizer gives the token {token}, but its vocabulary has {size}"
+                    )),
+                }
+            }
+        }
+    }
+
+    fn decode(&self, tokens: &[u32]) -> String {
+        // Only numbers beyond the vocabulary are refused, and a model gives none.
+        self.tokenizer.decode(tokens, false).unwrap_or_default()
+    }
+}
+
+/// Text that comes token by token: what is complete is handed out, bytes of an unfinished character
+/// wait.
+#[derive(Clone, Debug)]
+pub struct StreamedText<'t> {
+    tokenizer: &'t Tokenizer,
+    /// The last tokens; those before `new` have been handed out.
+    tokens: Vec<u32>,
+    new: usize,
+}
+
+/// Tokens that a decoder may need to see before new ones.
+const CONTEXT: usize = 8;
+
+impl<'t> StreamedText<'t> {
+    /// At the beginning of a text.
+    pub fn new(tokenizer: &'t Tokenizer) -> Self {
+        Self {
+            tokenizer,
+            tokens: Vec::new(),
+            new: 0,
+        }
+    }
+
+    /// Adds a token; gives the text that is complete with it.
+    pub fn push(&mut self, token: u32) -> String {
+        self.tokens.push(token);
+        let fresh = self.fresh();
+        // A replacement character at the end may yet become a real one; four bytes are enough.
+        if fresh.ends_with('\u{fffd}') && self.tokens.len() - self.new < 4 {
+            return String::new();
+        }
+        self.hand_out(fresh)
+    }
+
+    /// What is left at the end, complete or not.
+    pub fn finish(&mut self) -> String {
+        let fresh = self.fresh();
+        self.hand_out(fresh)
+    }
+
+    /// The text of the tokens that have not been handed out.
+    fn fresh(&self) -> String {
+        let whole = self.tokenizer.decode(&self.tokens);
+        let before = self.tokenizer.decode(&self.tokens[..self.new]);
+        whole.strip_prefix(&before).unwrap_or(&whole).to_owned()
+    }
+
+    fn hand_out(&mut self, fresh: String) -> String {
+        let old = self.tokens.len().saturating_sub(CONTEXT);
+        self.tokens.drain(..old);
+        self.new = self.tokens.len();
+        fresh
+    }
+}
+
+#[cfg(test)]
+mod tests;

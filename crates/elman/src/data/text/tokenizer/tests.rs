@@ -1,0 +1,182 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::recipe::{HeldOutText, Normalisation, TextSettings};
+
+/// The parts of `text`, half of it for testing.
+fn parts(text: &[u8], tokens: &TokenSettings) -> TextParts {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("a.txt");
+    std::fs::write(&path, text).expect("written");
+    let settings = TextSettings {
+        files: vec![path.to_string_lossy().into_owned()],
+        held_out: HeldOutText::Shares {
+            valid: 0.0,
+            test: 0.5,
+        },
+        tokens: tokens.clone(),
+        normalise: Normalisation::None,
+    };
+    TextParts::read(&settings, None).expect("parts")
+}
+
+fn tokenizer(text: &[u8], tokens: &TokenSettings) -> Result<Tokenizer> {
+    Tokenizer::new(tokens, &parts(text, tokens), false)
+}
+
+fn words(min_count: usize) -> TokenSettings {
+    TokenSettings::Words {
+        min_count,
+        max_size: 100,
+    }
+}
+
+/// A word-level tokenizer of Hugging Face's form.
+const HUGGING_FACE: &str = r#"{
+    "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "to": 1, "be": 2, "or": 3, "not": 4}, "unk_token": "<unk>"}
+}"#;
+
+fn hugging_face(json: &str) -> Result<Tokenizer> {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("tokenizer.json");
+    std::fs::write(&file, json).expect("written");
+    let file = file.to_string_lossy().into_owned();
+    let made = tokenizer(b"to be or not", &TokenSettings::Tokenizer { file });
+    made.map_err(|error| {
+        let message = error
+            .to_string()
+            .replace(&folder.path().display().to_string(), "DIR");
+        Error::argument("", message, "")
+    })
+}
+
+#[test]
+fn text_comes_back_from_its_tokens() {
+    let text = "Ünited we stand,\ndivided wé fall. Ünited we fall.";
+    for settings in [TokenSettings::Characters, TokenSettings::Bytes, words(1)] {
+        let whole = [text, text].concat();
+        let tokenizer = tokenizer(whole.as_bytes(), &settings).expect("tokens");
+        let tokens = tokenizer.encode("text", text).expect("known");
+        assert_eq!(tokenizer.decode(&tokens), text, "{settings:?}");
+        assert!(
+            tokens
+                .iter()
+                .all(|&token| (token as usize) < tokenizer.size())
+        );
+        // As the run keeps it.
+        let path = Path::new("vocabulary.json");
+        let again = Tokenizer::from_json(path, &tokenizer.to_json()).expect("sound");
+        assert_eq!(again.encode("text", text).expect("known"), tokens);
+        assert_eq!(
+            (again.size(), again.to_json()),
+            (tokenizer.size(), tokenizer.to_json())
+        );
+        // Handed out as it comes.
+        let mut streamed = StreamedText::new(&tokenizer);
+        let pieces: Vec<String> = tokens.iter().map(|&token| streamed.push(token)).collect();
+        assert_eq!(pieces.concat() + &streamed.finish(), text);
+    }
+}
+
+#[test]
+fn words_beyond_the_vocabulary_are_unknown() {
+    let text = "a rose is a rose is a rose, said Gertrude; said Alice";
+    let tokenizer = tokenizer(text.as_bytes(), &words(2)).expect("tokens");
+    let tokens = tokenizer
+        .encode("text", "a rose said Alice")
+        .expect("known");
+    assert_eq!(tokenizer.decode(&tokens), "<unk> rose<unk><unk>");
+    assert_eq!(tokenizer.unknown(), Some(0));
+}
+
+#[test]
+fn a_tokenizer_of_hugging_faces_form() {
+    let tokenizer = hugging_face(HUGGING_FACE).expect("sound");
+    assert_eq!(tokenizer.size(), 5);
+    assert_eq!(
+        tokenizer.encode("text", "not to be so").expect("read"),
+        [4, 1, 2, 0]
+    );
+    assert_eq!(tokenizer.decode(&[1, 2]), "to be");
+    let again = Tokenizer::from_json(Path::new("v.json"), &tokenizer.to_json()).expect("sound");
+    assert_eq!(again.encode("text", "be").expect("read"), [2]);
+    let mut streamed = StreamedText::new(&tokenizer);
+    assert_eq!(
+        streamed.push(1) + &streamed.push(2) + &streamed.finish(),
+        "to be"
+    );
+    let refused = hugging_face("{}").expect_err("no tokenizer").to_string();
+    assert!(
+        refused.contains("is no tokenizer of Hugging Face's form"),
+        "{refused}"
+    );
+    let refused = hugging_face("{\"a\"").expect_err("no JSON").to_string();
+    assert!(refused.contains("EOF while parsing"), "{refused}");
+}
+
+#[test]
+fn what_cannot_be_learnt_or_read_is_refused() {
+    let refused = |text: &str, settings| {
+        let made = tokenizer(text.as_bytes(), &settings);
+        made.expect_err("refused").to_string()
+    };
+    // A vocabulary of one token.
+    insta::assert_snapshot!(refused("aaaa", TokenSettings::Characters), @"data: the text has 1 token, always the same: nothing is to be learnt; give a text of at least two different tokens");
+    // Every word unknown.
+    insta::assert_snapshot!(refused("one two three four five six", words(5)), @r#"data.tokens: every token of the text is unknown: even the most frequent, "one", is there 1 times, and 5 are asked for, within 100 tokens; lower `data.min_count`, raise `data.max_size` or give more text"#);
+
+    let characters = tokenizer("cafés\n".repeat(2).as_bytes(), &TokenSettings::Characters);
+    let characters = characters.expect("tokens");
+    let unknown = |text: &str| {
+        let read = characters.encode("the prompt", text);
+        read.expect_err("unknown").to_string()
+    };
+    insta::assert_snapshot!(unknown("face\nxaxe"), @"");
+    // A combining mark, and a letter of another script that looks the same.
+    insta::assert_snapshot!(unknown("cafe\u{301}"), @"");
+    insta::assert_snapshot!(unknown("c\u{430}fé"), @"");
+    insta::assert_snapshot!(unknown("ABCDEFGHIJKL"), @"");
+
+    let tokenizer =
+        tokenizer("so so so so so so ".repeat(2).as_bytes(), &words(1)).expect("tokens");
+    let other = tokenizer
+        .encode("data b.txt", "quite another text")
+        .expect_err("unknown");
+    insta::assert_snapshot!(other, @"data b.txt: not one of its 3 words is in the vocabulary; give a text in the language that the model was trained on");
+    assert_eq!(
+        tokenizer.encode(PROMPT, "quite").expect("a prompt may"),
+        [0]
+    );
+}
+
+#[test]
+fn any_bytes_are_read_as_bytes() {
+    let tokenizer = tokenizer(b"\xff\0\xfea\xc3", &TokenSettings::Bytes).expect("tokens");
+    assert_eq!(tokenizer.size(), 256);
+    let parts = parts(b"\xff\0\xfea\xc3\xa9", &TokenSettings::Bytes);
+    let tokens = tokenizer
+        .encode_corpus("text", &parts.0[2][0])
+        .expect("bytes");
+    assert_eq!(tokens, [97, 0xc3, 0xa9]);
+    // Half a character waits for its other half.
+    let mut streamed = StreamedText::new(&tokenizer);
+    assert_eq!(streamed.push(0xc3), "");
+    assert_eq!(streamed.push(0xa9), "é");
+    assert_eq!(streamed.push(0xff), "");
+    assert_eq!(streamed.finish(), "\u{fffd}");
+}
+
+#[test]
+fn a_vocabulary_file_that_was_changed_is_refused() {
+    let damaged = |text: &str| {
+        let read = Tokenizer::from_json(Path::new("vocabulary.json"), text);
+        read.expect_err("damaged").to_string()
+    };
+    insta::assert_snapshot!(damaged("{"), @"vocabulary.json: damaged: EOF while parsing an object at line 1 column 1; use another copy of the file");
+    insta::assert_snapshot!(damaged(r#"{"tokens": "runes", "boundary": false}"#), @r#"vocabulary.json: damaged: `tokens` is "runes"; use another copy of the file"#);
+    insta::assert_snapshot!(damaged(r#"{"tokens": "bytes"}"#), @"vocabulary.json: damaged: `boundary` is neither true nor false; use another copy of the file");
+    insta::assert_snapshot!(damaged(r#"{"tokens": "words", "boundary": false, "vocabulary": ["a", 1]}"#), @"vocabulary.json: damaged: `vocabulary` is no list of texts; use another copy of the file");
+    insta::assert_snapshot!(damaged(r#"{"tokens": "characters", "boundary": false, "vocabulary": ["a", "a"]}"#), @r#"vocabulary.json: damaged: the token "a" is there twice; use another copy of the file"#);
+}

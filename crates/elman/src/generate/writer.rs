@@ -1,0 +1,77 @@
+//! A language model that reads and writes a text, token by token.
+
+use crate::data::text::{StreamedText, Tokenizer};
+use crate::error::Result;
+use crate::generate::Sampler;
+use crate::task::{LanguageStream, TrainedLanguage};
+
+/// A model in the middle of a text that it continues: the state is kept, so that each token costs
+/// one step.
+///
+/// Before anything is read or written, a model of documents is at the beginning of one, any other
+/// takes every token for equally likely.
+#[derive(Debug)]
+pub struct Writer<'m> {
+    tokenizer: &'m Tokenizer,
+    stream: LanguageStream<'m>,
+    sampler: Sampler,
+    text: StreamedText<'m>,
+    /// `[V]`: of the next token.
+    logits: Vec<f32>,
+}
+
+impl<'m> Writer<'m> {
+    /// At the beginning of a text.
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot read its own boundary of documents.
+    pub fn new(trained: &'m TrainedLanguage, sampler: Sampler) -> Result<Self> {
+        let mut stream = trained.model.stream();
+        let logits = match trained.tokenizer.boundary() {
+            Some(boundary) => stream.feed(&[boundary])?,
+            None => vec![0.0; trained.tokenizer.size()],
+        };
+        Ok(Self {
+            tokenizer: &trained.tokenizer,
+            stream,
+            sampler,
+            text: StreamedText::new(&trained.tokenizer),
+            logits,
+        })
+    }
+
+    /// Reads `text`, which is not the model's.
+    ///
+    /// # Errors
+    ///
+    /// When it has characters that the vocabulary does not have.
+    pub fn read(&mut self, text: &str) -> Result<()> {
+        let tokens = self.tokenizer.encode(crate::data::text::PROMPT, text)?;
+        if !tokens.is_empty() {
+            self.logits = self.stream.feed(&tokens)?;
+        }
+        Ok(())
+    }
+
+    /// Writes one token; gives the text that is complete with it, none when a document is at its end.
+    /// An unknown word is never written.
+    ///
+    /// # Errors
+    ///
+    /// When the model's numbers are not finite.
+    pub fn write(&mut self) -> Result<Option<String>> {
+        let barred = self.tokenizer.unknown();
+        let token = self.sampler.draw(&self.logits, barred.as_slice())?;
+        self.logits = self.stream.feed(&[token])?;
+        if Some(token) == self.tokenizer.boundary() {
+            return Ok(None);
+        }
+        Ok(Some(self.text.push(token)))
+    }
+
+    /// What of the last tokens was not yet a whole character.
+    pub fn finish(&mut self) -> String {
+        self.text.finish()
+    }
+}

@@ -1,0 +1,111 @@
+//! Text as examples, and what only a language model has.
+
+/// Text (`data.format = "text"`), or tunes in ABC notation (`"tunes"`), each of which is a document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextSettings {
+    /// Text files, plain or packed by gzip, as seen from the working directory; one after the other
+    /// they are the text (`files`, a path or a list of paths).
+    pub files: Vec<String>,
+    /// What is not trained on.
+    pub held_out: HeldOutText,
+    /// What a token is (`tokens`, default characters).
+    pub tokens: TokenSettings,
+    /// How characters of several code points are written (`normalise`, default as they are).
+    pub normalise: Normalisation,
+}
+
+/// The parts of a text that are not trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeldOutText {
+    /// Shares of its characters, at its end: first the validation part, then the test part. Of tunes
+    /// shares of their number, spread over the whole book.
+    Shares {
+        /// `valid`, from 0 to below 1 (default 0.05).
+        valid: f64,
+        /// `test`, above 0 and below 1 (default 0.05).
+        test: f64,
+    },
+    /// Files of their own.
+    Files {
+        /// `valid_files` (default none).
+        valid: Vec<String>,
+        /// `test_files`.
+        test: Vec<String>,
+    },
+}
+
+impl HeldOutText {
+    /// Is there a validation part?
+    pub fn holds_out(&self) -> bool {
+        match self {
+            Self::Shares { valid, .. } => *valid > 0.0,
+            Self::Files { valid, .. } => !valid.is_empty(),
+        }
+    }
+}
+
+/// What a token is (`data.tokens`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSettings {
+    /// A character (`"characters"`): those of all parts make the vocabulary.
+    Characters,
+    /// A byte (`"bytes"`): any file can be read.
+    Bytes,
+    /// A word with the space before it, or a mark (`"words"`): see [`crate::data::text::pieces`]. Those
+    /// of the training part make the vocabulary; all others are `<unk>`.
+    Words {
+        /// Words that come less often are unknown: at least 1 (default 2).
+        min_count: usize,
+        /// The most tokens that the vocabulary has, `<unk>` among them: 2 to 10,000,000 (default
+        /// 50,000).
+        max_size: usize,
+    },
+    /// A note with its accidentals, octave and length, a bar, a field (`"notes"`, of tunes only): see
+    /// [`crate::data::tune::lexemes`]. Those of the training part make the vocabulary; all others are
+    /// `<unk>`.
+    Notes,
+    /// What a Hugging Face `tokenizer.json` says (`"tokenizer"`).
+    Tokenizer {
+        /// The path of that file (`tokenizer`).
+        file: String,
+    },
+}
+
+/// How characters of several code points are written (`data.normalise`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Normalisation {
+    /// As they are (`"none"`).
+    #[default]
+    None,
+    /// As one code point where there is one, Unicode's form NFC (`"nfc"`).
+    Nfc,
+}
+
+/// What only a language model has, in `[model]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LanguageSettings {
+    /// `E`, the size of the vectors that stand for tokens (`embedding`); without it they are one-hot.
+    pub embedding: Option<usize>,
+    /// How the next token is foretold (`[model.softmax]`, default in full).
+    pub softmax: SoftmaxSettings,
+}
+
+/// How the next token is foretold (`model.softmax.kind`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SoftmaxSettings {
+    /// One logit a token (`"full"`).
+    #[default]
+    Full,
+    /// The same, the embedding being the kernel (`"tied"`): Press and Wolf (2017), Inan et al. (2017).
+    Tied,
+    /// Frequent tokens at once, rare ones in clusters (`"adaptive"`): Grave et al. (2017).
+    Adaptive {
+        /// The first token of each cluster, rising, above 0 and below `V`.
+        cutoffs: Vec<usize>,
+    },
+    /// In training only the right token and some others (`"sampled"`): Jean et al. (2015).
+    Sampled {
+        /// The others, for a whole batch: at least 1.
+        samples: usize,
+    },
+}

@@ -1,0 +1,197 @@
+//! Texts and language models.
+
+use proptest::prelude::*;
+
+use super::super::vocabulary::NORMALISED;
+use super::super::*;
+
+const SOUND: &str = r#"
+title = "a text"
+task = "language_model"
+
+[data]
+format = "text"
+files = "a.txt"
+
+[model]
+cell = "lstm"
+units = 8
+
+[train]
+epochs = 1
+batch = 2
+backpropagation.window = 5
+"#;
+
+fn overrides(texts: &[&str]) -> Vec<Override> {
+    let texts = texts.iter();
+    texts.map(|text| text.parse().expect("a setting")).collect()
+}
+
+fn with(texts: &[&str]) -> Recipe {
+    Recipe::from_toml("sound", SOUND, &overrides(texts)).expect("a sound recipe")
+}
+
+/// The one problem.
+fn problem(texts: &[&str]) -> String {
+    let message = Recipe::from_toml("r.toml", SOUND, &overrides(texts));
+    let message = message.expect_err("a problem").to_string();
+    let (first, problem) = message.split_once("\n  - ").expect("a problem");
+    assert_eq!(first, "r.toml: 1 problem", "{message}");
+    problem.to_owned()
+}
+
+fn text(texts: &[&str]) -> TextSettings {
+    match with(texts).data {
+        DataSettings::Text(settings) | DataSettings::Tunes(settings) => settings,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn defaults_are_spelt_out() {
+    let recipe = with(&[]);
+    let expected = TextSettings {
+        files: vec!["a.txt".to_owned()],
+        held_out: HeldOutText::Shares {
+            valid: 0.05,
+            test: 0.05,
+        },
+        tokens: TokenSettings::Characters,
+        normalise: Normalisation::None,
+    };
+    assert_eq!(recipe.data, DataSettings::Text(expected));
+    let expected = LanguageSettings {
+        embedding: None,
+        softmax: SoftmaxSettings::Full,
+    };
+    assert_eq!(recipe.model.language, Some(expected));
+    assert!(!recipe.train.shuffle);
+    assert!(with(&["data.format=tunes"]).train.shuffle);
+    let words = text(&["data.tokens=words", "data.max_size=100"]).tokens;
+    let expected = TokenSettings::Words {
+        min_count: 2,
+        max_size: 100,
+    };
+    assert_eq!(words, expected);
+    let files = text(&["data.files=['a','b']", "data.test_files=c"]);
+    assert_eq!(files.files, ["a", "b"]);
+    let expected = HeldOutText::Files {
+        valid: Vec::new(),
+        test: vec!["c".to_owned()],
+    };
+    assert_eq!(files.held_out, expected);
+    let tied = with(&["model.softmax=tied", "model.embedding=8"])
+        .model
+        .language;
+    assert_eq!(tied.expect("there").softmax, SoftmaxSettings::Tied);
+}
+
+#[test]
+fn the_place_of_the_data_is_the_formats_own_key() {
+    let given = [Override::place("b.txt")];
+    let recipe = Recipe::from_toml("sound", SOUND, &given).expect("sound");
+    let DataSettings::Text(settings) = recipe.data else {
+        panic!("a text");
+    };
+    assert_eq!(settings.files, ["b.txt"]);
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    insta::assert_snapshot!(problem(&["data.files=[]"]), @"");
+    insta::assert_snapshot!(problem(&["data.valid=0.5", "data.test=0.6"]), @"");
+    insta::assert_snapshot!(problem(&["data.test=0"]), @"");
+    insta::assert_snapshot!(problem(&["data.test=0.1", "data.test_files=b"]), @"");
+    insta::assert_snapshot!(problem(&["data.valid_files=b"]), @"");
+    insta::assert_snapshot!(problem(&["data.min_count=3"]), @"");
+    insta::assert_snapshot!(problem(&["data.tokens=tokenizer"]), @"");
+    insta::assert_snapshot!(problem(&["data.tokens=notes"]), @"");
+    insta::assert_snapshot!(problem(&["data.tokens=bytes", "data.normalise=nfc"]), @"");
+    insta::assert_snapshot!(problem(&["train.shuffle=true"]), @"");
+    insta::assert_snapshot!(problem(&["model.softmax=tied"]), @"");
+    insta::assert_snapshot!(problem(&["model.softmax=tied", "model.embedding=9"]), @"");
+    insta::assert_snapshot!(problem(&["model.softmax={kind='adaptive', cutoffs=[5, 3]}"]), @"");
+    insta::assert_snapshot!(problem(&["model.softmax={kind='full', samples=3}"]), @"");
+    insta::assert_snapshot!(problem(&["model.bidirectional=true"]), @"");
+    insta::assert_snapshot!(problem(&["model.readout=all"]), @"");
+    insta::assert_snapshot!(problem(&["model.output=linear"]), @"");
+    insta::assert_snapshot!(problem(&["data.folder=d"]), @"");
+    insta::assert_snapshot!(problem(&["train.early_stopping.monitor=valid_accuracy", "train.early_stopping.patience=2"]), @"");
+    let without = SOUND.replace("backpropagation.window = 5\n", "");
+    let message = Recipe::from_toml("r.toml", &without, &[]).expect_err("no window");
+    insta::assert_snapshot!(message, @"");
+    let classifier = Recipe::from_toml("r.toml", SOUND, &overrides(&["task=classifier"]));
+    insta::assert_snapshot!(classifier.expect_err("no classes"), @"");
+    let embedding = overrides(&["task=classifier", "data.format=reber", "model.embedding=3"]);
+    let text = SOUND.replace("files = \"a.txt\"\n", "");
+    let classifier = Recipe::from_toml("r.toml", &text, &embedding);
+    insta::assert_snapshot!(classifier.expect_err("no embedding"), @"");
+}
+
+fn any_text() -> impl Strategy<Value = TextSettings> {
+    let files = || prop::collection::vec("[^ \t\r\n]\\PC{0,9}", 1..3);
+    let held_out = prop_oneof![
+        (0.0..0.4_f64, 0.01..0.4_f64).prop_map(|(valid, test)| HeldOutText::Shares { valid, test }),
+        (prop::option::of(files()), files()).prop_map(|(valid, test)| HeldOutText::Files {
+            valid: valid.unwrap_or_default(),
+            test,
+        }),
+    ];
+    let tokens = prop_oneof![
+        Just(TokenSettings::Characters),
+        Just(TokenSettings::Bytes),
+        (1_usize..9, 2_usize..999).prop_map(|(min_count, max_size)| TokenSettings::Words {
+            min_count,
+            max_size
+        }),
+        "[^ \t\r\n]\\PC{0,9}".prop_map(|file| TokenSettings::Tokenizer { file }),
+    ];
+    let form = prop::sample::select(NORMALISED);
+    (files(), held_out, tokens, form).prop_map(|(files, held_out, tokens, (_, normalise))| {
+        let normalise = match tokens {
+            TokenSettings::Bytes => Normalisation::None,
+            _ => normalise,
+        };
+        TextSettings {
+            files,
+            held_out,
+            tokens,
+            normalise,
+        }
+    })
+}
+
+fn any_language() -> impl Strategy<Value = LanguageSettings> {
+    let cutoffs = prop::collection::btree_set(1_usize..9999, 1..4);
+    let softmax = prop_oneof![
+        Just(SoftmaxSettings::Full),
+        Just(SoftmaxSettings::Tied),
+        cutoffs.prop_map(|cutoffs| SoftmaxSettings::Adaptive {
+            cutoffs: cutoffs.into_iter().collect()
+        }),
+        (1_usize..99).prop_map(|samples| SoftmaxSettings::Sampled { samples }),
+    ];
+    (prop::option::of(1_usize..99), softmax).prop_map(|(embedding, softmax)| LanguageSettings {
+        // As wide as the layer.
+        embedding: match softmax {
+            SoftmaxSettings::Tied => Some(8),
+            _ => embedding,
+        },
+        softmax,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_language_model_comes_back_as_it_went(text in any_text(), language in any_language(), tunes in any::<bool>()) {
+        let mut recipe = with(&[]);
+        recipe.model.language = Some(language);
+        recipe.train.shuffle = tunes;
+        recipe.data = if tunes { DataSettings::Tunes(text) } else { DataSettings::Text(text) };
+        let again = Recipe::from_toml("again", &recipe.to_toml(), &[]);
+        prop_assert_eq!(again.expect("sound"), recipe);
+    }
+}
