@@ -194,8 +194,11 @@ pub(crate) struct GenerateFlags {
     #[arg(long, value_name = "N", default_value = "42")]
     pub(crate) seed: u64,
     /// Read lines from stdin and go on after each, with all that was read and written before in mind
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "midi"])]
     pub(crate) interactive: bool,
+    /// Also write what it sounds like to this MIDI file, of a model of tunes
+    #[arg(long, value_name = "FILE.mid")]
+    pub(crate) midi: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

@@ -1,8 +1,11 @@
 //! `elman generate`.
 
+use std::fs;
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 
 use elman::Result;
+use elman::data::tune::{Tune, write_midi};
 use elman::generate::{Sampler, SamplerConfig, Writer};
 use elman::random::Seed;
 use elman::task::Trained;
@@ -20,20 +23,50 @@ pub(crate) fn run(flags: &GenerateFlags) -> Done {
     if flags.interactive {
         return converse(&mut writer, flags);
     }
+    let mut text = Vec::new();
     if flags.json.json {
-        let mut text = Vec::new();
         let tokens = write(&mut writer, flags.length, &mut text)?;
-        return output::json(&[json!({
-            "prompt": flags.prompt,
-            "text": String::from_utf8_lossy(&text),
-            "tokens": tokens,
-        })]);
+        let text = String::from_utf8_lossy(&text);
+        let object = json!({"prompt": flags.prompt, "text": text, "tokens": tokens});
+        output::json(&[object])?;
+    } else {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(flags.prompt.as_bytes())?;
+        let mut out = Both(&mut stdout, &mut text);
+        write(&mut writer, flags.length, &mut out)?;
+        writeln!(stdout)?;
+        stdout.flush()?;
     }
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(flags.prompt.as_bytes())?;
-    write(&mut writer, flags.length, &mut stdout)?;
-    writeln!(stdout)?;
-    Ok(stdout.flush()?)
+    match &flags.midi {
+        None => Ok(()),
+        Some(path) => {
+            let tune = format!("{}{}", flags.prompt, String::from_utf8_lossy(&text));
+            play(&tune, path)
+        }
+    }
+}
+
+/// Writes what `tune`, in ABC notation, sounds like to a MIDI file.
+fn play(tune: &str, path: &Path) -> Done {
+    let tune = Tune::parse("the tune", tune)?;
+    let bytes = write_midi(tune.score())?;
+    fs::write(path, bytes).map_err(|source| elman::Error::io("write", path, source))?;
+    Ok(())
+}
+
+/// Writes to two places.
+struct Both<'a>(&'a mut dyn Write, &'a mut Vec<u8>);
+
+impl Write for Both<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        self.1.extend(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn sampler(flags: &GenerateFlags) -> Result<Sampler> {

@@ -171,3 +171,82 @@ fn a_conversation_keeps_the_state() {
     assert!(whole.ends_with(&second), "{whole:?} {second:?}");
     assert!(!read(place.path("run/vocabulary.json")).is_empty());
 }
+
+#[test]
+fn a_tune_is_written_and_sounds() {
+    let place = Workplace::new();
+    let tune = "X:1\nT:Up\nM:4/4\nL:1/8\nK:D\nDEFG ABcd|d2 A2 F2 D2:|\n\n";
+    std::fs::write(place.path("book.abc"), tune.repeat(40)).expect("written");
+    let mut command = place.elman(&[
+        "fit", "tunes", "--data", "book.abc", "--out", "run", "--quiet",
+    ]);
+    for setting in [
+        "train.epochs=30",
+        "train.batch=4",
+        "model.layers=1",
+        "model.units=24",
+        "model.embedding=12",
+        "model.dropout.output_keep=1.0",
+        "train.optimiser.learning_rate=0.02",
+    ] {
+        command.args(["--set", setting]);
+    }
+    succeed(&mut command);
+    let written = ["generate", "run", "--temperature", "0", "--midi", "out.mid"];
+    let written = succeed(&mut place.elman(&written));
+    // There is one tune to be learnt.
+    assert_eq!(written.trim_end(), tune.trim_end());
+    let bytes = read(place.path("out.mid"));
+    assert!(bytes.starts_with(b"MThd"));
+    let other = ["generate", "run", "--length", "3", "--midi", "none.mid"];
+    let message = fail(&mut place.elman(&other), 1);
+    assert!(message.contains("the tune: it has no"), "{message}");
+}
+
+#[test]
+fn chorales_are_learnt_and_judged() {
+    let place = Workplace::new();
+    let piece = "[[60, 64, 67], [62, 65, 69], [60, 64, 67], []]";
+    let part = |count: usize| vec![piece; count].join(",");
+    let rolls = format!(
+        r#"{{"train": [{}], "valid": [{}], "test": [{}]}}"#,
+        part(20),
+        part(3),
+        part(4)
+    );
+    std::fs::write(place.path("rolls.json"), rolls).expect("written");
+    let mut command = place.elman(&[
+        "fit",
+        "chorales",
+        "--data",
+        "rolls.json",
+        "--out",
+        "run",
+        "--quiet",
+        "--json",
+    ]);
+    for setting in [
+        "train.epochs=40",
+        "model.units=16",
+        "train.optimiser.learning_rate=0.02",
+    ] {
+        command.args(["--set", setting]);
+    }
+    let summary = object(&succeed(&mut command));
+    let nats = summary["test_nats_per_step"].as_f64().expect("a number");
+    // Without learning 88 keys cost 61 nats.
+    assert!(nats < 2.0, "{nats}");
+    let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
+    assert_eq!(report["nats_per_step"], summary["test_nats_per_step"]);
+    assert_eq!(
+        (&report["steps"], &report["pieces"]),
+        (&16.into(), &4.into())
+    );
+    let facts = object(&succeed(&mut place.elman(&["inspect", "run", "--json"])));
+    assert_eq!(facts["keys"], 88);
+    let message = fail(&mut place.elman(&["generate", "run"]), 1);
+    assert!(
+        message.contains("this run is a `polyphony`, which writes no text"),
+        "{message}"
+    );
+}

@@ -79,6 +79,9 @@ pub struct LanguageModelConfig {
 /// Tokens that are read at once when a whole text is judged.
 const PIECE: usize = 1000;
 
+/// The most tokens that may be one-hot: the inputs of a window hold as many numbers for each.
+const WIDEST_ONE_HOT: usize = 4096;
+
 impl LanguageModelConfig {
     /// Builds the model. On a device with autodiff it can be trained.
     ///
@@ -93,6 +96,18 @@ impl LanguageModelConfig {
                 "use a recipe with `task = \"language_model\"`",
             ));
         };
+        if embedding.is_none() && self.vocabulary > WIDEST_ONE_HOT {
+            return Err(Error::argument(
+                "model.embedding",
+                format!(
+                    "is missing, and one-hot inputs of {} tokens are too wide",
+                    self.vocabulary
+                ),
+                format!(
+                    "set it to the size of an embedding; up to {WIDEST_ONE_HOT} tokens may be one-hot"
+                ),
+            ));
+        }
         let features = embedding.unwrap_or(self.vocabulary);
         let network = Network::init(&self.model, features, seed, device)?;
         let model = LanguageModel {

@@ -171,6 +171,14 @@ fn what_does_not_fit_is_refused() {
     insta::assert_snapshot!(error, @"tokens: there is 11, the vocabulary has 11; give tokens of the model's own vocabulary");
     assert!(language.stream().feed(&[]).is_err());
     let config = LanguageModelConfig {
+        model: settings(None, SoftmaxSettings::Full),
+        vocabulary: 5000,
+    };
+    let error = config
+        .init(Seed::new(1), &Device::flex())
+        .expect_err("too wide");
+    insta::assert_snapshot!(error, @"model.embedding: is missing, and one-hot inputs of 5000 tokens are too wide; set it to the size of an embedding; up to 4096 tokens may be one-hot");
+    let config = LanguageModelConfig {
         model: settings(None, SoftmaxSettings::Adaptive { cutoffs: vec![20] }),
         vocabulary: VOCABULARY,
     };
