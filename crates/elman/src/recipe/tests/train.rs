@@ -146,3 +146,19 @@ fn a_schedule_counts_steps_or_epochs() {
     assert_eq!(rates(ScheduleUnit::Epoch), [8.0, 8.0, 8.0, 2.0]);
     assert_eq!(Schedule::default().learning_rate(8.0, 5, 500), 8.0);
 }
+
+#[test]
+fn a_decay_may_begin_later() {
+    // char-rnn's: 3 % an epoch after the tenth.
+    let schedule = Schedule {
+        decay: Decay::Exponential(DecayRate {
+            decay_steps: 1,
+            decay_rate: 0.5,
+            staircase: false,
+            start: 9,
+        }),
+        unit: ScheduleUnit::Epoch,
+    };
+    let rates = [0, 9, 10, 12].map(|epoch| schedule.learning_rate(8.0, epoch, 0));
+    assert_eq!(rates, [8.0, 8.0, 4.0, 1.0]);
+}

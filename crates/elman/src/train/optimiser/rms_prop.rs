@@ -75,3 +75,50 @@ impl Rule for RmsProp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some roundings of f64.
+    const TOLERANCE: f64 = 1e-14;
+
+    /// Two weights after three steps.
+    fn after_three_steps(momentum: f64, centered: bool) -> [f64; 2] {
+        let rule = RmsProp(RmsPropSettings {
+            learning_rate: 0.002,
+            decay: 0.95,
+            momentum,
+            epsilon: 1e-8,
+            centered,
+            form: RmsPropForm::PyTorch,
+        });
+        let mut weights = [1.0, -2.0];
+        let mut slots: Vec<[f64; 2]> = rule.slots().iter().map(|slot| [slot.1; 2]).collect();
+        for gradient in [[0.5, -1.0], [0.25, 2.0], [-1.0, 0.125]] {
+            let mut slots: Vec<&mut [f64]> = slots.iter_mut().map(|slot| &mut slot[..]).collect();
+            let numbers = Numbers {
+                weights: &mut weights,
+                gradient: &gradient,
+                slots: &mut slots,
+            };
+            rule.step(0.002, numbers);
+        }
+        weights
+    }
+
+    #[test]
+    fn its_form_in_pytorch_gives_pytorchs_numbers() {
+        // torch.optim.RMSprop(lr=0.002, alpha=0.95, eps=1e-8) of PyTorch 2.15.0 in f64.
+        for (momentum, centered, expected) in [
+            (0.0, false, [0.994_863_544_438_936_2, -1.999_610_749_941_002_5]),
+            (0.5, false, [0.986_114_099_820_784, -1.996_922_697_488_731_7]),
+            (0.5, true, [0.985_435_138_667_670_9, -1.996_587_264_225_809_1]),
+        ] {
+            let found = after_three_steps(momentum, centered);
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < TOLERANCE, "{found} {expected}");
+            }
+        }
+    }
+}
