@@ -10,6 +10,7 @@ mod piano_roll;
 mod reber;
 mod sequences;
 pub mod text;
+pub mod ts;
 pub mod tune;
 
 pub use adding::{AddingExamples, AddingProblem};

@@ -221,6 +221,27 @@ impl SequenceDataset {
         &self.steps[self.starts[index] * self.features..self.starts[index + 1] * self.features]
     }
 
+    /// Those of `indices`, in that order.
+    ///
+    /// # Panics
+    ///
+    /// When there are none, or an index is not below [`len`](Self::len).
+    pub(crate) fn select(&self, indices: &[usize]) -> Self {
+        assert!(!indices.is_empty(), "a data set is never empty");
+        let mut starts = vec![0];
+        let mut steps = Vec::new();
+        for &index in indices {
+            steps.extend_from_slice(self.sequence(index));
+            starts.push(steps.len() / self.features);
+        }
+        Self {
+            steps,
+            starts,
+            features: self.features,
+            targets: self.targets.select(indices),
+        }
+    }
+
     /// What belongs to the sequences.
     pub fn targets(&self) -> &Targets {
         &self.targets

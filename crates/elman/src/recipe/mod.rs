@@ -48,7 +48,7 @@ pub use settings::{
     Monitor, Normalisation, OptimiserSettings, Output, PianoRollSettings, Range, Readout,
     ReberSettings, Recipe, RmsPropForm, RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting,
     SgdSettings, Skip, SoftmaxSettings, Task, TextSettings, TokenSettings, TrainSettings,
-    TuneSettings, ZoneoutSettings,
+    TsSettings, TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;
 pub use template::Template;

@@ -8,7 +8,9 @@ mod text;
 mod train;
 mod tune;
 
-pub use data::{AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings};
+pub use data::{
+    AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings, TsSettings,
+};
 pub use model::{
     CellSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings, Output, Readout,
     Skip, ZoneoutSettings,

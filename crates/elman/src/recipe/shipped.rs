@@ -56,6 +56,11 @@ pub(super) const ALL: &[Shipped] = &[
         text: include_str!("../../../../recipes/reber.toml"),
     },
     Shipped {
+        name: "japanese-vowels",
+        title: "Japanese Vowels, bidirectional GRU",
+        text: include_str!("../../../../recipes/japanese-vowels.toml"),
+    },
+    Shipped {
         name: "adding-lstm",
         title: "Adding problem over 400 steps, LSTM",
         text: include_str!("../../../../recipes/adding-lstm.toml"),

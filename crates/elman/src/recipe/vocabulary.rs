@@ -28,6 +28,7 @@ pub(super) enum FormatKind {
     Text,
     Tunes,
     PianoRolls,
+    Ts,
 }
 
 /// The key of `[data]` by which a format, as it is spelt, says where its files are.
@@ -46,6 +47,7 @@ pub(super) const FORMATS: Choices<FormatKind> = &[
     ("text", FormatKind::Text),
     ("tunes", FormatKind::Tunes),
     ("piano_rolls", FormatKind::PianoRolls),
+    ("ts", FormatKind::Ts),
 ];
 
 /// A choice that brings settings of its own.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::data::{
-    AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, TrainingExamples, idx,
+    AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, TrainingExamples, idx, ts,
 };
 use crate::error::{Error, Result};
 use crate::random::Seed;
-use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings, Recipe};
+use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings, Recipe, TsSettings};
 
 /// The examples of `recipe`; files are read from `place` if given, else from where the recipe
 /// says.
@@ -19,6 +19,10 @@ pub(crate) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts
     match (&recipe.data, place) {
         (DataSettings::Idx(idx), _) => {
             read_idx(idx, place.unwrap_or_else(|| Path::new(&idx.folder)))
+        }
+        (DataSettings::Ts(ts), _) => {
+            let folder = place.unwrap_or_else(|| Path::new(&ts.folder));
+            read_ts(ts, folder, recipe.seed)
         }
         (DataSettings::Text(_) | DataSettings::Tunes(_) | DataSettings::PianoRolls(_), _) => {
             Err(Error::argument(
@@ -44,6 +48,47 @@ fn read_idx(settings: &IdxSettings, folder: &Path) -> Result<DatasetParts> {
         train: TrainingExamples::Kept(Dataset::Images(train)),
         valid: valid.map(Dataset::Images),
         test: Dataset::Images(parts.test),
+    })
+}
+
+/// The archive's two files; a random choice of the first is held out.
+fn read_ts(settings: &TsSettings, folder: &Path, seed: Seed) -> Result<DatasetParts> {
+    let path = |part: &str| folder.join(format!("{}_{part}.ts", settings.name));
+    let [train, test] = [path("TRAIN"), path("TEST")].map(|path| {
+        let file = ts::read(&path)?;
+        file.dataset(&path, &settings.classes)
+    });
+    let (train, test) = (train?, test?);
+    if train.features() != test.features() {
+        return Err(Error::data(
+            path("TEST"),
+            format!(
+                "its sequences have {} features, those for training {}",
+                test.features(),
+                train.features()
+            ),
+            "give two files of one data set",
+        ));
+    }
+    let mut order = seed.generator("held out").permutation(train.len());
+    let held_out = settings.hold_out;
+    if held_out >= order.len() {
+        return Err(Error::argument(
+            "data.hold_out",
+            format!(
+                "is {held_out}, and there are {} training sequences",
+                order.len()
+            ),
+            "hold out fewer",
+        ));
+    }
+    let mut kept = order.split_off(held_out);
+    kept.sort_unstable();
+    order.sort_unstable();
+    Ok(DatasetParts {
+        valid: (held_out > 0).then(|| Dataset::Sequences(train.select(&order))),
+        train: TrainingExamples::Kept(Dataset::Sequences(train.select(&kept))),
+        test: Dataset::Sequences(test),
     })
 }
 

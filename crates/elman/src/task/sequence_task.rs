@@ -243,6 +243,11 @@ impl Trained {
         match &self.recipe.data {
             DataSettings::Idx(_) => predict_picture(model, Path::new(input)),
             DataSettings::Reber(_) => model.predict(one_hot(&input.to_string_lossy())?),
+            DataSettings::Ts(_) => Err(Error::argument(
+                "predict",
+                "a sequence of many features is not given on the command line",
+                "judge it with `elman evaluate RUN --data FOLDER`, or use `SequenceModel::predict`",
+            )),
             DataSettings::Adding(_)
             | DataSettings::Text(_)
             | DataSettings::Tunes(_)
@@ -260,6 +265,7 @@ impl Trained {
             DataSettings::Idx(_) => "image",
             DataSettings::Reber(_) => "string",
             DataSettings::Adding(_)
+            | DataSettings::Ts(_)
             | DataSettings::Text(_)
             | DataSettings::Tunes(_)
             | DataSettings::PianoRolls(_) => "sequence",
@@ -271,6 +277,7 @@ impl Trained {
         match (&self.recipe.data, class) {
             (DataSettings::Reber(_), 0) => "bad".to_owned(),
             (DataSettings::Reber(_), 1) => "good".to_owned(),
+            (DataSettings::Ts(ts), _) => ts.classes.get(class).cloned().unwrap_or_default(),
             _ => class.to_string(),
         }
     }

@@ -16,6 +16,8 @@ pub enum DataSettings {
     Text(TextSettings),
     /// Tunes in ABC notation (`"tunes"`): see [`crate::data::tune`].
     Tunes(TextSettings),
+    /// Whole sequences of the UCR and UEA archives (`"ts"`): see [`crate::data::ts`].
+    Ts(TsSettings),
     /// Piano rolls (`"piano_rolls"`): see [`crate::data::PianoRolls`].
     PianoRolls(PianoRollSettings),
 }
@@ -25,6 +27,19 @@ pub enum DataSettings {
 pub struct PianoRollSettings {
     /// The JSON file, plain or packed by gzip, as seen from the working directory.
     pub file: String,
+}
+
+/// The files `NAME_TRAIN.ts` and `NAME_TEST.ts` (`data.format = "ts"`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TsSettings {
+    /// Where they are, as seen from the working directory.
+    pub folder: String,
+    /// `NAME`.
+    pub name: String,
+    /// The names of the classes, in the order of the files; none where the answers are numbers.
+    pub classes: Vec<String>,
+    /// So many training sequences, drawn at random, are held out for validation (default 0).
+    pub hold_out: usize,
 }
 
 /// IDX files (`data.format = "idx"`).
@@ -71,6 +86,8 @@ impl DataSettings {
             Self::Idx(idx) => Some(TargetKind::Classes(idx.classes)),
             Self::Reber(_) => Some(TargetKind::Classes(2)),
             Self::Adding(_) => Some(TargetKind::Numbers(1)),
+            Self::Ts(ts) if ts.classes.is_empty() => Some(TargetKind::Numbers(1)),
+            Self::Ts(ts) => Some(TargetKind::Classes(ts.classes.len())),
             Self::Text(_) | Self::Tunes(_) | Self::PianoRolls(_) => None,
         }
     }
@@ -81,6 +98,7 @@ impl DataSettings {
             Self::Idx(idx) => idx.hold_out > 0,
             Self::Reber(reber) => reber.valid > 0,
             Self::Adding(adding) => adding.valid > 0,
+            Self::Ts(ts) => ts.hold_out > 0,
             Self::Text(text) | Self::Tunes(text) => text.held_out.holds_out(),
             // The file says; a run without a part `valid` is refused when it is read.
             Self::PianoRolls(_) => true,

@@ -343,7 +343,19 @@ fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
             Output::Linear,
         )
     });
-    prop_oneof![idx, reber, adding]
+    let names = prop::collection::btree_set("[a-z0-9 ]{1,5}[a-z]", 2..9);
+    let ts = ("[a-z/]{1,9}", "[A-Za-z]{1,9}", names, 0_usize..1_000).prop_map(
+        |(folder, name, classes, hold_out)| {
+            let ts = TsSettings {
+                folder,
+                name,
+                classes: classes.into_iter().collect(),
+                hold_out,
+            };
+            (DataSettings::Ts(ts), Task::Classifier, Output::Softmax)
+        },
+    );
+    prop_oneof![idx, reber, adding, ts]
 }
 
 fn any_clip() -> impl Strategy<Value = Option<Clip>> {

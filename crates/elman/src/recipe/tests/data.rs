@@ -78,6 +78,34 @@ fn the_task_goes_with_the_data() {
 }
 
 #[test]
+fn an_archives_files_have_a_name_and_classes() {
+    let text = super::SOUND.replace("folder = \"somewhere\"", "folder = \"f\"");
+    let settings = [
+        "data.format=ts",
+        "data.name=Vowels",
+        "data.classes=[\"a\", \"b\"]",
+    ];
+    let recipe = Recipe::from_toml("sound", &text, &super::overrides(&settings)).expect("sound");
+    let expected = TsSettings {
+        folder: "f".to_owned(),
+        name: "Vowels".to_owned(),
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        hold_out: 0,
+    };
+    assert_eq!(recipe.data, DataSettings::Ts(expected));
+    let numbers = ["task=regressor", "data.format=ts", "data.name=Vowels"];
+    let recipe = Recipe::from_toml("sound", &text, &super::overrides(&numbers)).expect("sound");
+    assert_eq!(
+        recipe.data.targets(),
+        Some(crate::data::TargetKind::Numbers(1))
+    );
+    let refused = |more: &str| problem(&["data.format=ts", "data.name=Vowels", more]);
+    insta::assert_snapshot!(refused("data.classes=[\"a\", \"a\"]"), @"");
+    insta::assert_snapshot!(refused("data.classes=[\"a\"]"), @"");
+    insta::assert_snapshot!(refused("data.classes=3"), @"");
+}
+
+#[test]
 fn the_output_goes_with_the_task() {
     insta::assert_snapshot!(problem(&["model.output=sigmoid"]), @"model.output: `sigmoid` tells two classes apart, the data have 10; use `softmax`");
     insta::assert_snapshot!(problem(&["model.output=linear"]), @"model.output: `linear` is for `regressor`, the task is `classifier`; use `softmax` or `sigmoid`");

@@ -1,11 +1,15 @@
 //! The table `[data]`.
 
 use super::language;
-use super::reader::{Owners, Section, choice, refuse_others, size, text, whole};
+use super::reader::{Owners, Section, choice, list, refuse_others, size, text, whole};
 use crate::recipe::vocabulary::{FORMATS, FormatKind};
-use crate::recipe::{AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings};
+use crate::recipe::{
+    AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings, TsSettings,
+};
 
 const MOST_EXAMPLES: u64 = 10_000_000;
+/// A label is a byte.
+const MOST_CLASSES: usize = 256;
 const MOST_STEPS: u64 = 1_000_000;
 const DEFAULT_CLASSES: usize = 10;
 const DEFAULT_NUMPY_SEED: u64 = 42;
@@ -13,11 +17,12 @@ const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
 const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
 
 const OF_FORMATS: Owners<FormatKind> = {
-    use FormatKind::{Adding, Idx, PianoRolls, Reber, Text, Tunes};
+    use FormatKind::{Adding, Idx, PianoRolls, Reber, Text, Ts, Tunes};
     &[
-        ("folder", &[Idx]),
-        ("classes", &[Idx]),
-        ("hold_out", &[Idx]),
+        ("folder", &[Idx, Ts]),
+        ("name", &[Ts]),
+        ("classes", &[Idx, Ts]),
+        ("hold_out", &[Idx, Ts]),
         ("numpy_seed", &[Reber]),
         ("time", &[Adding]),
         ("train", &[Reber, Adding]),
@@ -45,6 +50,7 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
         FormatKind::PianoRolls => section
             .required("file", text)
             .map(|file| DataSettings::PianoRolls(PianoRollSettings { file })),
+        FormatKind::Ts => ts(&mut section).map(DataSettings::Ts),
         FormatKind::Tunes => language::text(&mut section, true).map(DataSettings::Tunes),
     });
     refuse_others(
@@ -64,6 +70,35 @@ fn idx(section: &mut Section<'_>) -> Option<IdxSettings> {
     Some(IdxSettings {
         folder: folder?,
         classes: classes?,
+        hold_out: hold_out?,
+    })
+}
+
+fn ts(section: &mut Section<'_>) -> Option<TsSettings> {
+    let folder = section.required("folder", text);
+    let name = section.required("name", text);
+    let classes = section.optional("classes", list(text));
+    let hold_out = section.or("hold_out", size(0..=MOST_EXAMPLES), 0);
+    let classes: Vec<String> = classes?.unwrap_or_default();
+    let is_twice = |(index, name): (usize, &String)| classes[..index].contains(name);
+    let twice = classes.iter().enumerate().find(|&it| is_twice(it));
+    if let Some((_, twice)) = twice {
+        let name = section.name("classes");
+        section.problem(format!("{name}: `{twice}` stands there twice; remove one"));
+        return None;
+    }
+    if classes.len() == 1 || classes.len() > MOST_CLASSES {
+        let (name, count) = (section.name("classes"), classes.len());
+        section.problem(format!(
+            "{name}: expected 2 to {MOST_CLASSES} names, found {count}; leave the key out where the \
+             answers are numbers"
+        ));
+        return None;
+    }
+    Some(TsSettings {
+        folder: folder?,
+        name: name?,
+        classes,
         hold_out: hold_out?,
     })
 }

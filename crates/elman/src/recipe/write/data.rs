@@ -6,7 +6,7 @@ use super::Writer;
 use crate::recipe::vocabulary::{FORMATS, FormatKind, NORMALISED, TOKENS, TokenKind, word};
 use crate::recipe::{
     AddingSettings, DataSettings, HeldOutText, IdxSettings, PianoRollSettings, ReberSettings,
-    TextSettings, TokenSettings,
+    TextSettings, TokenSettings, TsSettings,
 };
 
 pub(super) fn data(out: &mut Writer, data: &DataSettings) {
@@ -17,6 +17,7 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
         DataSettings::Text(_) => FormatKind::Text,
         DataSettings::Tunes(_) => FormatKind::Tunes,
         DataSettings::PianoRolls(_) => FormatKind::PianoRolls,
+        DataSettings::Ts(_) => FormatKind::Ts,
     };
     out.table("data");
     out.text("format", word(FORMATS, format));
@@ -50,6 +51,19 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
             counts(out, [train, valid, test]);
         }
         DataSettings::Text(settings) | DataSettings::Tunes(settings) => text(out, settings),
+        DataSettings::Ts(TsSettings {
+            folder,
+            name,
+            classes,
+            hold_out,
+        }) => {
+            out.text("folder", folder);
+            out.text("name", name);
+            if !classes.is_empty() {
+                texts(out, "classes", classes);
+            }
+            out.set("hold_out", hold_out);
+        }
         DataSettings::PianoRolls(PianoRollSettings { file }) => out.text("file", file),
     }
 }
@@ -61,7 +75,7 @@ fn text(out: &mut Writer, settings: &TextSettings) {
         tokens,
         normalise,
     } = settings;
-    paths(out, "files", files);
+    texts(out, "files", files);
     match held_out {
         HeldOutText::Shares { valid, test } => {
             out.number("valid", *valid);
@@ -69,9 +83,9 @@ fn text(out: &mut Writer, settings: &TextSettings) {
         }
         HeldOutText::Files { valid, test } => {
             if !valid.is_empty() {
-                paths(out, "valid_files", valid);
+                texts(out, "valid_files", valid);
             }
-            paths(out, "test_files", test);
+            texts(out, "test_files", test);
         }
     }
     let kind = match tokens {
@@ -96,10 +110,10 @@ fn text(out: &mut Writer, settings: &TextSettings) {
     out.text("normalise", word(NORMALISED, *normalise));
 }
 
-fn paths(out: &mut Writer, key: &str, paths: &[String]) {
-    let list: Vec<Value> = paths
+fn texts(out: &mut Writer, key: &str, texts: &[String]) {
+    let list: Vec<Value> = texts
         .iter()
-        .map(|path| Value::from(path.as_str()))
+        .map(|text| Value::from(text.as_str()))
         .collect();
     out.set(key, Value::from(list));
 }
