@@ -222,7 +222,7 @@ pub(crate) struct InspectFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct BookFlags {
-    /// Only this example; reber, mnist-deep and mnist-lstm3 are trained, minutes of work [default:
+    /// Only this example; time-series (seconds), reber, mnist-deep and mnist-lstm3 (minutes) are trained [default:
     /// all that need no training]
     pub(crate) example: Option<String>,
     /// The folder with the four IDX files of mnist-deep and mnist-lstm3, in place of the recipe's

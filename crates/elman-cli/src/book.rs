@@ -1,6 +1,7 @@
 //! `elman book`.
 
 mod reber;
+mod time_series;
 mod trainings;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub(crate) fn run(flags: &BookFlags) -> Done {
         )));
     }
     match example {
+        Some("time-series") => time_series::run(flags),
         Some("reber") => reber::run(flags),
         example => numbers(example, flags.json.json),
     }

@@ -173,28 +173,23 @@ impl<T: Real> Basic<T> {
         let mut parameters = Vec::new();
         if run.wanted.parameters() {
             let one = [T::from_f64(1.0)];
-            let sums = |factors, features| {
-                WeightGradient::new(&self.columns, &tape.d_sums, 0..VECTORS, factors, features)
-            };
-            let mut wanted = [
-                sums(input_rows(plan, run.inputs, inputs), inputs),
-                sums(
-                    previous_rows(plan, run.hidden(), units, (run.state, units, 0)),
-                    units,
-                ),
-                sums(vec![Source::new(&one); plan.pairs()], 1),
-            ];
             let mut kernel = run.begin(0, (inputs + units) * units);
             let mut bias = run.begin(1, units);
-            wanted[0].start(run, &[(&kernel, units)], 0);
-            wanted[1].start(run, &[(&kernel, units)], inputs);
-            wanted[2].start(run, &[(&bias, units)], 0);
+            let (of_inputs, of_hidden) = kernel.split_at_mut(inputs * units);
+            let sums = |factors, target| {
+                let gates = (&tape.d_sums[..], 0..VECTORS);
+                WeightGradient::new(&self.columns, gates, factors, [target])
+            };
+            let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
+            let wanted = [
+                sums((input_rows(plan, run.inputs, inputs), inputs), of_inputs),
+                sums((previous, units), of_hidden),
+                sums((vec![Source::new(&one); plan.pairs()], 1), &mut bias),
+            ];
             let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
             // SAFETY: every factor points at a whole row of what it stands for.
-            unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-            wanted[0].unpack(&mut [(&mut kernel, units)], 0);
-            wanted[1].unpack(&mut [(&mut kernel, units)], inputs);
-            wanted[2].unpack(&mut [(&mut bias, units)], 0);
+            unsafe { weight_gradients(self.isa, parts, &wanted) };
+            drop(wanted);
             parameters = vec![kernel, bias];
         }
         Gradients {

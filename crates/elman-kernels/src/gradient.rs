@@ -8,6 +8,7 @@
 //! order is backward's, from the last step to the first: a sequence may be taken in segments, each
 //! adding to the sums of the segments after it, and the bits stay the same.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -16,9 +17,8 @@ use crate::buffer::{Buffer, Shared, Source};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, copy_piece};
 use crate::real::{Lanes, Real};
-use crate::run::Backward;
 use crate::threads;
-use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, rows};
+use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS, rows};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -31,28 +31,55 @@ pub(crate) struct WeightGradient<'a, T: Real> {
     slots: Range<usize>,
     factors: Vec<Source<T>>,
     features: usize,
-    sums: Buffer<T>,
+    targets: Vec<Target<T>>,
+    lifetime: PhantomData<&'a mut [T]>,
+}
+
+/// Rows of a row-major matrix to which sums are added.
+#[derive(Clone, Copy)]
+struct Target<T> {
+    numbers: Shared<T>,
+    columns: usize,
 }
 
 impl<'a, T: Real> WeightGradient<'a, T> {
     /// `gates` are the gate gradients, `[panel][pair][vector][lane]` of `columns`, of which the
     /// vectors in `slots` belong to this matrix; `factors` has one pointer per pair, good for
-    /// `features` reads.
-    pub(crate) fn new(
+    /// `features` reads. The gradient is added to `features` rows for each source of the slots.
+    ///
+    /// # Panics
+    ///
+    /// When a target has not so many rows, or fewer columns than the slots.
+    pub(crate) fn new<const N: usize>(
         columns: &'a Columns,
-        gates: &'a [T],
-        slots: Range<usize>,
-        factors: Vec<Source<T>>,
-        features: usize,
+        (gates, slots): (&'a [T], Range<usize>),
+        (factors, features): (Vec<Source<T>>, usize),
+        targets: [&'a mut [T]; N],
     ) -> Self {
-        Self {
+        let target = |numbers: &mut [T]| {
+            let features = features.max(1);
+            assert_eq!(numbers.len() % features, 0, "whole rows");
+            Target {
+                columns: numbers.len() / features,
+                numbers: Shared::new(numbers),
+            }
+        };
+        let wanted = Self {
             columns,
             gates,
             slots,
             factors,
             features,
-            sums: Buffer::zeros(columns.total() * features),
+            targets: targets.into_iter().map(target).collect(),
+            lifetime: PhantomData,
+        };
+        for panel in 0..columns.count() {
+            for slot in &columns.slots(panel)[wanted.used(panel)] {
+                let target = wanted.targets[slot.source];
+                assert!(slot.column + slot.valid <= target.columns, "all columns");
+            }
         }
+        wanted
     }
 
     /// Copies the factors of `pairs` to `[tile][pair][row of the tile]`, [`BLOCK`] pairs and `ROWS`
@@ -78,86 +105,52 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         }
     }
 
-    /// Begins with the sums of steps later than those of `run`, if there are any: they stand where
-    /// [`unpack`](Self::unpack) puts sums.
-    pub(crate) fn start(
-        &mut self,
-        run: &Backward<'_, T>,
-        later: &[(&[T], usize)],
-        first_row: usize,
+    /// Visits the pieces of the tile of `rows` features from `first` on in `panel`: where each stands
+    /// in the tile, `[row][vector][lane]`, and in its target.
+    #[inline(always)]
+    fn pieces(
+        &self,
+        panel: usize,
+        (first, rows): (usize, usize),
+        mut visit: impl FnMut(usize, Piece<T>),
     ) {
-        if run.later.is_empty() {
-            return;
-        }
-        let packed = (self.columns, &self.slots, self.features);
-        places(packed, first_row, |place| {
-            let (numbers, columns) = later[place.source];
-            copy_piece(
-                &mut self.sums[place.sums()],
-                &numbers[place.numbers(columns)],
-            );
-        });
-    }
-
-    /// Writes the sums to rows `first_row` … of row-major matrices with the given number of
-    /// columns, one per source of the slots.
-    pub(crate) fn unpack(&self, targets: &mut [(&mut [T], usize)], first_row: usize) {
-        let packed = (self.columns, &self.slots, self.features);
-        places(packed, first_row, |place| {
-            let (numbers, columns) = &mut targets[place.source];
-            copy_piece(
-                &mut numbers[place.numbers(*columns)],
-                &self.sums[place.sums()],
-            );
-        });
-    }
-}
-
-/// Visits packed sums of so many features piece by piece: where they stand, and where in rows
-/// `first_row` … of row-major matrices, one per source of the slots.
-#[inline(always)]
-fn places(
-    (packed, used, features): (&Columns, &Range<usize>, usize),
-    first_row: usize,
-    mut visit: impl FnMut(Place),
-) {
-    for panel in 0..packed.count() {
-        let width = packed.width(panel);
-        let lanes = width / packed.vectors(panel);
-        let start = packed.offset(panel, features);
-        let slots = packed.slots(panel);
-        let used = used.start..used.end.min(slots.len());
-        for feature in 0..features {
-            for vector in used.clone() {
-                visit(Place {
-                    sum: start + feature * width + vector * lanes,
-                    source: slots[vector].source,
-                    row: first_row + feature,
-                    column: slots[vector].column,
-                    count: slots[vector].valid,
-                });
+        let lanes = self.columns.width(panel) / self.columns.vectors(panel);
+        let slots = &self.columns.slots(panel)[self.used(panel)];
+        for row in 0..rows {
+            for (vector, slot) in slots.iter().enumerate() {
+                let target = self.targets[slot.source];
+                let column = (first + row) * target.columns + slot.column;
+                let piece = Piece {
+                    // SAFETY: the target has a row for every feature, and all the slots' columns.
+                    place: unsafe { target.numbers.at(column) },
+                    count: slot.valid,
+                };
+                visit((row * slots.len() + vector) * lanes, piece);
             }
         }
     }
+
+    /// The vectors of `panel` that belong to this matrix.
+    #[inline(always)]
+    fn used(&self, panel: usize) -> Range<usize> {
+        self.slots.start..self.slots.end.min(self.columns.vectors(panel))
+    }
 }
 
-/// A piece of a row of sums, and where it stands in the matrix `source`.
-struct Place {
-    sum: usize,
-    source: usize,
-    row: usize,
-    column: usize,
+/// Some numbers of a target.
+struct Piece<T> {
+    place: *mut T,
     count: usize,
 }
 
-impl Place {
-    fn sums(&self) -> Range<usize> {
-        self.sum..self.sum + self.count
-    }
-
-    fn numbers(&self, columns: usize) -> Range<usize> {
-        let start = self.row * columns + self.column;
-        start..start + self.count
+impl<T> Piece<T> {
+    /// # Safety
+    ///
+    /// Nobody else reads or writes these numbers.
+    #[inline(always)]
+    unsafe fn numbers<'a>(self) -> &'a mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.place, self.count) }
     }
 }
 
@@ -169,17 +162,11 @@ impl Place {
 pub(crate) unsafe fn weight_gradients<T: Real>(
     isa: Isa,
     parts: usize,
-    wanted: &mut [WeightGradient<'_, T>],
+    wanted: &[WeightGradient<'_, T>],
 ) {
-    let targets: Vec<Shared<T>> = wanted
-        .iter_mut()
-        .map(|one| Shared::new(&mut one.sums))
-        .collect();
-    let wanted = &*wanted;
     threads::each(parts, |part| {
         isa.run(Part {
             wanted,
-            targets: &targets,
             parts,
             part,
         });
@@ -188,7 +175,6 @@ pub(crate) unsafe fn weight_gradients<T: Real>(
 
 struct Part<'a, T: Real> {
     wanted: &'a [WeightGradient<'a, T>],
-    targets: &'a [Shared<T>],
     parts: usize,
     part: usize,
 }
@@ -200,12 +186,27 @@ impl<T: Real> Work for Part<'_, T> {
     fn run<S: Simd>(self, simd: S) {
         let lanes = Lanes::<S, T>::COUNT;
         let height = rows::<S>();
-        for (one, &target) in self.wanted.iter().zip(self.targets) {
+        for one in self.wanted {
             let pairs = one.factors.len();
             let tiles = one.features.div_ceil(height);
             let mine = threads::range(one.columns.count() * tiles, self.parts, self.part);
             if mine.is_empty() {
                 continue;
+            }
+            let place = |job: usize| {
+                let (panel, first) = (job / tiles, job % tiles * height);
+                (panel, (first, height.min(one.features - first)))
+            };
+            let size = height * VECTORS * lanes;
+            let mut sums = Buffer::new(mine.len() * size);
+            for (job, sums) in mine.clone().zip(sums.chunks_exact_mut(size)) {
+                sums.fill(T::default());
+                let (panel, rows) = place(job);
+                one.pieces(panel, rows, |at, piece| {
+                    // SAFETY: every tile belongs to one part.
+                    let later = unsafe { piece.numbers() };
+                    copy_piece(&mut sums[at..at + later.len()], later);
+                });
             }
             let mut factors = Buffer::zeros(tiles * height * BLOCK);
             for block in (0..pairs).step_by(BLOCK).rev() {
@@ -218,28 +219,34 @@ impl<T: Real> Work for Part<'_, T> {
                         one.interleave::<FEWER_ROWS>(block..block + terms, &mut factors);
                     }
                 }
-                for job in mine.clone() {
-                    let (panel, tile) = (job / tiles, job % tiles);
-                    let slots = one.slots.start..one.slots.end.min(one.columns.vectors(panel));
+                for (job, sums) in mine.clone().zip(sums.chunks_exact_mut(size)) {
+                    let (panel, (first, rows)) = place(job);
+                    let slots = one.used(panel);
                     let width = one.columns.width(panel);
                     let gates = one.columns.offset(panel, pairs) + block * width;
-                    let first = tile * height;
                     let start = slots.start * lanes;
-                    let sums = one.columns.offset(panel, one.features) + first * width + start;
-                    // SAFETY: everything is as long as its description says; every tile is
-                    // written by one part only.
+                    // SAFETY: everything is as long as its description says.
                     unsafe {
                         OuterTile {
-                            rows: height.min(one.features - first),
+                            rows,
                             vectors: slots.len(),
                             terms,
                             factors: (factors[first * BLOCK..].as_ptr(), height),
                             weights: (one.gates[gates + start..].as_ptr(), width),
-                            sums: (target.at(sums), width),
+                            sums: (sums.as_mut_ptr(), slots.len() * lanes),
                         }
                         .run(simd);
                     }
                 }
+            }
+            for (job, sums) in mine.zip(sums.chunks_exact(size)) {
+                let (panel, rows) = place(job);
+                one.pieces(panel, rows, |at, piece| {
+                    // SAFETY: every tile belongs to one part.
+                    let target = unsafe { piece.numbers() };
+                    let count = target.len();
+                    copy_piece(target, &sums[at..at + count]);
+                });
             }
         }
     }

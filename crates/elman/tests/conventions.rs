@@ -11,7 +11,7 @@ use elman::cell::{
     UgrnnCellConfig,
 };
 use elman::random::Seed;
-use elman::wrapper::{EmbeddingConfig, HighwayConfig, Projection, ProjectionConfig};
+use elman::wrapper::{BatchNormConfig, EmbeddingConfig, HighwayConfig, Projection, ProjectionConfig};
 
 const CONVENTIONS: &str = include_str!("../../../CONVENTIONS.md");
 /// `F`, `H` and `P`: different, so that none passes for another.
@@ -246,6 +246,8 @@ fn the_parameter_shapes_of_wrappers_are_the_codes() {
     let highway = highway.init(gru(F, F), seed, &device).expect("one size");
     let transform = highway.transform.as_ref().expect("asked for");
     let embedding = EmbeddingConfig::new(V).init(gru(F, H), seed, &device);
+    let norm = BatchNormConfig::new().init(gru(F, H), &device);
+    let norm = norm.expect("a GRU has an input transform");
     let mut wrapper = "";
     let mut numbers = 0;
     for row in table("Parameters of wrappers") {
@@ -260,6 +262,11 @@ fn the_parameter_shapes_of_wrappers_are_the_codes() {
             ("`InputProjectionWrapper`", "`projection.bias`") => bias(&input.projection),
             ("`OutputProjectionWrapper`", "`projection.kernel`") => kernel(&output.projection),
             ("`OutputProjectionWrapper`", "`projection.bias`") => bias(&output.projection),
+            ("`BatchNormWrapper` around a GRU", "`gain`, `mean`, `variance`") => vec![
+                norm.gain.dims().to_vec(),
+                norm.mean.value().dims().to_vec(),
+                norm.variance.value().dims().to_vec(),
+            ],
             ("`HighwayWrapper`", "`carry.kernel`, `transform.kernel`") => {
                 gates.map(|gate| gate.kernel.dims().to_vec()).to_vec()
             }
@@ -277,8 +284,8 @@ fn the_parameter_shapes_of_wrappers_are_the_codes() {
     }
     // The table leaves no parameter out.
     let wrapped = input.num_params() + output.num_params();
-    let wrapped = wrapped + highway.num_params() + embedding.num_params();
-    let inside = 2 * gru(H, H).num_params() + gru(F, F).num_params() + gru(F, H).num_params();
+    let wrapped = wrapped + highway.num_params() + embedding.num_params() + norm.num_params();
+    let inside = 2 * gru(H, H).num_params() + gru(F, F).num_params() + 2 * gru(F, H).num_params();
     assert_eq!(numbers, wrapped - inside);
 }
 

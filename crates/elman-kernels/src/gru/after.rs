@@ -219,67 +219,40 @@ impl<T: Real> GruAfter<T> {
         let kernel_columns =
             Columns::gated(self.isa.lanes::<T>(), units, 1, &kernel_sources(units));
         let one = [T::from_f64(1.0)];
-        let sums = |columns, slots, factors, features| {
-            WeightGradient::new(columns, &tape.slots, slots, factors, features)
+        let mut gates_kernel = run.begin(0, (inputs + units) * 2 * units);
+        let mut gates_bias = run.begin(1, 2 * units);
+        let mut candidate_kernel = run.begin(2, (inputs + units) * units);
+        let mut candidate_bias = run.begin(3, units);
+        let mut recurrent_bias = run.begin(4, units);
+        let (gates_inputs, gates_hidden) = gates_kernel.split_at_mut(inputs * 2 * units);
+        let (candidate_inputs, candidate_hidden) = candidate_kernel.split_at_mut(inputs * units);
+        let of_kernels = |slots, factors, targets| {
+            let gates = (&tape.slots[..], slots);
+            WeightGradient::new(&kernel_columns, gates, factors, targets)
         };
         let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
-        let mut wanted = [
-            sums(
-                &kernel_columns,
+        let wanted = [
+            of_kernels(
                 FROM_INPUT,
-                input_rows(plan, run.inputs, inputs),
-                inputs,
+                (input_rows(plan, run.inputs, inputs), inputs),
+                [gates_inputs, candidate_inputs],
             ),
-            sums(&kernel_columns, FROM_HIDDEN, previous, units),
-            sums(
+            of_kernels(
+                FROM_HIDDEN,
+                (previous, units),
+                [gates_hidden, candidate_hidden],
+            ),
+            WeightGradient::new(
                 &self.columns,
-                0..SLOTS,
-                vec![Source::new(&one); plan.pairs()],
-                1,
+                (&tape.slots[..], 0..SLOTS),
+                (vec![Source::new(&one); plan.pairs()], 1),
+                [&mut gates_bias, &mut candidate_bias, &mut recurrent_bias],
             ),
         ];
-        let mut gates_kernel = run.begin(0, (inputs + units) * 2 * units);
-        let mut candidate_kernel = run.begin(2, (inputs + units) * units);
-        let mut biases = [
-            run.begin(1, 2 * units),
-            run.begin(3, units),
-            run.begin(4, units),
-        ];
-        let later = [
-            (&gates_kernel[..], 2 * units),
-            (&candidate_kernel[..], units),
-        ];
-        wanted[0].start(run, &later, 0);
-        wanted[1].start(run, &later, inputs);
-        let [gates_bias, candidate_bias, recurrent_bias] = &biases;
-        wanted[2].start(
-            run,
-            &[
-                (gates_bias, 2 * units),
-                (candidate_bias, units),
-                (recurrent_bias, units),
-            ],
-            0,
-        );
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        let mut kernels = [
-            (&mut gates_kernel[..], 2 * units),
-            (&mut candidate_kernel[..], units),
-        ];
-        wanted[0].unpack(&mut kernels, 0);
-        wanted[1].unpack(&mut kernels, inputs);
-        let [gates_bias, candidate_bias, recurrent_bias] = &mut biases;
-        wanted[2].unpack(
-            &mut [
-                (gates_bias, 2 * units),
-                (candidate_bias, units),
-                (recurrent_bias, units),
-            ],
-            0,
-        );
-        let [gates_bias, candidate_bias, recurrent_bias] = biases;
+        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        drop(wanted);
         vec![
             gates_kernel,
             gates_bias,

@@ -429,41 +429,38 @@ impl<T: Real> LayerNormLstm<T> {
         let (plan, width) = (run.plan, GATES * units);
         let one = [T::from_f64(1.0)];
         let ones = || vec![Source::new(&one); plan.pairs()];
-        let of_gates = |shares, factors, features| {
-            WeightGradient::new(&self.columns, shares, 0..GATES, factors, features)
+        let vectors = d_gains.len() + 1;
+        let mut parameters = vec![run.begin(0, (inputs + units) * width)];
+        parameters.extend((1..=vectors).map(|index| run.begin(index, width)));
+        parameters.extend((1..=2).map(|of_state| run.begin(vectors + of_state, units)));
+        let of_gates = |shares, factors, target| {
+            WeightGradient::new(&self.columns, (shares, 0..GATES), factors, [target])
         };
-        let of_state =
-            |shares| WeightGradient::new(&self.state_columns, shares, 0..usize::MAX, ones(), 1);
+        let of_state = |shares, target| {
+            let shares = (shares, 0..usize::MAX);
+            WeightGradient::new(&self.state_columns, shares, (ones(), 1), [target])
+        };
         let previous = previous_rows(plan, run.hidden(), units, (run.state, 2 * units, units));
         let recurrent = &d_sums[d_sums.len() - 1];
-        let mut wanted = vec![
-            of_gates(&d_sums[0], input_rows(plan, run.inputs, inputs), inputs),
-            of_gates(recurrent, previous, units),
-        ];
-        wanted.extend(d_gains.iter().map(|shares| of_gates(shares, ones(), 1)));
-        wanted.push(of_gates(d_shift, ones(), 1));
-        wanted.extend([of_state(d_state_gain), of_state(d_state_shift)]);
-        let (kernels, vectors) = wanted.split_at_mut(2);
-        let mut parameters = vec![run.begin(0, (inputs + units) * width)];
-        kernels[0].start(run, &[(&parameters[0], width)], 0);
-        kernels[1].start(run, &[(&parameters[0], width)], inputs);
-        let state_vectors = vectors.len() - 2;
-        for (which, vector) in vectors.iter_mut().enumerate() {
-            let width = if which < state_vectors { width } else { units };
-            let begin = run.begin(1 + which, width);
-            vector.start(run, &[(&begin, width)], 0);
-            parameters.push(begin);
+        let mut targets = parameters.iter_mut().map(Vec::as_mut_slice);
+        let mut next = || targets.next().expect("one for each parameter");
+        let (of_inputs, of_hidden) = next().split_at_mut(inputs * width);
+        let of_inputs = of_gates(
+            &d_sums[0],
+            (input_rows(plan, run.inputs, inputs), inputs),
+            of_inputs,
+        );
+        let mut wanted = vec![of_inputs, of_gates(recurrent, (previous, units), of_hidden)];
+        for shares in d_gains.iter().chain([d_shift]) {
+            wanted.push(of_gates(shares, (ones(), 1), next()));
+        }
+        for shares in [d_state_gain, d_state_shift] {
+            wanted.push(of_state(shares, next()));
         }
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        let (kernels, vectors) = wanted.split_at(2);
-        kernels[0].unpack(&mut [(&mut parameters[0], width)], 0);
-        kernels[1].unpack(&mut [(&mut parameters[0], width)], inputs);
-        for (vector, sums) in vectors.iter().zip(&mut parameters[1..]) {
-            let width = sums.len();
-            vector.unpack(&mut [(sums, width)], 0);
-        }
+        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        drop(wanted);
         parameters
     }
 }

@@ -332,8 +332,17 @@ impl<T: Real> Lstm<T> {
         let (inputs, units, outputs) = (spec.inputs, spec.units, spec.outputs());
         let padded = self.padded();
         let one = [T::from_f64(1.0)];
-        let gates = |factors, features| {
-            WeightGradient::new(&self.columns, &tape.gates, 0..GATES, factors, features)
+        let mut kernel = run.begin(0, (inputs + outputs) * GATES * units);
+        let mut bias = run.begin(1, GATES * units);
+        // The projection's comes last, after the peepholes' if there are any.
+        let last = if self.peepholes.is_some() { 5 } else { 2 };
+        let mut projection = spec
+            .projection
+            .map(|outputs| run.begin(last, units * outputs));
+        let (of_inputs, of_hidden) = kernel.split_at_mut(inputs * GATES * units);
+        let gates = |factors, target| {
+            let gates = (&tape.gates[..], 0..GATES);
+            WeightGradient::new(&self.columns, gates, factors, [target])
         };
         let previous = previous_rows(
             plan,
@@ -342,39 +351,25 @@ impl<T: Real> Lstm<T> {
             (run.state, spec.state(), units),
         );
         let mut wanted = vec![
-            gates(input_rows(plan, run.inputs, inputs), inputs),
-            gates(previous, outputs),
-            gates(vec![Source::new(&one); plan.pairs()], 1),
+            gates((input_rows(plan, run.inputs, inputs), inputs), of_inputs),
+            gates((previous, outputs), of_hidden),
+            gates((vec![Source::new(&one); plan.pairs()], 1), &mut bias),
         ];
-        if let (Some(hidden), Some(d_projected)) = (&tape.hidden, d_projected) {
+        if let (Some(hidden), Some(d_projected), Some(target)) =
+            (&tape.hidden, d_projected, &mut projection)
+        {
             let rows = hidden.chunks_exact(padded).map(Source::new).collect();
             wanted.push(WeightGradient::new(
                 projected,
-                d_projected,
-                0..usize::MAX,
-                rows,
-                units,
+                (d_projected, 0..usize::MAX),
+                (rows, units),
+                [target],
             ));
-        }
-        let mut kernel = run.begin(0, (inputs + outputs) * GATES * units);
-        let mut bias = run.begin(1, GATES * units);
-        wanted[0].start(run, &[(&kernel, GATES * units)], 0);
-        wanted[1].start(run, &[(&kernel, GATES * units)], inputs);
-        wanted[2].start(run, &[(&bias, GATES * units)], 0);
-        // The projection's comes last, after the peepholes' if there are any.
-        let last = if self.peepholes.is_some() { 5 } else { 2 };
-        let projection = spec
-            .projection
-            .map(|outputs| run.begin(last, units * outputs));
-        if let (Some(wanted), Some(numbers)) = (wanted.get_mut(3), &projection) {
-            wanted.start(run, &[(numbers, outputs)], 0);
         }
         let parts = parts(plan.pairs(), spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        wanted[0].unpack(&mut [(&mut kernel, GATES * units)], 0);
-        wanted[1].unpack(&mut [(&mut kernel, GATES * units)], inputs);
-        wanted[2].unpack(&mut [(&mut bias, GATES * units)], 0);
+        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        drop(wanted);
         let mut parameters = vec![kernel, bias];
         if self.peepholes.is_some() {
             let mut sums = Buffer::zeros(3 * padded);
@@ -394,10 +389,7 @@ impl<T: Real> Lstm<T> {
             });
             parameters.extend(sums.chunks_exact(padded).map(|sums| sums[..units].to_vec()));
         }
-        if let (Some(wanted), Some(mut numbers)) = (wanted.get(3), projection) {
-            wanted.unpack(&mut [(&mut numbers, outputs)], 0);
-            parameters.push(numbers);
-        }
+        parameters.extend(projection);
         parameters
     }
 }

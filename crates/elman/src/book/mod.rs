@@ -5,7 +5,8 @@
 //! seeded random operations, which [`crate::random::tensorflow`] draws again, so every number that
 //! the chapter's notebook printed (TF 1.15, graph seed 42) can be held against the one that elman computes.
 //!
-//! Exercise 7 is trained: [`reber`](reber()). So are the deep networks on MNIST: [`training`].
+//! Its series is learnt and gone on with: [`time_series`](time_series()). Exercise 7 is trained:
+//! [`reber`](reber()). So are the deep networks on MNIST: [`training`].
 //!
 //! ```
 //! for number in elman::book::run(None)? {
@@ -17,6 +18,7 @@
 mod compute;
 mod printed;
 mod reber;
+mod time_series;
 mod trainings;
 
 use std::fmt;
@@ -26,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::recipe::{alternatives, nearest};
 
 pub use reber::{PERFECT_BY, ReberEpoch, ReberProbe, ReberReport, reber};
+pub use time_series::{SeriesError, SeriesNetwork, SeriesReport, time_series};
 pub use trainings::{BELOW, TRAININGS, TrainingEpoch, TrainingReport, training};
 
 use compute::Network;
@@ -151,8 +154,9 @@ pub fn run(example: Option<&str>) -> Result<Vec<Number>> {
     Ok(numbers)
 }
 
-/// The examples that are trained: by [`reber`](reber()), the others by [`training`].
-pub const TRAINED: [&str; 3] = ["reber", TRAININGS[0], TRAININGS[1]];
+/// The examples that are trained: by [`time_series`](time_series()), by [`reber`](reber()), the
+/// others by [`training`].
+pub const TRAINED: [&str; 4] = ["time-series", "reber", TRAININGS[0], TRAININGS[1]];
 
 fn find(name: &str) -> Result<&'static Example> {
     if let Some(found) = examples().iter().find(|example| example.name == name) {
@@ -278,7 +282,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "example `mnist`: the chapter has no example of this name; use `manual`, `static`, \
-             `packed`, `dynamic`, `sequence-length`, `reber`, `mnist-deep` or `mnist-lstm3`"
+             `packed`, `dynamic`, `sequence-length`, `time-series`, `reber`, `mnist-deep` or \
+             `mnist-lstm3`"
         );
     }
 }

@@ -6,6 +6,7 @@ mod basic;
 mod coupled_lstm;
 mod gru;
 mod indrnn;
+mod input_transform;
 mod layer_norm;
 mod layer_norm_lstm;
 mod lstm;
@@ -25,6 +26,7 @@ pub use coupled_lstm::{
 };
 pub use gru::{GruCell, GruCellConfig, ResetGate};
 pub use indrnn::{IndRnnCell, IndRnnCellConfig};
+pub use input_transform::{InputTransform, TransformsInputs};
 pub use layer_norm::LayerNorm;
 pub use layer_norm_lstm::{
     GateNorms, LayerNormLstmCell, LayerNormLstmCellConfig, LayerNormLstmSettings,

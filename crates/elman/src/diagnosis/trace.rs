@@ -46,7 +46,8 @@ impl Trace {
 /// Runs `cell` over `sequence`, from its zero state, step by step in plain operations; returns its
 /// outputs, `[B, T, H]`, and adds a trace for every recurrent cell in it.
 ///
-/// Wrappers do what they do in inference: dropout drops nothing, zoneout mixes by its mean.
+/// Wrappers do what they do in inference: dropout drops nothing, zoneout mixes by its mean, batch
+/// normalisation uses its moving statistics.
 pub(crate) fn trace(
     cell: &AnyCell,
     sequence: Sequence,
@@ -63,6 +64,7 @@ pub(crate) fn trace(
             }
             Ok(outputs)
         }
+        AnyCell::BatchNorm(wrapper) => trace(&wrapper.folded(), sequence, traces),
         AnyCell::Dropout(wrapper) => trace(wrapper.cell(), sequence, traces),
         AnyCell::Residual(wrapper) => around(&**wrapper, &sequence, traces),
         AnyCell::Highway(wrapper) => around(&**wrapper, &sequence, traces),

@@ -9,9 +9,11 @@ mod canvas;
 mod confusion;
 mod curve;
 mod lag;
+mod lines;
 mod search;
 
 pub use canvas::Figure;
+pub use lines::{Line, Marks};
 pub use search::SearchedTrial;
 
 use std::collections::BTreeMap;
@@ -107,6 +109,28 @@ fn lag_figure(title: &str, series: Vec<lag::LagSeries>) -> Result<Figure> {
     canvas::render(&lag::LagPlot {
         title: shortened(title),
         series,
+    })
+}
+
+/// Lines and points over one pair of axes, of which `axes` are the names.
+///
+/// # Errors
+///
+/// When there is no point, or one is not finite.
+pub fn lines(title: &str, axes: [&str; 2], lines: &[Line]) -> Result<Figure> {
+    let mut points = lines.iter().flat_map(|line| &line.points).peekable();
+    let are_drawable = points.peek().is_some();
+    if !are_drawable || !points.all(|(x, y)| x.is_finite() && y.is_finite()) {
+        return Err(Error::argument(
+            format!("figure {title}"),
+            "it has no point, or one that is not finite",
+            "give at least one point and finite numbers only",
+        ));
+    }
+    canvas::render(&lines::LinePlot {
+        title: shortened(title),
+        axes,
+        lines,
     })
 }
 

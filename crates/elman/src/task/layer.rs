@@ -13,7 +13,7 @@ use crate::recipe::{
     CellSettings, DropoutSettings, DroppedState, LayerSettings, Skip, ZoneoutSettings,
 };
 use crate::wrapper::{
-    AnyCell, DeviceWrapper, DropoutConfig, HighwayConfig, ProjectionConfig, ResidualWrapper,
+    AnyCell, BatchNormConfig, DeviceWrapper, DropoutConfig, HighwayConfig, ProjectionConfig, ResidualWrapper,
     StateFilter, ZoneoutConfig,
 };
 
@@ -35,6 +35,7 @@ pub(super) fn build(
         activation: _,
         initializer: _,
         recurrent_initializer: _,
+        batch_norm,
         zoneout,
         input_projection,
         output_projection,
@@ -43,6 +44,9 @@ pub(super) fn build(
         device: own_device,
     } = settings;
     let mut layer = cell(settings, input_projection.unwrap_or(inputs), seed, device);
+    if *batch_norm {
+        layer = BatchNormConfig::new().init(layer, device)?.into();
+    }
     if let Some(ZoneoutSettings { hidden, cell }) = zoneout {
         layer = ZoneoutConfig::new(*hidden, *cell)
             .init(layer, seed.child("zoneout"))?

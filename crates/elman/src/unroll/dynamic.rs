@@ -79,6 +79,11 @@ impl<S: State> UnrollOptions<S> {
         self
     }
 
+    /// The order of the axes.
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// The state before the first step: the one of these options, or what `zero` gives.
     pub(crate) fn start(&self, zero: impl FnOnce() -> S) -> S {
         self.in_training(self.initial_state.clone().unwrap_or_else(zero))

@@ -14,6 +14,7 @@ mod stack;
 mod static_;
 mod stream;
 mod truncated;
+mod vector_to_sequence;
 
 pub use backpropagation::Backpropagation;
 pub use bidirectional::{Bidirectional, bidirectional_dynamic_rnn};
@@ -27,3 +28,4 @@ pub use stack::{StackedBidirectional, stack_bidirectional_dynamic_rnn};
 pub use static_::{StaticUnrolled, static_rnn};
 pub use stream::Stream;
 pub use truncated::{StateSaver, truncated_rnn};
+pub use vector_to_sequence::vector_to_sequence;

@@ -4,13 +4,13 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::cell::{
-    BasicRnnCell, Cell, CoupledLstmCell, GruCell, HiddenState, IndRnnCell, LayerNormLstmCell,
-    LstmCell, LstmState, MinGruCell, MinLstmCell, NasCell, Runner, Sequence, Sequential, SruCell,
-    SruState, State, StatePart, Step, UgrnnCell, Unrolled,
+    BasicRnnCell, Cell, CoupledLstmCell, GruCell, HiddenState, IndRnnCell, InputTransform,
+    LayerNormLstmCell, LstmCell, LstmState, MinGruCell, MinLstmCell, NasCell, Runner, Sequence,
+    Sequential, SruCell, SruState, State, StatePart, Step, TransformsInputs, UgrnnCell, Unrolled,
 };
 use crate::error::{Error, Result};
 use crate::wrapper::{
-    Boxed, Clocked, DeviceWrapper, DropoutWrapper, EmbeddingWrapper, HighwayWrapper,
+    BatchNormWrapper, Boxed, Clocked, DeviceWrapper, DropoutWrapper, EmbeddingWrapper, HighwayWrapper,
     InputProjectionWrapper, MultiRnnCell, MultiState, OutputProjectionWrapper, ResidualWrapper,
     ZoneoutWrapper,
 };
@@ -94,6 +94,8 @@ any_cell! {
         Multi(MultiRnnCell<AnyCell>),
     }
     wrappers {
+        /// Batch normalisation of the input transform.
+        BatchNorm(BatchNormWrapper<AnyCell>),
         /// Dropout.
         Dropout(DropoutWrapper<AnyCell>),
         /// Zoneout.
@@ -219,7 +221,7 @@ one_of_all! {
     LstmState, "an LSTM's": AnyState::Lstm(state) => state, AnyState::Lstm;
     SruState, "an SRU's": AnyState::Sru(state) => state, AnyState::Sru;
     MultiState<AnyState>, "a stack's": AnyState::Multi(state) => state, AnyState::Multi;
-    Clocked<AnyState>, "dropout's or zoneout's": AnyState::Clocked(state) => *state,
+    Clocked<AnyState>, "dropout's, zoneout's or batch normalisation's": AnyState::Clocked(state) => *state,
         |state| AnyState::Clocked(Box::new(state));
 }
 
@@ -341,6 +343,7 @@ impl AnyCell {
                 let names: Vec<String> = stack.layers().iter().map(Self::name).collect();
                 format!("MultiRnnCell({})", names.join(", "))
             }
+            Self::BatchNorm(wrapper) => around("BatchNormWrapper", wrapper.cell()),
             Self::Dropout(wrapper) => around("DropoutWrapper", wrapper.cell()),
             Self::Zoneout(wrapper) => around("ZoneoutWrapper", wrapper.cell()),
             Self::Residual(wrapper) => around("ResidualWrapper", wrapper.cell()),
@@ -361,6 +364,7 @@ impl AnyCell {
             Self::Embedding(wrapper) => wrapper.cell().shown(state),
             Self::Sru(_)
             | Self::Multi(_)
+            | Self::BatchNorm(_)
             | Self::Dropout(_)
             | Self::Zoneout(_)
             | Self::Residual(_)
@@ -380,6 +384,26 @@ impl AnyCell {
                 AnyState::Lstm(state) => Some(state.hidden.clone()),
                 AnyState::Sru(_) | AnyState::Multi(_) | AnyState::Clocked(_) => None,
             },
+        }
+    }
+}
+
+impl TransformsInputs for AnyCell {
+    fn input_transform(&self) -> Option<InputTransform> {
+        match self {
+            Self::Basic(cell) => cell.input_transform(),
+            Self::Lstm(cell) => cell.input_transform(),
+            Self::Gru(cell) => cell.input_transform(),
+            _ => None,
+        }
+    }
+
+    fn with_input_transform(&self, transform: InputTransform) -> Self {
+        match self {
+            Self::Basic(cell) => cell.with_input_transform(transform).into(),
+            Self::Lstm(cell) => cell.with_input_transform(transform).into(),
+            Self::Gru(cell) => cell.with_input_transform(transform).into(),
+            other => other.clone(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Cells around cells: stacks, dropout, residual and highway connections, projections, embeddings,
-//! devices.
+//! Cells around cells: stacks, dropout, residual and highway connections, projections, batch
+//! normalisation, embeddings, devices.
 //!
 //! A wrapper is a [`Cell`](crate::cell::Cell) like any other. What it does to inputs and outputs
 //! it does to whole sequences at once, so the cell inside stays on its kernel.
@@ -28,6 +28,7 @@
 
 mod any;
 mod around;
+mod batch_norm;
 mod boxed;
 mod clock;
 mod device;
@@ -42,6 +43,7 @@ mod zoneout;
 
 pub use any::{AnyCell, AnyState};
 pub(crate) use around::Around;
+pub use batch_norm::{BatchNormConfig, BatchNormSettings, BatchNormWrapper};
 pub use boxed::Boxed;
 pub use clock::{Clock, Clocked};
 pub use device::DeviceWrapper;

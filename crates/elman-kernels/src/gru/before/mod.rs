@@ -239,59 +239,36 @@ impl<T: Real> GruBefore<T> {
         let plan = run.plan;
         let one = [T::from_f64(1.0)];
         let ones = || vec![Source::new(&one); plan.pairs()];
-        let gates = |factors, features| {
-            WeightGradient::new(
-                &self.gates.columns,
-                &tape.gates,
-                0..VECTORS,
-                factors,
-                features,
-            )
+        let mut gates_kernel = run.begin(0, (inputs + units) * 2 * units);
+        let mut gates_bias = run.begin(1, 2 * units);
+        let mut candidate_kernel = run.begin(2, (inputs + units) * units);
+        let mut candidate_bias = run.begin(3, units);
+        let (gates_inputs, gates_hidden) = gates_kernel.split_at_mut(inputs * 2 * units);
+        let (candidate_inputs, candidate_kept) = candidate_kernel.split_at_mut(inputs * units);
+        let gates = |factors, target| {
+            let gates = (&tape.gates[..], 0..VECTORS);
+            WeightGradient::new(&self.gates.columns, gates, factors, [target])
         };
-        let candidates = |factors, features| {
-            WeightGradient::new(
-                &self.candidate.columns,
-                &tape.candidates,
-                0..VECTORS,
-                factors,
-                features,
-            )
+        let candidates = |factors, target| {
+            let candidates = (&tape.candidates[..], 0..VECTORS);
+            WeightGradient::new(&self.candidate.columns, candidates, factors, [target])
         };
         let input_rows = input_rows(plan, run.inputs, inputs);
         let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
         let kept = tape.kept.chunks_exact(self.padded()).map(Source::new);
-        let mut wanted = [
-            gates(input_rows.clone(), inputs),
-            gates(previous, units),
-            gates(ones(), 1),
-            candidates(input_rows, inputs),
-            candidates(kept.collect(), units),
-            candidates(ones(), 1),
+        let wanted = [
+            gates((input_rows.clone(), inputs), gates_inputs),
+            gates((previous, units), gates_hidden),
+            gates((ones(), 1), &mut gates_bias),
+            candidates((input_rows, inputs), candidate_inputs),
+            candidates((kept.collect(), units), candidate_kept),
+            candidates((ones(), 1), &mut candidate_bias),
         ];
-        let mut parameters = vec![
-            run.begin(0, (inputs + units) * 2 * units),
-            run.begin(1, 2 * units),
-            run.begin(2, (inputs + units) * units),
-            run.begin(3, units),
-        ];
-        let places = [
-            (0, 0, 2 * units, 0),
-            (1, 0, 2 * units, inputs),
-            (2, 1, 2 * units, 0),
-            (3, 2, units, 0),
-            (4, 2, units, inputs),
-            (5, 3, units, 0),
-        ];
-        for (index, parameter, columns, first_row) in places {
-            wanted[index].start(run, &[(&parameters[parameter], columns)], first_row);
-        }
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &mut wanted) };
-        for (index, parameter, columns, first_row) in places {
-            wanted[index].unpack(&mut [(&mut parameters[parameter], columns)], first_row);
-        }
-        parameters
+        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        drop(wanted);
+        vec![gates_kernel, gates_bias, candidate_kernel, candidate_bias]
     }
 }
 

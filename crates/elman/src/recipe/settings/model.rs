@@ -101,6 +101,9 @@ pub struct LayerSettings {
     pub initializer: Option<Initializer>,
     /// How the weights of the hidden state are filled (default: as the others).
     pub recurrent_initializer: Option<Initializer>,
+    /// Is what the cell makes of its inputs normalised over the batch (default no)? Of a basic cell,
+    /// an LSTM or a GRU; see [`BatchNormWrapper`](crate::wrapper::BatchNormWrapper).
+    pub batch_norm: bool,
     /// `[model.zoneout]` (default: none).
     pub zoneout: Option<ZoneoutSettings>,
     /// The inputs are projected to this size (default: they are not).
@@ -124,6 +127,7 @@ impl LayerSettings {
             activation: Activation::default(),
             initializer: None,
             recurrent_initializer: None,
+            batch_norm: false,
             zoneout: None,
             input_projection: None,
             output_projection: None,

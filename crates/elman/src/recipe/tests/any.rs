@@ -130,9 +130,11 @@ fn any_layer(width: usize) -> impl Strategy<Value = LayerSettings> {
     let rest = (
         prop::sample::select(SKIPS),
         prop::option::of(Just(DeviceName::Cpu)),
+        any::<bool>(),
     );
     (cell, filled, zoneout, around, rest).prop_map(
-        move |((cell, units, (_, activation)), filled, zoneout, around, ((_, skip), device))| {
+        move |((cell, units, (_, activation)), filled, zoneout, around, rest)| {
+            let ((_, skip), device, batch_norm) = rest;
             let mut layer = LayerSettings::new(cell, units);
             let is_matrix = |it: &Initializer| {
                 matches!(
@@ -168,6 +170,11 @@ fn any_layer(width: usize) -> impl Strategy<Value = LayerSettings> {
                     | Nas { .. }
                     | Sru
             );
+            layer.batch_norm = batch_norm
+                && matches!(
+                    cell,
+                    CellSettings::Basic | CellSettings::Lstm { .. } | CellSettings::Gru { .. }
+                );
             layer.zoneout = zoneout.map(|(hidden, of_cell)| ZoneoutSettings {
                 hidden: if cell == Sru { 0.0 } else { hidden },
                 cell: if has_c { of_cell } else { 0.0 },

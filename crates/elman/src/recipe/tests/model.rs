@@ -235,6 +235,7 @@ fn every_wrapper_can_be_set() {
         "model.dropout.state_keep=0.75",
         "model.dropout.masks=per_row",
         "model.dropout.state=all",
+        "model.batch_norm=true",
         "model.zoneout.hidden=0.05",
         "model.zoneout.cell=0.5",
         "model.input_projection=8",
@@ -264,6 +265,7 @@ fn every_wrapper_can_be_set() {
         (Skip::Highway, Some(DeviceName::Cpu))
     );
     assert_eq!(found.output_size(), 9);
+    assert!(found.batch_norm);
 }
 
 #[test]
@@ -280,5 +282,6 @@ fn impossible_wrappers_are_refused() {
     insta::assert_snapshot!(problem(&["model.skip=dense"]), @r#"model.skip (--set): expected `none`, `residual` or `highway`, found the string "dense""#);
     insta::assert_snapshot!(problem(&["model.device=gpu"]), @r#"model.device (--set): expected the name of a device, found the string "gpu"; device `gpu`: no device has this name; use `cpu`, `wgpu`, `vulkan`, `metal`, `cuda`, `rocm` (each with `:0`, `:1`, … for one of several) or `remote:ws://HOST:PORT`"#);
     insta::assert_snapshot!(problem(&["model.device=0"]), @"model.device (--set): expected the name of a device, found 0");
+    insta::assert_snapshot!(problem(&["model.cell=sru", "model.batch_norm=true"]), @"model.batch_norm (--set): the cell is `sru`, only `basic`, `lstm` or `gru` has this key; remove it or change `model.cell`");
     insta::assert_snapshot!(problem(&["model.input_projection=0"]), @"model.input_projection (--set): expected a whole number from 1 to 16384, found 0");
 }

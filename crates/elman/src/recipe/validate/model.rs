@@ -26,7 +26,7 @@ const DEFAULT_FORGET_BIAS: f64 = 1.0;
 const DEFAULT_MIN_LSTM_FORGET_BIAS: f64 = 0.0;
 
 /// Every key of a layer.
-const OF_A_LAYER: [&str; 24] = [
+const OF_A_LAYER: [&str; 25] = [
     "cell",
     "units",
     "activation",
@@ -44,6 +44,7 @@ const OF_A_LAYER: [&str; 24] = [
     "candidate",
     "initializer",
     "recurrent_initializer",
+    "batch_norm",
     "zoneout",
     "input_projection",
     "output_projection",
@@ -259,6 +260,7 @@ const OF_CELLS: Owners<CellKind> = {
         ("layer_norm", &[CoupledLstm]),
         ("use_bias", &[Nas]),
         ("candidate", &[MinGru, MinLstm]),
+        ("batch_norm", &[Basic, Lstm, Gru]),
         (
             "recurrent_initializer",
             &[Basic, Lstm, Gru, LayerNormLstm, CoupledLstm, Ugrnn, IndRnn],
@@ -284,6 +286,10 @@ fn layer(mut table: Section<'_>) -> Option<LayerSettings> {
         true => initializer(section, "recurrent_initializer"),
         false => Some(None),
     };
+    let batch_norm = match has("batch_norm") {
+        true => section.or("batch_norm", truth, false),
+        false => Some(false),
+    };
     refuse_others(section, OF_CELLS, kind, ("cell", "cell", CELLS));
     refuse_vectors(section, cell, [&kernels, &recurrent_initializer]);
     let zoneout = table_or(section, "zoneout", None, |table| {
@@ -303,6 +309,7 @@ fn layer(mut table: Section<'_>) -> Option<LayerSettings> {
         activation: activation?,
         initializer: kernels?,
         recurrent_initializer: recurrent_initializer?,
+        batch_norm: batch_norm?,
         zoneout: zoneout?,
         input_projection: input_projection?,
         output_projection: output_projection?,

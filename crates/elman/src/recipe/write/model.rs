@@ -78,6 +78,7 @@ fn layer(out: &mut Writer, layer: &LayerSettings, path: &str) {
         activation,
         initializer: kernels,
         recurrent_initializer,
+        batch_norm,
         zoneout: the_zoneout,
         input_projection,
         output_projection,
@@ -99,6 +100,9 @@ fn layer(out: &mut Writer, layer: &LayerSettings, path: &str) {
         if let Some(given) = given {
             initializer(out, key, given);
         }
+    }
+    if *batch_norm {
+        out.set("batch_norm", true);
     }
     if let Some(size) = input_projection {
         out.set("input_projection", size);

@@ -163,11 +163,18 @@ impl Optimiser {
             regularisation: self.regularisation,
             found: VecDeque::new(),
             missing: Vec::new(),
+            untrained: Vec::new(),
         };
         module.visit(&mut collector);
         let Collector {
-            mut found, missing, ..
+            mut found,
+            mut missing,
+            untrained,
+            ..
         } = collector;
+        if found.is_empty() {
+            missing.extend(untrained);
+        }
         if !missing.is_empty() {
             return Err(Error::argument(
                 "gradients",
@@ -217,11 +224,21 @@ struct Collector {
     regularisation: Regularisation,
     found: VecDeque<(String, TensorData)>,
     missing: Vec<String>,
+    untrained: Vec<String>,
+}
+
+/// Is it a weight, and not something that a forward pass notes, such as a moving mean?
+fn is_trained<const D: usize>(param: &Param<Tensor<D>>) -> bool {
+    param.val().is_require_grad()
 }
 
 impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let name = self.path.name();
+        if !is_trained(param) {
+            self.untrained.push(name);
+            return;
+        }
         match param.val().grad_remove(&mut self.gradients) {
             Some(gradient) => {
                 let mut gradient = gradient.into_data();
@@ -320,6 +337,9 @@ impl Updater<'_> {
 
 impl ModuleMapper for Updater<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !is_trained(&param) {
+            return param;
+        }
         let (name, gradient) = self
             .gradients
             .pop_front()
