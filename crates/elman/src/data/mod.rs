@@ -8,6 +8,7 @@ pub mod idx;
 mod images;
 mod reber;
 mod sequences;
+pub mod series;
 
 pub use adding::{AddingExamples, AddingProblem};
 pub use batches::{Batch, Batches};

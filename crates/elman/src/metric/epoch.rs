@@ -37,6 +37,7 @@ const fn columns(measure: Measure) -> [&'static str; 10] {
     let [train, valid, test] = match measure {
         Measure::Accuracy => ["train_accuracy", "valid_accuracy", "test_accuracy"],
         Measure::AbsoluteError => ["train_mae", "valid_mae", "test_mae"],
+        Measure::ScaledError => ["train_scaled_mae", "valid_scaled_mae", "test_scaled_mae"],
     };
     [
         "epoch",

@@ -12,17 +12,20 @@ pub enum Measure {
     /// Of a regressor, whose loss is the mean squared error: the mean absolute error, in the
     /// targets' unit.
     AbsoluteError,
+    /// Of a forecaster: the mean absolute error of its medians, of series as the network sees them.
+    ScaledError,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Accuracy, Self::AbsoluteError];
+    pub const ALL: [Self; 3] = [Self::Accuracy, Self::AbsoluteError, Self::ScaledError];
 
     /// The score in names of columns and keys: `accuracy` or `mae`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
             Self::AbsoluteError => "mae",
+            Self::ScaledError => "scaled_mae",
         }
     }
 
@@ -31,6 +34,7 @@ impl Measure {
         match self {
             Self::Accuracy => "Accuracy",
             Self::AbsoluteError => "Mean absolute error",
+            Self::ScaledError => "Mean absolute error (scaled)",
         }
     }
 
@@ -39,6 +43,7 @@ impl Measure {
         match self {
             Self::Accuracy => "Mean loss (nats)",
             Self::AbsoluteError => "Mean squared error",
+            Self::ScaledError => "Mean loss (scaled)",
         }
     }
 
@@ -46,7 +51,7 @@ impl Measure {
     pub fn best(self) -> f64 {
         match self {
             Self::Accuracy => 1.0,
-            Self::AbsoluteError => 0.0,
+            Self::AbsoluteError | Self::ScaledError => 0.0,
         }
     }
 }

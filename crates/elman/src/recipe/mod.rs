@@ -44,8 +44,8 @@ pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
     DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, HalvingSettings,
-    IdxSettings, LayerSettings, ModelSettings, MomentumSettings, Monitor, OptimiserSettings,
-    Output, Range, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit,
+    ForecastSettings, Head, IdxSettings, LayerSettings, Level, Method, ModelSettings, MomentumSettings, Monitor, OptimiserSettings,
+    Output, PointLoss, Range, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit,
     Searched, Setting, SgdSettings, Skip, Task, TrainSettings, TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;

@@ -1,6 +1,7 @@
 //! What a recipe says, in types.
 
 mod data;
+mod forecast;
 mod model;
 mod optimiser;
 mod schedule;
@@ -8,6 +9,7 @@ mod train;
 mod tune;
 
 pub use data::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
+pub use forecast::{ForecastSettings, Head, Level, Method, PointLoss};
 pub use model::{
     CellSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings, Output, Readout,
     Skip, ZoneoutSettings,
@@ -34,6 +36,8 @@ pub struct Recipe {
     pub seed: Seed,
     /// The examples (`[data]`).
     pub data: DataSettings,
+    /// What a forecaster reads and answers (`[forecast]`); other tasks have none.
+    pub forecast: Option<ForecastSettings>,
     /// The network (`[model]`).
     pub model: ModelSettings,
     /// How it is fitted (`[train]`).
@@ -49,6 +53,8 @@ pub enum Task {
     Classifier,
     /// Numbers for a whole sequence (`"regressor"`).
     Regressor,
+    /// The next steps of series (`"forecaster"`).
+    Forecaster,
 }
 
 impl Task {

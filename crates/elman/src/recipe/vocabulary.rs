@@ -2,8 +2,10 @@
 
 use strsim::damerau_levenshtein;
 
-use super::{DroppedState, Monitor, Output, Readout, ScheduleUnit, Skip, Task};
+use super::{
+    DroppedState, Level, Method, PointLoss, Monitor, Output, Readout, ScheduleUnit, Skip, Task};
 use crate::activation::Activation;
+use crate::data::series::{CalendarFeature, Encoding, Missing, Scaling};
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
 use crate::wrapper::Masks;
 
@@ -13,6 +15,7 @@ pub(super) type Choices<T> = &'static [(&'static str, T)];
 pub(super) const TASKS: Choices<Task> = &[
     ("classifier", Task::Classifier),
     ("regressor", Task::Regressor),
+    ("forecaster", Task::Forecaster),
 ];
 
 /// A choice that brings settings of its own.
@@ -21,12 +24,83 @@ pub(super) enum FormatKind {
     Idx,
     Reber,
     Adding,
+    Series,
 }
 
 pub(super) const FORMATS: Choices<FormatKind> = &[
     ("idx", FormatKind::Idx),
     ("reber", FormatKind::Reber),
     ("adding", FormatKind::Adding),
+    ("series", FormatKind::Series),
+];
+
+pub(super) const MISSING: Choices<Missing> = &[
+    ("error", Missing::Error),
+    ("interpolate", Missing::Interpolate),
+    ("forward_fill", Missing::ForwardFill),
+    ("zero", Missing::Zero),
+    ("mean", Missing::Mean),
+];
+
+pub(super) const METHODS: Choices<Method> = &[
+    ("direct", Method::Direct),
+    ("recursive", Method::Recursive),
+];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadKind {
+    Linear,
+    Quantiles,
+    Gaussian,
+    StudentT,
+    NegativeBinomial,
+}
+
+pub(super) const HEADS: Choices<HeadKind> = &[
+    ("linear", HeadKind::Linear),
+    ("quantiles", HeadKind::Quantiles),
+    ("gaussian", HeadKind::Gaussian),
+    ("student_t", HeadKind::StudentT),
+    ("negative_binomial", HeadKind::NegativeBinomial),
+];
+
+pub(super) const POINT_LOSSES: Choices<PointLoss> = &[
+    ("squared", PointLoss::Squared),
+    ("absolute", PointLoss::Absolute),
+];
+
+pub(super) const SCALINGS: Choices<Scaling> = &[
+    ("log", Scaling::Log),
+    ("log1p", Scaling::Log1p),
+    ("standard", Scaling::Standard),
+    ("robust", Scaling::Robust),
+    ("min_max", Scaling::MinMax),
+    ("mean", Scaling::Mean),
+    ("seasonal", Scaling::Seasonal),
+    ("difference", Scaling::Difference),
+    ("seasonal_difference", Scaling::SeasonalDifference),
+];
+
+pub(super) const LEVELS: Choices<Level> = &[
+    ("none", Level::None),
+    ("last", Level::Last),
+    ("mean", Level::Mean),
+];
+
+pub(super) const CALENDAR: Choices<CalendarFeature> = &[
+    ("hour", CalendarFeature::Hour),
+    ("weekday", CalendarFeature::Weekday),
+    ("day_of_month", CalendarFeature::DayOfMonth),
+    ("day_of_year", CalendarFeature::DayOfYear),
+    ("week", CalendarFeature::Week),
+    ("month", CalendarFeature::Month),
+    ("season", CalendarFeature::Season),
+];
+
+pub(super) const ENCODINGS: Choices<Encoding> = &[
+    ("sines", Encoding::Sines),
+    ("number", Encoding::Number),
 ];
 
 pub(super) const OUTPUTS: Choices<Output> = &[

@@ -1,6 +1,7 @@
 //! The examples.
 
 use crate::data::TargetKind;
+use crate::data::series::SeriesFile;
 
 /// The examples (`[data]`), by their format (`data.format`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum DataSettings {
     Reber(ReberSettings),
     /// Sums of two marked numbers (`"adding"`): see [`crate::data::AddingProblem`].
     Adding(AddingSettings),
+    /// A table of time series (`"series"`): see [`crate::data::series`].
+    Series(SeriesFile),
 }
 
 /// IDX files (`data.format = "idx"`).
@@ -56,7 +59,7 @@ impl DataSettings {
         match self {
             Self::Idx(idx) => TargetKind::Classes(idx.classes),
             Self::Reber(_) => TargetKind::Classes(2),
-            Self::Adding(_) => TargetKind::Numbers(1),
+            Self::Adding(_) | Self::Series(_) => TargetKind::Numbers(1),
         }
     }
 
@@ -66,6 +69,8 @@ impl DataSettings {
             Self::Idx(idx) => idx.hold_out > 0,
             Self::Reber(reber) => reber.valid > 0,
             Self::Adding(adding) => adding.valid > 0,
+            // Of series the table `[forecast]` says so.
+            Self::Series(_) => false,
         }
     }
 }

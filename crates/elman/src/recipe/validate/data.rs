@@ -1,7 +1,8 @@
 //! The table `[data]`.
 
-use super::reader::{Owners, Section, choice, refuse_others, size, text, whole};
-use crate::recipe::vocabulary::{FORMATS, FormatKind};
+use super::reader::{Owners, Section, choice, list, refuse_others, size, text, truth, whole};
+use crate::data::series::{FREQUENCIES, Missing, SeriesFile};
+use crate::recipe::vocabulary::{FORMATS, FormatKind, MISSING};
 use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings};
 
 const MOST_EXAMPLES: u64 = 10_000_000;
@@ -12,16 +13,30 @@ const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
 const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
 
 const OF_FORMATS: Owners<FormatKind> = {
-    use FormatKind::{Adding, Idx, Reber};
+    use FormatKind::{Adding, Idx, Reber, Series};
     &[
         ("folder", &[Idx]),
         ("classes", &[Idx]),
         ("hold_out", &[Idx]),
         ("numpy_seed", &[Reber]),
-        ("time", &[Adding]),
+        ("time", &[Adding, Series]),
         ("train", &[Reber, Adding]),
         ("valid", &[Reber, Adding]),
         ("test", &[Reber, Adding]),
+        ("file", &[Series]),
+        ("time_format", &[Series]),
+        ("time_zone", &[Series]),
+        ("id", &[Series]),
+        ("target", &[Series]),
+        ("together", &[Series]),
+        ("covariates", &[Series]),
+        ("past_covariates", &[Series]),
+        ("statics", &[Series]),
+        ("frequency", &[Series]),
+        ("start", &[Series]),
+        ("season", &[Series]),
+        ("missing", &[Series]),
+        ("decimal_comma", &[Series]),
     ]
 };
 
@@ -31,6 +46,7 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
         FormatKind::Idx => idx(&mut section).map(DataSettings::Idx),
         FormatKind::Reber => reber(&mut section).map(DataSettings::Reber),
         FormatKind::Adding => adding(&mut section).map(DataSettings::Adding),
+        FormatKind::Series => series(&mut section).map(DataSettings::Series),
     });
     refuse_others(
         &mut section,
@@ -75,6 +91,41 @@ fn adding(section: &mut Section<'_>) -> Option<AddingSettings> {
         train,
         valid,
         test,
+    })
+}
+
+fn series(section: &mut Section<'_>) -> Option<SeriesFile> {
+    let file = section.required("file", text);
+    let time = section.optional("time", text);
+    let time_format = section.optional("time_format", text);
+    let time_zone = section.optional("time_zone", text);
+    let id = section.optional("id", text);
+    let target = section.or("target", list(text), Vec::new());
+    let together = section.or("together", truth, false);
+    let covariates = section.or("covariates", list(text), Vec::new());
+    let past_covariates = section.or("past_covariates", list(text), Vec::new());
+    let statics = section.or("statics", list(text), Vec::new());
+    let frequency = section.optional("frequency", choice(&FREQUENCIES));
+    let start = section.optional("start", text);
+    let season = section.optional("season", size(1..=MOST_STEPS));
+    let missing = section.or("missing", choice(MISSING), Missing::default());
+    let decimal_comma = section.or("decimal_comma", truth, false);
+    Some(SeriesFile {
+        file: file?,
+        time: time?,
+        time_format: time_format?,
+        time_zone: time_zone?,
+        id: id?,
+        target: target?,
+        together: together?,
+        covariates: covariates?,
+        past_covariates: past_covariates?,
+        statics: statics?,
+        frequency: frequency?,
+        start: start?,
+        season: season?,
+        missing: missing?,
+        decimal_comma: decimal_comma?,
     })
 }
 

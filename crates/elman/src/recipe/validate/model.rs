@@ -95,10 +95,17 @@ fn output(
     data: Option<&DataSettings>,
 ) -> Option<Output> {
     let default = match task {
-        Some(Task::Regressor) => Output::Linear,
+        Some(Task::Regressor | Task::Forecaster) => Output::Linear,
         _ => Output::Softmax,
     };
     let output = section.or("output", choice(OUTPUTS), default)?;
+    if task == Some(Task::Forecaster) {
+        if output != default {
+            let name = section.name("output");
+            section.problem(format!("{name}: of a forecaster `forecast.head` says it; remove this key"));
+        }
+        return Some(output);
+    }
     let its_task = match output {
         Output::Softmax | Output::Sigmoid => Task::Classifier,
         Output::Linear => Task::Regressor,
@@ -108,7 +115,7 @@ fn output(
     if let Some(task) = task.filter(|&task| task != its_task) {
         let fitting = match task {
             Task::Classifier => "`softmax` or `sigmoid`",
-            Task::Regressor => "`linear`",
+            Task::Regressor | Task::Forecaster => "`linear`",
         };
         section.problem(format!(
             "{name}: `{is}` is for `{}`, the task is `{}`; use {fitting}",

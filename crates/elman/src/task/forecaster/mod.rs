@@ -1,0 +1,22 @@
+//! The next steps of time series: networks over windows, heads with distributions, backtests.
+
+mod data;
+mod distribution;
+mod gamma;
+mod head;
+mod model;
+mod objective;
+mod paths;
+mod prepared;
+mod report;
+mod smoothing;
+#[cfg(test)]
+mod tests;
+mod trained;
+
+pub use distribution::Distribution;
+pub use model::{ForecastNetwork, Forecaster};
+pub(crate) use objective::ForecastObjective;
+pub use paths::TargetForecast;
+pub use report::{Compared, ForecastReport};
+pub use trained::{ForecastRequest, Forecasts, SeriesForecast, TrainedForecaster};
