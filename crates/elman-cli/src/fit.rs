@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use elman::Error;
 use elman::metric::{Figures, Measure};
 use elman::recipe::{Override, Recipe};
-use elman::task::{self, FitPlan, FitSummary, RunFolder};
+use elman::task::{self, Evaluation, FitPlan, FitSummary, RunFolder};
 use elman::train::FitOptions;
 use serde_json::{Value, json};
 
 use crate::Done;
 use crate::arguments::FitFlags;
+use crate::backtest;
 use crate::output::{self, Failure, talk};
 use crate::progress::{Progress, Talk};
 use crate::signals::Signals;
@@ -78,7 +79,7 @@ fn plan(recipe: &str, flags: &FitFlags, options: FitOptions) -> elman::Result<Fi
     })
 }
 
-/// What flags change in a recipe: its settings, the folder of its files, its seed.
+/// What flags change in a recipe: its settings, the place of its files, its seed.
 pub(crate) fn overrides(
     set: &[Override],
     data: Option<&Path>,
@@ -90,10 +91,10 @@ pub(crate) fn overrides(
             Error::argument(
                 format!("--data {}", data.display()),
                 "its name is not UTF-8, so a recipe cannot hold it",
-                "rename the folder",
+                "rename it",
             )
         })?;
-        overrides.push(Override::string("data.folder", folder)?);
+        overrides.push(Override::place(folder));
     }
     if let Some(seed) = seed {
         overrides.push(Override::integer("seed", seed)?);
@@ -106,6 +107,7 @@ fn names(measure: Measure) -> [&'static str; 2] {
     match measure {
         Measure::Accuracy => ["test_accuracy", "test_loss_nats"],
         Measure::AbsoluteError => ["test_mae", "test_mse"],
+        Measure::ScaledError => ["test_mase", "test_mae"],
     }
 }
 
@@ -130,10 +132,20 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
             "test MSE       {loss:.6}\n\
              test MAE       {score:.6}"
         ),
+        Measure::ScaledError => match &summary.test {
+            Evaluation::Forecasts(report) => format!("\n{}\n", backtest::table_of(report)),
+            _ => format!("test MASE      {score:.4}"),
+        },
+    };
+    let next = match summary.test {
+        Evaluation::Forecasts(_) => {
+            format!("elman forecast {run} --plot forecast.svg, elman backtest {run}")
+        }
+        _ => format!("elman evaluate {run}"),
     };
     format!(
         "run            {run}\n\
          {figures}\n\
-         look at it     elman inspect {run}, elman evaluate {run}"
+         look at it     elman inspect {run}, {next}"
     )
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Done;
 use crate::arguments::{EvaluateFlags, InspectFlags, JsonFlag, PredictFlags};
-use crate::output;
+use crate::{backtest, output};
 
 pub(crate) fn recipes(flags: &JsonFlag) -> Done {
     let shipped = Recipe::shipped();
@@ -44,6 +44,7 @@ pub(crate) fn evaluate(flags: &EvaluateFlags) -> Done {
                  count                {count}"
             ))
         }
+        Evaluation::Forecasts(report) => backtest::print(&report, flags.json.json),
     }
 }
 

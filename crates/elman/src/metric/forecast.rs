@@ -89,7 +89,9 @@ impl ForecastTally {
                 continue;
             };
             let losses = forecast.quantiles.iter().zip(levels);
-            let sum: f64 = losses.map(|(at, &level)| pinball(actual, at[step], level)).sum();
+            let sum: f64 = losses
+                .map(|(at, &level)| pinball(actual, at[step], level))
+                .sum();
             self.pinball += sum / levels.len() as f64;
             let within = (lowest[step]..=highest[step]).contains(&actual);
             self.covered += f64::from(u8::from(within));
@@ -100,9 +102,8 @@ impl ForecastTally {
     /// The means; none when nothing was added.
     pub fn scores(&self) -> Option<ForecastScores> {
         let count = self.count as f64;
-        let of_intervals = |sum: f64| {
-            (self.probabilistic > 0).then(|| sum / self.probabilistic as f64)
-        };
+        let of_intervals =
+            |sum: f64| (self.probabilistic > 0).then(|| sum / self.probabilistic as f64);
         (self.count > 0).then(|| ForecastScores {
             mae: self.absolute / count,
             rmse: (self.squared / count).sqrt(),
@@ -160,7 +161,11 @@ pub fn pinball(actual: f64, quantile: f64, level: f64) -> f64 {
 pub fn crps_of_samples(actual: f64, samples: &[f64]) -> f64 {
     let count = samples.len() as f64;
     assert!(count > 0.0, "a forecast has samples");
-    let error = samples.iter().map(|sample| (sample - actual).abs()).sum::<f64>() / count;
+    let error = samples
+        .iter()
+        .map(|sample| (sample - actual).abs())
+        .sum::<f64>()
+        / count;
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     // Σ_{i<j} (s_j - s_i) of sorted samples, each pair once.

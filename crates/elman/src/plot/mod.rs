@@ -8,10 +8,12 @@ mod axis;
 mod canvas;
 mod confusion;
 mod curve;
+mod forecast;
 mod lag;
 mod search;
 
 pub use canvas::Figure;
+pub use forecast::ForecastPicture;
 pub use search::SearchedTrial;
 
 use std::collections::BTreeMap;
@@ -108,6 +110,30 @@ fn lag_figure(title: &str, series: Vec<lag::LagSeries>) -> Result<Figure> {
         title: shortened(title),
         series,
     })
+}
+
+/// What is known of a series and what is forecast, with bands between quantiles.
+///
+/// # Errors
+///
+/// When nothing is known or forecast, or a number is not finite.
+pub fn forecast(picture: &ForecastPicture<'_>) -> Result<Figure> {
+    let ForecastPicture {
+        known,
+        point,
+        quantiles,
+        ..
+    } = picture;
+    let mut numbers = known.iter().chain(*point).chain(quantiles.iter().flatten());
+    if known.is_empty() || point.is_empty() || !numbers.all(|number| number.is_finite()) {
+        return Err(Error::argument(
+            "forecast",
+            "it has no steps, or a number that is not finite",
+            "give at least one known step and one that follows, and finite numbers only",
+        ));
+    }
+    let title = shortened(&picture.title);
+    canvas::render(&forecast::Forecast { title, picture })
 }
 
 /// The counts of a confusion matrix, with the recall of every row and the precision of every column.

@@ -7,6 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Override;
+use super::override_::PLACE_KEY;
+use super::vocabulary::file_key;
 
 /// Where a value was given.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,7 +168,11 @@ impl Document {
             let key = given.keys.join(".");
             format!("{key} (--set): `{path}` {problem}")
         })?;
-        inner.insert(last.clone(), given.node.clone());
+        let key = match last.as_str() {
+            PLACE_KEY => place_key(inner).to_owned(),
+            _ => last.clone(),
+        };
+        inner.insert(key, given.node.clone());
         Ok(())
     }
 
@@ -186,6 +192,14 @@ impl Document {
         let mut out = String::new();
         lines(&mut out, "", &self.root);
         out.trim_start().to_owned()
+    }
+}
+
+/// The key of `[data]` that says where its format has its files.
+fn place_key(data: &BTreeMap<String, Node>) -> &'static str {
+    match data.get("format").map(|node| &node.value) {
+        Some(Value::String(format)) => file_key(format),
+        _ => file_key(""),
     }
 }
 

@@ -43,10 +43,11 @@ use std::path::Path;
 pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
-    DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, HalvingSettings,
-    ForecastSettings, Head, IdxSettings, LayerSettings, Level, Method, ModelSettings, MomentumSettings, Monitor, OptimiserSettings,
-    Output, PointLoss, Range, Readout, ReberSettings, Recipe, RmsPropSettings, Schedule, ScheduleUnit,
-    Searched, Setting, SgdSettings, Skip, Task, TrainSettings, TuneSettings, ZoneoutSettings,
+    DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, ForecastSettings,
+    HalvingSettings, Head, IdxSettings, LayerSettings, Level, Method, ModelSettings,
+    MomentumSettings, Monitor, OptimiserSettings, Output, PointLoss, Range, Readout, ReberSettings,
+    Recipe, RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting, SgdSettings, Skip, Task,
+    TrainSettings, TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;
 pub use template::Template;

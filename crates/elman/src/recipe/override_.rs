@@ -8,6 +8,9 @@ use super::document::{Node, Place, Value, is_bare};
 use super::settings::Setting;
 use crate::error::{Error, Result};
 
+/// In place of the key that says where files are, which depends on the format; no recipe can have it.
+pub(super) const PLACE_KEY: &str = "(place)";
+
 /// One setting that replaces a recipe's own: `train.epochs=20`.
 ///
 /// The value is read as TOML, or, where it is none, as a bare string, so that
@@ -26,6 +29,18 @@ impl Override {
     /// When `key` is no dotted key.
     pub fn string(key: &str, value: impl Into<String>) -> Result<Self> {
         Self::new(key, Value::String(value.into()), Place::Override)
+    }
+
+    /// Replaces the place of the data: the key of `[data]` that says where the recipe's format has its
+    /// files.
+    pub fn place(path: impl Into<String>) -> Self {
+        Self {
+            keys: vec!["data".to_owned(), PLACE_KEY.to_owned()],
+            node: Node {
+                value: Value::String(path.into()),
+                place: Place::Override,
+            },
+        }
     }
 
     /// Replaces the setting `key` (`"seed"`) by a whole number.

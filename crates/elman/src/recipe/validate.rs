@@ -71,7 +71,12 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     }
     if let Some(task) = task {
         let with = (data.as_ref(), model.as_ref());
-        forecast::check_task(&root, task, with, forecast.as_ref().and_then(Option::as_ref));
+        forecast::check_task(
+            &root,
+            task,
+            with,
+            forecast.as_ref().and_then(Option::as_ref),
+        );
     }
     let around = tune::Around {
         seed: seed.unwrap_or(DEFAULT_SEED),

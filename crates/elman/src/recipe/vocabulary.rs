@@ -3,10 +3,11 @@
 use strsim::damerau_levenshtein;
 
 use super::{
-    DroppedState, Level, Method, PointLoss, Monitor, Output, Readout, ScheduleUnit, Skip, Task};
+    DroppedState, Level, Method, Monitor, Output, PointLoss, Readout, ScheduleUnit, Skip, Task,
+};
 use crate::activation::Activation;
-use crate::data::series::{CalendarFeature, Encoding, Missing, Scaling};
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
+use crate::data::series::{CalendarFeature, Encoding, Missing, Scaling};
 use crate::wrapper::Masks;
 
 /// The words that a setting may be, with their meanings.
@@ -27,6 +28,14 @@ pub(super) enum FormatKind {
     Series,
 }
 
+/// The key of `[data]` by which a format, as it is spelt, says where its files are.
+pub(super) fn file_key(format: &str) -> &'static str {
+    match FORMATS.iter().find(|(word, _)| *word == format) {
+        Some((_, FormatKind::Series)) => "file",
+        _ => "folder",
+    }
+}
+
 pub(super) const FORMATS: Choices<FormatKind> = &[
     ("idx", FormatKind::Idx),
     ("reber", FormatKind::Reber),
@@ -42,10 +51,8 @@ pub(super) const MISSING: Choices<Missing> = &[
     ("mean", Missing::Mean),
 ];
 
-pub(super) const METHODS: Choices<Method> = &[
-    ("direct", Method::Direct),
-    ("recursive", Method::Recursive),
-];
+pub(super) const METHODS: Choices<Method> =
+    &[("direct", Method::Direct), ("recursive", Method::Recursive)];
 
 /// A choice that brings settings of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,10 +105,8 @@ pub(super) const CALENDAR: Choices<CalendarFeature> = &[
     ("season", CalendarFeature::Season),
 ];
 
-pub(super) const ENCODINGS: Choices<Encoding> = &[
-    ("sines", Encoding::Sines),
-    ("number", Encoding::Number),
-];
+pub(super) const ENCODINGS: Choices<Encoding> =
+    &[("sines", Encoding::Sines), ("number", Encoding::Number)];
 
 pub(super) const OUTPUTS: Choices<Output> = &[
     ("softmax", Output::Softmax),

@@ -6,6 +6,7 @@ use crate::data::{TargetKind, Targets};
 use crate::error::Result;
 use crate::metric::{ConfusionMatrix, Figures, MeanLoss, Measure};
 use crate::recipe::Output;
+use crate::task::forecaster::ForecastReport;
 use crate::task::head;
 
 /// What a model is worth on a data set.
@@ -27,6 +28,8 @@ pub enum Evaluation {
         /// How many sequences it is of.
         count: u64,
     },
+    /// Of a forecaster.
+    Forecasts(Box<ForecastReport>),
 }
 
 impl Evaluation {
@@ -44,6 +47,10 @@ impl Evaluation {
                 loss: *mse,
                 score: *mae,
             },
+            Self::Forecasts(report) => Figures {
+                loss: report.all.model.mae,
+                score: report.all.model.mase,
+            },
         }
     }
 
@@ -52,6 +59,7 @@ impl Evaluation {
         match self {
             Self::Classes { .. } => Measure::Accuracy,
             Self::Numbers { .. } => Measure::AbsoluteError,
+            Self::Forecasts(_) => Measure::ScaledError,
         }
     }
 
@@ -59,7 +67,7 @@ impl Evaluation {
     pub fn confusion(&self) -> Option<&ConfusionMatrix> {
         match self {
             Self::Classes { confusion, .. } => Some(confusion),
-            Self::Numbers { .. } => None,
+            Self::Numbers { .. } | Self::Forecasts(_) => None,
         }
     }
 }

@@ -20,6 +20,11 @@ pub(crate) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts
         (DataSettings::Idx(idx), _) => {
             read_idx(idx, place.unwrap_or_else(|| Path::new(&idx.folder)))
         }
+        (DataSettings::Series(_), _) => Err(Error::argument(
+            "task",
+            "series are learnt by a forecaster",
+            "set `task = \"forecaster\"`",
+        )),
         (DataSettings::Reber(_) | DataSettings::Adding(_), Some(place)) => Err(Error::argument(
             format!("data {}", place.display()),
             "the recipe makes its examples and reads none",

@@ -8,6 +8,7 @@ use crate::plot;
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::evaluation::Evaluation;
+use crate::task::forecaster::ForecastTask;
 use crate::task::sequence_task::SequenceTask;
 use crate::train::{Best, FitOptions, Objective, Observer, Training};
 
@@ -61,6 +62,11 @@ pub(super) trait TaskKind: Objective + Sized {
     /// What `model` is worth on the test part.
     fn test(&self, model: &Self::Model) -> Result<Evaluation>;
 
+    /// What was found out about the data, a line each: nothing, if the kind does not say.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Files that a run keeps beside its weights, with their names: none, if the kind does not say.
     fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         Vec::new()
@@ -73,6 +79,7 @@ macro_rules! dispatch {
     ($recipe:expr, $function:ident($($argument:expr),*)) => {
         match $recipe.task {
             Task::Classifier | Task::Regressor => $function::<SequenceTask>($($argument),*),
+            Task::Forecaster => $function::<ForecastTask>($($argument),*),
         }
     };
 }
@@ -150,6 +157,9 @@ fn carry_out<K: TaskKind>(
     checkpoint: Option<StoredFile>,
     observer: &mut dyn Observer,
 ) -> Result<FitSummary> {
+    for note in kind.notes() {
+        observer.note(&note);
+    }
     for (name, bytes) in kind.files() {
         run.write(name, &bytes)?;
     }

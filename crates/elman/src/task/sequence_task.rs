@@ -236,7 +236,7 @@ impl Trained {
         match &self.recipe.data {
             DataSettings::Idx(_) => predict_picture(model, Path::new(input)),
             DataSettings::Reber(_) => model.predict(one_hot(&input.to_string_lossy())?),
-            DataSettings::Adding(_) => Err(Error::argument(
+            DataSettings::Adding(_) | DataSettings::Series(_) => Err(Error::argument(
                 "predict",
                 "this run has learnt sums over generated sequences, which are not given by hand",
                 "judge it with `elman evaluate`",
@@ -249,7 +249,7 @@ impl Trained {
         match &self.recipe.data {
             DataSettings::Idx(_) => "image",
             DataSettings::Reber(_) => "string",
-            DataSettings::Adding(_) => "sequence",
+            DataSettings::Adding(_) | DataSettings::Series(_) => "sequence",
         }
     }
 

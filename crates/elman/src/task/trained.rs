@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile, TensorFile};
 use crate::task::evaluation::Evaluation;
+use crate::task::forecaster::TrainedForecaster;
 use crate::task::network::Network;
 use crate::task::sequence_model::SequenceModel;
 use crate::task::sequence_task;
@@ -30,6 +31,8 @@ pub struct Trained {
 pub enum TrainedModel {
     /// One answer for a whole sequence.
     Sequence(SequenceModel),
+    /// The next steps of series.
+    Forecaster(TrainedForecaster),
 }
 
 /// What goes into a model and comes out of it.
@@ -85,6 +88,7 @@ impl Trained {
             Task::Classifier | Task::Regressor => {
                 TrainedModel::Sequence(sequence_task::stored(recipe, file)?)
             }
+            Task::Forecaster => TrainedModel::Forecaster(TrainedForecaster::stored(recipe, file)?),
         })
     }
 
@@ -96,6 +100,9 @@ impl Trained {
     pub fn evaluate(&self, place: Option<&Path>) -> Result<Evaluation> {
         match &self.model {
             TrainedModel::Sequence(model) => sequence_task::evaluate(model, &self.recipe, place),
+            TrainedModel::Forecaster(forecaster) => {
+                Ok(Evaluation::Forecasts(Box::new(forecaster.evaluate(place)?)))
+            }
         }
     }
 
@@ -110,6 +117,7 @@ impl Trained {
                     TargetKind::Numbers(numbers) => ("numbers", numbers),
                 },
             },
+            TrainedModel::Forecaster(forecaster) => forecaster.interface(),
         }
     }
 
@@ -117,6 +125,7 @@ impl Trained {
     pub fn network(&self) -> Vec<String> {
         let network: &Network = match &self.model {
             TrainedModel::Sequence(model) => &model.network,
+            TrainedModel::Forecaster(forecaster) => forecaster.network(),
         };
         network.names()
     }
@@ -125,6 +134,7 @@ impl Trained {
     pub fn layers(&self) -> Vec<LayerFacts> {
         let tensors = match &self.model {
             TrainedModel::Sequence(model) => snapshot(model),
+            TrainedModel::Forecaster(forecaster) => snapshot(&forecaster.model),
         };
         tensors
             .into_iter()
@@ -141,9 +151,14 @@ impl Trained {
     /// # Errors
     ///
     /// When it is another kind of model.
-    pub(super) fn sequence_model(&self, _command: &str) -> Result<&SequenceModel> {
+    pub(super) fn sequence_model(&self, command: &str) -> Result<&SequenceModel> {
         match &self.model {
             TrainedModel::Sequence(model) => Ok(model),
+            TrainedModel::Forecaster(_) => Err(Error::argument(
+                command,
+                "this run is a forecaster, which gives no one answer to a whole sequence",
+                "use `elman forecast`, `elman evaluate` or `elman backtest`",
+            )),
         }
     }
 }

@@ -70,7 +70,9 @@ impl<'a> Builder<'a> {
     fn new(columns: &'a Columns, file: &'a SeriesFile, known: Option<&Schema>) -> Result<Self> {
         let roles = Roles::find(columns, file, known)?;
         let names = |of: &[usize]| -> Vec<String> {
-            of.iter().map(|&column| columns.names[column].clone()).collect()
+            of.iter()
+                .map(|&column| columns.names[column].clone())
+                .collect()
         };
         let statics = match known {
             Some(schema) => schema.statics.clone(),
@@ -86,7 +88,14 @@ impl<'a> Builder<'a> {
             statics,
         };
         let rows = rows_of_series(columns, &roles)?;
-        Ok(Self { columns, file, roles, schema, rows, notes: Vec::new() })
+        Ok(Self {
+            columns,
+            file,
+            roles,
+            schema,
+            rows,
+            notes: Vec::new(),
+        })
     }
 
     fn table(mut self) -> Result<SeriesTable> {
@@ -94,17 +103,25 @@ impl<'a> Builder<'a> {
             Some(time) => self.timed(time)?,
             None => self.counted()?,
         };
-        let season = self.file.season.unwrap_or_else(|| match (self.file.frequency, &clock) {
-            (Some(given), Clock::Counted) => given.season(),
-            _ => frequency.season(),
-        });
+        let season = self
+            .file
+            .season
+            .unwrap_or_else(|| match (self.file.frequency, &clock) {
+                (Some(given), Clock::Counted) => given.season(),
+                _ => frequency.season(),
+            });
         let group = match (&clock, self.file.frequency) {
             (Clock::Counted, Some(given)) => given.to_string(),
             _ => frequency.to_string(),
         };
         let targets: Vec<Vec<usize>> = match self.file.together {
             true => vec![self.roles.targets.clone()],
-            false => self.roles.targets.iter().map(|&target| vec![target]).collect(),
+            false => self
+                .roles
+                .targets
+                .iter()
+                .map(|&target| vec![target])
+                .collect(),
         };
         let mut series = Vec::new();
         for ((id, _), grid) in self.rows.clone().values().zip(&grids) {
@@ -131,7 +148,12 @@ impl<'a> Builder<'a> {
         }
         let mut notes = self.describe(&series, &clock, &group);
         notes.append(&mut self.notes);
-        Ok(SeriesTable { schema: self.schema, clock, series, notes })
+        Ok(SeriesTable {
+            schema: self.schema,
+            clock,
+            series,
+            notes,
+        })
     }
 
     /// The grids of a table with stamps in the column `time`.
@@ -150,7 +172,9 @@ impl<'a> Builder<'a> {
             orders.push((id.as_str(), order));
         }
         if unsorted > 0 {
-            self.notes.push(format!("unsorted: the rows of {unsorted} series were put in order"));
+            self.notes.push(format!(
+                "unsorted: the rows of {unsorted} series were put in order"
+            ));
         }
         let frequency = self.common_step(&steps)?;
         let mut gaps = Vec::new();
@@ -195,7 +219,9 @@ impl<'a> Builder<'a> {
             if !same {
                 return Err(Error::data(
                     &self.columns.path,
-                    format!("mixed frequencies: a {common} in series `{first}`, a {step} in series `{id}`"),
+                    format!(
+                        "mixed frequencies: a {common} in series `{first}`, a {step} in series `{id}`"
+                    ),
                     "put series of each frequency into a file of their own",
                 ));
             }
@@ -218,7 +244,10 @@ impl<'a> Builder<'a> {
             let Some(place) = frequency.between(&stamps.clock, start, stamp(row)) else {
                 return Err(self.columns.fault(
                     (row, time),
-                    format!("the stamp is not on the grid of a {frequency} from {}", stamps.clock.label(start)),
+                    format!(
+                        "the stamp is not on the grid of a {frequency} from {}",
+                        stamps.clock.label(start)
+                    ),
                     "bring the rows to one step, or set `data.frequency`",
                 ));
             };
@@ -252,7 +281,10 @@ impl<'a> Builder<'a> {
                 let is_whole = matches!(frequency, Frequency::Whole(_));
                 if is_whole != (clock == Clock::Whole) {
                     let problem = format!("is no start of steps of a {frequency}");
-                    return Err(bad_start(self.file.start.as_deref().unwrap_or(""), &problem));
+                    return Err(bad_start(
+                        self.file.start.as_deref().unwrap_or(""),
+                        &problem,
+                    ));
                 }
                 (clock, start, frequency)
             }
@@ -268,7 +300,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Fills a series with what stands in the rows of its grid.
-    fn series(&mut self, like: Series, grid: &Grid, targets: &[usize], clock: &Clock) -> Result<Series> {
+    fn series(
+        &mut self,
+        like: Series,
+        grid: &Grid,
+        targets: &[usize],
+        clock: &Clock,
+    ) -> Result<Series> {
         let value = |row: &Option<usize>, column: usize| match row {
             Some(row) => self.columns.number(*row, column),
             None => Ok(f64::NAN),
@@ -277,7 +315,11 @@ impl<'a> Builder<'a> {
             let column = |&column: &usize| grid.rows.iter().map(|row| value(row, column)).collect();
             columns.iter().map(column).collect()
         };
-        let (values, known, past) = (all(targets)?, all(&self.roles.known)?, all(&self.roles.past)?);
+        let (values, known, past) = (
+            all(targets)?,
+            all(&self.roles.known)?,
+            all(&self.roles.past)?,
+        );
         let is_there = |step: &usize| values.iter().any(|column| !column[*step].is_nan());
         let (Some(from), Some(last)) = (
             (0..grid.rows.len()).find(is_there),
@@ -287,14 +329,19 @@ impl<'a> Builder<'a> {
             let row = grid.rows.iter().flatten().next().copied().unwrap_or(0);
             return Err(self.columns.fault(
                 (row, column),
-                format!("series `{}` has no number in the column `{}`", like.id, self.columns.names[column]),
+                format!(
+                    "series `{}` has no number in the column `{}`",
+                    like.id, self.columns.names[column]
+                ),
                 "remove the column, or name others by `data.target`",
             ));
         };
         let until = last + 1;
         self.note_ends(&like.id, from, grid.rows.len() - until);
         let frequency = like.frequency;
-        let start = frequency.add(clock, like.start, from as i64).unwrap_or(like.start);
+        let start = frequency
+            .add(clock, like.start, from as i64)
+            .unwrap_or(like.start);
         let mut series = Series {
             start,
             statics: self.statics_of(&like.id, grid)?,
@@ -304,8 +351,11 @@ impl<'a> Builder<'a> {
             ..like
         };
         let rows = &grid.rows[from..];
-        let parts = [(&mut series.targets, targets, until), (&mut series.past, &self.roles.past, until),
-            (&mut series.known, &self.roles.known, grid.rows.len())];
+        let parts = [
+            (&mut series.targets, targets, until),
+            (&mut series.past, &self.roles.past, until),
+            (&mut series.known, &self.roles.known, grid.rows.len()),
+        ];
         let (policy, start, id) = (self.file.missing, series.start, series.id.clone());
         let mut filled = 0;
         for (columns, places, until) in parts {
@@ -319,7 +369,9 @@ impl<'a> Builder<'a> {
             }
         }
         if filled > 0 {
-            self.notes.push(format!("missing: {filled} numbers of series `{id}` were filled"));
+            self.notes.push(format!(
+                "missing: {filled} numbers of series `{id}` were filled"
+            ));
         }
         Ok(series)
     }
@@ -337,25 +389,38 @@ impl<'a> Builder<'a> {
             .filter(|&step| values[step].is_nan())
             .take(TOLD_PLACES)
             .map(|step| match rows.get(step).copied().flatten() {
-                Some(row) => format!("{} ({})", self.columns.place(row, column).display(), label(step)),
+                Some(row) => format!(
+                    "{} ({})",
+                    self.columns.place(row, column).display(),
+                    label(step)
+                ),
                 None => format!("{} (no row)", label(step)),
             })
             .collect();
         policy.fill(values).map_err(|count| {
             let name = &self.columns.names[column];
-            let what = format!("{}: column `{name}`, series `{id}`", self.columns.path.display());
+            let what = format!(
+                "{}: column `{name}`, series `{id}`",
+                self.columns.path.display()
+            );
             missing::refused(&what, count, &places)
         })
     }
 
     fn note_ends(&mut self, id: &str, before: usize, after: usize) {
         if before > 0 {
-            self.notes.push(format!("series `{id}` begins {before} steps after its first row: nothing is known before"));
+            self.notes.push(format!(
+                "series `{id}` begins {before} steps after its first row: nothing is known before"
+            ));
         }
         match (after, self.roles.known.is_empty()) {
             (0, _) => {}
-            (after, true) => self.notes.push(format!("series `{id}` ends {after} steps before its last row: nothing is known after")),
-            (after, false) => self.notes.push(format!("series `{id}` has covariates for {after} steps after its last number")),
+            (after, true) => self.notes.push(format!(
+                "series `{id}` ends {after} steps before its last row: nothing is known after"
+            )),
+            (after, false) => self.notes.push(format!(
+                "series `{id}` has covariates for {after} steps after its last number"
+            )),
         }
     }
 
@@ -377,7 +442,8 @@ impl<'a> Builder<'a> {
                 None => {
                     let number = self.columns.number(first, place)?;
                     if number.is_nan() {
-                        let problem = format!("the column `{}` is empty for series `{id}`", column.name);
+                        let problem =
+                            format!("the column `{}` is empty for series `{id}`", column.name);
                         return Err(self.columns.fault((first, place), problem, "fill it in"));
                     }
                     numbers.push(number);
@@ -401,11 +467,20 @@ impl<'a> Builder<'a> {
     /// The schema in words.
     fn describe(&self, series: &[Series], clock: &Clock, group: &str) -> Vec<String> {
         let names = |columns: &[usize]| {
-            let names = columns.iter().map(|&column| format!("`{}`", self.columns.names[column]));
+            let names = columns
+                .iter()
+                .map(|&column| format!("`{}`", self.columns.names[column]));
             some(&names.collect::<Vec<_>>())
         };
-        let ids: Vec<String> = series.iter().map(|series| format!("`{}`", series.id)).collect();
-        let layout = if self.roles.id.is_some() { "long" } else { "wide" };
+        let ids: Vec<String> = series
+            .iter()
+            .map(|series| format!("`{}`", series.id))
+            .collect();
+        let layout = if self.roles.id.is_some() {
+            "long"
+        } else {
+            "wide"
+        };
         let mut notes = vec![format!(
             "{layout} table, {} rows: {} series {}, {} steps",
             self.columns.rows.len(),
@@ -418,7 +493,9 @@ impl<'a> Builder<'a> {
             Some(time) => {
                 let start = series.iter().map(|series| series.start).min().unwrap_or(0);
                 let end = series.iter().filter_map(|series| {
-                    series.frequency.add(clock, series.start, series.len() as i64 - 1)
+                    series
+                        .frequency
+                        .add(clock, series.start, series.len() as i64 - 1)
                 });
                 format!(
                     "time: column `{}`, {} to {}, step: {group}, season: {season} steps",
@@ -443,9 +520,12 @@ impl<'a> Builder<'a> {
         if !unused.is_empty() {
             notes.push(format!("not used: {}", names(&unused)));
         }
-        let constant = series.iter().filter(|series| series.targets.iter().any(|column| {
-            column.iter().all(|value| value == &column[0])
-        }));
+        let constant = series.iter().filter(|series| {
+            series
+                .targets
+                .iter()
+                .any(|column| column.iter().all(|value| value == &column[0]))
+        });
         let constant: Vec<String> = constant.map(|series| format!("`{}`", series.id)).collect();
         if !constant.is_empty() {
             notes.push(format!("constant: {} never changes", some(&constant)));
@@ -473,8 +553,14 @@ fn some(names: &[String]) -> String {
 
 /// `144`, or `20 to 126`.
 fn span(lengths: impl Iterator<Item = usize>) -> String {
-    let (low, high) = lengths.fold((usize::MAX, 0), |(low, high), it| (low.min(it), high.max(it)));
-    if low == high { low.to_string() } else { format!("{low} to {high}") }
+    let (low, high) = lengths.fold((usize::MAX, 0), |(low, high), it| {
+        (low.min(it), high.max(it))
+    });
+    if low == high {
+        low.to_string()
+    } else {
+        format!("{low} to {high}")
+    }
 }
 
 fn first_gap(columns: &Columns, grid: &Grid) -> String {
@@ -494,7 +580,10 @@ fn statics(columns: &Columns, roles: &Roles) -> Vec<StaticColumn> {
             words.dedup();
             words
         });
-        StaticColumn { name: columns.names[place].clone(), words }
+        StaticColumn {
+            name: columns.names[place].clone(),
+            words,
+        }
     };
     roles.statics.iter().map(column).collect()
 }
@@ -506,12 +595,19 @@ fn rows_of_series(columns: &Columns, roles: &Roles) -> Result<RowsOfSeries> {
         let id = match roles.id {
             None => String::new(),
             Some(id) => columns.word(row, id).ok_or_else(|| {
-                let problem = format!("the column `{}` is empty: whose row is this?", columns.names[id]);
+                let problem = format!(
+                    "the column `{}` is empty: whose row is this?",
+                    columns.names[id]
+                );
                 columns.fault((row, id), problem, "fill it in or remove the row")
             })?,
         };
         let first = *first_rows.entry(id.clone()).or_insert(row);
-        series.entry(first).or_insert_with(|| (id, Vec::new())).1.push(row);
+        series
+            .entry(first)
+            .or_insert_with(|| (id, Vec::new()))
+            .1
+            .push(row);
     }
     Ok(series)
 }

@@ -167,7 +167,11 @@ mod tests {
                 .expect("encoded")
         };
         let distance = |one: Vec<f64>, other: Vec<f64>| -> f64 {
-            one.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+            one.iter()
+                .zip(&other)
+                .map(|(a, b)| (a - b).powi(2))
+                .sum::<f64>()
+                .sqrt()
         };
         let (december, january, july) = (encode(0), encode(1), encode(7));
         assert_eq!(january, [0.0, 1.0]);

@@ -21,7 +21,7 @@ pub enum Clock {
 
 /// A stamp as it was written, before it is known what stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub(super) enum Written {
     /// A whole number.
     Whole(i64),
     /// A date or time of day, in seconds as [`Clock::Local`] counts.
@@ -42,7 +42,7 @@ const FORMS: [&str; 4] = [
 ///
 /// Without a form: ISO 8601 (`2024-03-31`, `2024-03-31T02:30`, with an offset or `Z` a moment),
 /// the same with slashes, a month (`2024-03`), a quarter (`2024Q1`), a whole number.
-pub fn read(text: &str, form: Option<&str>) -> Option<Written> {
+pub(super) fn read(text: &str, form: Option<&str>) -> Option<Written> {
     let text = text.trim();
     if let Some(form) = form {
         return with_form(text, form);
@@ -91,13 +91,13 @@ fn quarter(text: &str) -> Option<DateTime> {
 }
 
 /// Seconds since 1970-01-01 00:00 on the clock that shows `local`.
-pub fn seconds(local: DateTime) -> i64 {
+pub(super) fn seconds(local: DateTime) -> i64 {
     const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     local.duration_since(EPOCH).as_secs()
 }
 
 /// The date and time of day that a clock shows at `seconds` since 1970-01-01 00:00.
-pub fn local(seconds: i64) -> Option<DateTime> {
+pub(super) fn local(seconds: i64) -> Option<DateTime> {
     const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     EPOCH
         .checked_add(jiff::SignedDuration::from_secs(seconds))
@@ -106,7 +106,7 @@ pub fn local(seconds: i64) -> Option<DateTime> {
 
 /// What a local time is in a zone whose clocks are set forward and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub(super) enum Moment {
     /// One moment.
     Once(i64),
     /// The clocks were set back: two moments, the earlier first.
@@ -116,7 +116,7 @@ pub enum Moment {
 }
 
 /// The moment at which clocks in `zone` show `seconds`; none beyond the years that can be held.
-pub fn moment(seconds: i64, zone: &TimeZone) -> Option<Moment> {
+pub(super) fn moment(seconds: i64, zone: &TimeZone) -> Option<Moment> {
     let ambiguous = zone.to_ambiguous_timestamp(local(seconds)?);
     Some(match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { .. } => {
@@ -202,7 +202,10 @@ mod tests {
         let Some(Written::Moment(moment)) = read("2024-07-01T12:00:00+02:00", None) else {
             panic!("a moment");
         };
-        assert_eq!(read("2024-07-01T10:00:00Z", None), Some(Written::Moment(moment)));
+        assert_eq!(
+            read("2024-07-01T10:00:00Z", None),
+            Some(Written::Moment(moment))
+        );
         let paris = TimeZone::get("Europe/Paris").expect("a zone");
         assert_eq!(
             Clock::Zoned(paris).label(moment),
@@ -236,7 +239,12 @@ mod tests {
 
     #[test]
     fn seconds_come_back() {
-        for text in ["0001-01-01", "1969-12-31 23:59:59", "2024-02-29", "9999-12-31 23:00"] {
+        for text in [
+            "0001-01-01",
+            "1969-12-31 23:59:59",
+            "2024-02-29",
+            "9999-12-31 23:00",
+        ] {
             let Some(Written::Local(found)) = read(text, None) else {
                 panic!("{text}");
             };

@@ -109,8 +109,10 @@ impl Columns {
             Some(Cell::Text(text)) => match parse(text, self.decimal_comma) {
                 Ok(_) => true,
                 // What looks like a number is one, with a fault that is told when it is read.
-                Err(_) => text.starts_with(|it: char| it.is_ascii_digit() || "+-.".contains(it))
-                    && super::clock::read(text, None).is_none(),
+                Err(_) => {
+                    text.starts_with(|it: char| it.is_ascii_digit() || "+-.".contains(it))
+                        && super::clock::read(text, None).is_none()
+                }
             },
             _ => false,
         }

@@ -22,7 +22,11 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let metadata = std::fs::metadata(path).map_err(|source| Error::io("open", path, source))?;
     if !metadata.is_file() {
-        let found = if metadata.is_dir() { "a folder" } else { "something else" };
+        let found = if metadata.is_dir() {
+            "a folder"
+        } else {
+            "something else"
+        };
         return Err(Error::data(
             path,
             format!("expected a file with a table, found {found}"),
@@ -32,14 +36,20 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let read = |source| Error::io("read", path, source);
     let mut file = File::open(path).map_err(|source| Error::io("open", path, source))?;
     let mut raw = Vec::new();
-    (&mut file).take(LARGEST).read_to_end(&mut raw).map_err(read)?;
+    (&mut file)
+        .take(LARGEST)
+        .read_to_end(&mut raw)
+        .map_err(read)?;
     if raw.starts_with(&GZIP_MAGIC) {
         let mut plain = Vec::new();
         let mut decoder = MultiGzDecoder::new(&raw[..]).take(LARGEST);
         decoder.read_to_end(&mut plain).map_err(|error| {
             Error::data(
                 path,
-                format!("its gzip stream breaks off after {} bytes: {error}", plain.len()),
+                format!(
+                    "its gzip stream breaks off after {} bytes: {error}",
+                    plain.len()
+                ),
                 "restore the file from its source",
             )
         })?;
@@ -82,7 +92,11 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
     let bytes = bytes(path)?;
     let text = text(path, &bytes)?;
     let Some(header) = text.lines().next().filter(|line| !line.trim().is_empty()) else {
-        let found = if text.trim().is_empty() { "an empty file" } else { "an empty first line" };
+        let found = if text.trim().is_empty() {
+            "an empty file"
+        } else {
+            "an empty first line"
+        };
         return Err(no_rows(path, found));
     };
     let count = |delimiter: u8| header.bytes().filter(|&byte| byte == delimiter).count();
@@ -144,7 +158,9 @@ fn check_names(path: &Path, names: &[String]) -> Result<()> {
 fn broken(path: &Path, error: &csv::Error) -> Error {
     let line = error.position().map_or(0, csv::Position::line);
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => Error::data(
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => Error::data(
             format!("{}:{line}:{}", path.display(), len.min(expected_len) + 1),
             format!("this line has {len} cells, the header {expected_len}"),
             "give every line as many cells; put quotes around a cell with a delimiter in it",

@@ -108,13 +108,16 @@ impl Frequency {
         let civil: Vec<DateTime> = stamps.iter().filter_map(|&it| clock.civil(it)).collect();
         let mut candidates = Vec::new();
         if common >= SHORTEST_MONTH {
-            let months = |pair: &[DateTime]| month_index(pair[1].date()) - month_index(pair[0].date());
+            let months =
+                |pair: &[DateTime]| month_index(pair[1].date()) - month_index(pair[0].date());
             let months: Vec<i64> = civil.windows(2).map(months).collect();
             candidates.extend(commonest(&months).filter(|&it| it > 0).map(Self::Months));
         }
         let days = |pair: &[DateTime]| days_between(pair[0].date(), pair[1].date());
         let days: Vec<i64> = civil.windows(2).map(days).collect();
-        let at_one_time = civil.windows(2).all(|pair| pair[0].time() == pair[1].time());
+        let at_one_time = civil
+            .windows(2)
+            .all(|pair| pair[0].time() == pair[1].time());
         if at_one_time && let Some(common) = commonest(&days).filter(|&it| it > 0) {
             let works = civil.iter().all(|it| is_business_day(it.date()));
             if common == 1 && works && civil.len() as i64 > WORK_DAYS {
@@ -162,7 +165,9 @@ impl Frequency {
                 let is_time = matches!(clock, Clock::Local | Clock::Zoned(_));
                 return (!is_time || clock.civil(to).is_some()).then_some(to);
             }
-            Self::Days(step) => civil()?.checked_add(steps.checked_mul(step)?.days_span()?).ok()?,
+            Self::Days(step) => civil()?
+                .checked_add(steps.checked_mul(step)?.days_span()?)
+                .ok()?,
             Self::BusinessDays => {
                 let at = business_index(civil()?.date()).checked_add(steps)?;
                 let days = at.div_euclid(WORK_DAYS) * WEEK_DAYS + at.rem_euclid(WORK_DAYS);
@@ -230,7 +235,9 @@ fn same_day(one: Date, other: Date) -> bool {
 /// The same day `months` later; the last of a month stays the last.
 fn add_months(from: DateTime, months: i64) -> Option<DateTime> {
     let months = i32::try_from(months).ok()?;
-    let to = from.checked_add(jiff::Span::new().try_months(months).ok()?).ok()?;
+    let to = from
+        .checked_add(jiff::Span::new().try_months(months).ok()?)
+        .ok()?;
     let was_last = from.day() == from.days_in_month();
     Some(if was_last { to.last_of_month() } else { to })
 }
@@ -243,7 +250,11 @@ fn commonest(differences: &[i64]) -> Option<i64> {
     let (_, step) = runs.map(|run| (run.len(), run[0])).fold(
         (0, None),
         |best: (usize, Option<i64>), (count, step)| {
-            if count > best.0 { (count, Some(step)) } else { best }
+            if count > best.0 {
+                (count, Some(step))
+            } else {
+                best
+            }
         },
     );
     step
@@ -277,7 +288,10 @@ mod tests {
         assert_eq!(of(&["2024-01-01", "2024-01-02", "2024-01-06"]), "day");
         assert_eq!(of(&["2024-01-01 00:00", "2024-01-01 00:30"]), "half_hour");
         assert_eq!(of(&["2024-01-01 00:00", "2024-01-01 00:10"]), "10 minutes");
-        assert_eq!(of(&["2024-01-01", "2024-01-02", "2024-01-03 12:00"]), "none");
+        assert_eq!(
+            of(&["2024-01-01", "2024-01-02", "2024-01-03 12:00"]),
+            "none"
+        );
         assert_eq!(of(&["2024-01-01"]), "none");
         let week = ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"];
         let week = [&week[..], &["2024-01-10", "2024-01-12"]].concat();
@@ -294,23 +308,44 @@ mod tests {
             (Frequency::BusinessDays, "2024-01-05", 1, "2024-01-08"),
             (Frequency::BusinessDays, "2024-01-08", -1, "2024-01-05"),
             (Frequency::BusinessDays, "1969-12-31", 3, "1970-01-05"),
-            (Frequency::Seconds(1800), "2024-01-01 23:30", 1, "2024-01-02"),
+            (
+                Frequency::Seconds(1800),
+                "2024-01-01 23:30",
+                1,
+                "2024-01-02",
+            ),
         ];
         for (frequency, from, steps, to) in cases {
             let [from, to] = [stamps(&[from])[0], stamps(&[to])[0]];
-            assert_eq!(frequency.add(&Clock::Local, from, steps), Some(to), "{frequency}");
-            assert_eq!(frequency.between(&Clock::Local, from, to), Some(steps), "{frequency}");
+            assert_eq!(
+                frequency.add(&Clock::Local, from, steps),
+                Some(to),
+                "{frequency}"
+            );
+            assert_eq!(
+                frequency.between(&Clock::Local, from, to),
+                Some(steps),
+                "{frequency}"
+            );
         }
     }
 
     #[test]
     fn beyond_the_year_9999_there_is_nothing() {
         let last = stamps(&["9999-12-01"])[0];
-        for frequency in [Frequency::Months(1), Frequency::Days(31), Frequency::Seconds(31 * DAY)] {
+        for frequency in [
+            Frequency::Months(1),
+            Frequency::Days(31),
+            Frequency::Seconds(31 * DAY),
+        ] {
             assert_eq!(frequency.add(&Clock::Local, last, 1), None, "{frequency}");
         }
         let first = stamps(&["0001-01-01"])[0];
-        assert!(Frequency::Months(12).add(&Clock::Local, first, 9998).is_some());
+        assert!(
+            Frequency::Months(12)
+                .add(&Clock::Local, first, 9998)
+                .is_some()
+        );
         assert_eq!(Frequency::Whole(2).add(&Clock::Whole, i64::MAX, 1), None);
     }
 
@@ -318,17 +353,29 @@ mod tests {
     fn days_go_on_where_clocks_are_set() {
         let berlin = Clock::Zoned(jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone"));
         let noon = stamps(&["2024-03-30T11:00:00Z"])[0];
-        let next = Frequency::Days(1).add(&berlin, noon, 1).expect("a day later");
+        let next = Frequency::Days(1)
+            .add(&berlin, noon, 1)
+            .expect("a day later");
         assert_eq!(next - noon, 23 * HOUR);
-        let times = [noon, next, Frequency::Days(1).add(&berlin, noon, 2).expect("two")];
+        let times = [
+            noon,
+            next,
+            Frequency::Days(1).add(&berlin, noon, 2).expect("two"),
+        ];
         assert_eq!(Frequency::of(&times, &berlin), Some(Frequency::Days(1)));
         let hours: Vec<i64> = (0..30).map(|hour| noon + hour * HOUR).collect();
-        assert_eq!(Frequency::of(&hours, &berlin), Some(Frequency::Seconds(HOUR)));
+        assert_eq!(
+            Frequency::of(&hours, &berlin),
+            Some(Frequency::Seconds(HOUR))
+        );
     }
 
     #[test]
     fn seasons_are_the_usual_ones() {
-        let found: Vec<usize> = WORDS.iter().map(|(_, frequency)| frequency.season()).collect();
+        let found: Vec<usize> = WORDS
+            .iter()
+            .map(|(_, frequency)| frequency.season())
+            .collect();
         assert_eq!(found, [1, 4, 12, 52, 7, 5, 24, 48, 96, 1440, 86400, 1]);
     }
 }

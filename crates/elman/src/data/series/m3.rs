@@ -69,7 +69,11 @@ pub(super) fn read(path: &Path) -> Result<SeriesTable> {
 
 fn series(path: &Path, number: usize, line: &str) -> Result<Series> {
     let fault = |column: usize, problem: String, remedy: &str| {
-        Error::data(format!("{}:{number}:{column}", path.display()), problem, remedy)
+        Error::data(
+            format!("{}:{number}:{column}", path.display()),
+            problem,
+            remedy,
+        )
     };
     let found: Line = serde_json::from_str(line).map_err(|error| {
         let problem = error.to_string();
@@ -91,7 +95,11 @@ fn series(path: &Path, number: usize, line: &str) -> Result<Series> {
             found.xx.len(),
             found.h
         );
-        return Err(fault(1, problem, "give as many numbers in xx as h says, some in x"));
+        return Err(fault(
+            1,
+            problem,
+            "give as many numbers in xx as h says, some in x",
+        ));
     }
     Ok(Series {
         id: found.id,

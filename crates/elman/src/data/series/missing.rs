@@ -115,8 +115,14 @@ mod tests {
 
     #[test]
     fn each_policy_fills_in_its_own_way() {
-        assert_eq!(filled(Missing::Interpolate), [2.0, 2.0, 4.0, 6.0, 8.0, 5.0, 5.0]);
-        assert_eq!(filled(Missing::ForwardFill), [2.0, 2.0, 2.0, 2.0, 8.0, 5.0, 5.0]);
+        assert_eq!(
+            filled(Missing::Interpolate),
+            [2.0, 2.0, 4.0, 6.0, 8.0, 5.0, 5.0]
+        );
+        assert_eq!(
+            filled(Missing::ForwardFill),
+            [2.0, 2.0, 2.0, 2.0, 8.0, 5.0, 5.0]
+        );
         assert_eq!(filled(Missing::Zero), [0.0, 2.0, 0.0, 0.0, 8.0, 5.0, 0.0]);
         assert_eq!(filled(Missing::Mean), [2.0, 2.0, 2.0, 2.0, 8.0, 5.0, 5.0]);
     }

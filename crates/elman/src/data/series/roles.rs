@@ -12,7 +12,16 @@ const LONG_ID: &str = "unique_id";
 const LONG_TARGET: &str = "y";
 /// Columns of these names are stamps if their first cell reads as one.
 const TIME_NAMES: [&str; 10] = [
-    "date", "datetime", "time", "timestamp", "month", "quarter", "week", "day", "hour", "year",
+    "date",
+    "datetime",
+    "time",
+    "timestamp",
+    "month",
+    "quarter",
+    "week",
+    "day",
+    "hour",
+    "year",
 ];
 
 /// What every column is used for, by its place.
@@ -29,7 +38,11 @@ pub(super) struct Roles {
 impl Roles {
     /// Finds them, by the names that `file` gives and else by what columns are called and have in
     /// them. A `schema` of a model names what the model reads.
-    pub(super) fn find(columns: &Columns, file: &SeriesFile, schema: Option<&Schema>) -> Result<Self> {
+    pub(super) fn find(
+        columns: &Columns,
+        file: &SeriesFile,
+        schema: Option<&Schema>,
+    ) -> Result<Self> {
         let named = |name: &String, key: &str| find(columns, name, key);
         let all = |names: &[String], key: &str| -> Result<Vec<usize>> {
             names.iter().map(|name| named(name, key)).collect()
@@ -61,7 +74,11 @@ impl Roles {
         }
         // A model of one target reads any series; of several that go together, those.
         if let Some(schema) = schema.filter(|schema| schema.targets.len() > 1) {
-            return schema.targets.iter().filter_map(|name| columns.find(name)).collect();
+            return schema
+                .targets
+                .iter()
+                .filter_map(|name| columns.find(name))
+                .collect();
         }
         self.unused(columns)
             .filter(|&column| columns.is_numeric(column))
@@ -133,9 +150,8 @@ fn guess_time(columns: &Columns, file: &SeriesFile) -> Option<usize> {
         let name = columns.names[*column].to_ascii_lowercase();
         TIME_NAMES.contains(&name.as_str()) && is_time(*column)
     };
-    let is_no_number = |column: &usize| {
-        !matches!(first(*column), None | Some(clock::Written::Whole(_)))
-    };
+    let is_no_number =
+        |column: &usize| !matches!(first(*column), None | Some(clock::Written::Whole(_)));
     columns
         .find(LONG_TIME)
         .or_else(|| (0..columns.names.len()).find(named))

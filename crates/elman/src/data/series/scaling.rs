@@ -149,7 +149,10 @@ fn fit(scaling: Scaling, values: &[f64], from: usize, season: usize) -> Result<F
     if known.is_empty() {
         return Err(Error::argument(
             "forecast.scaling",
-            format!("{scaling:?} has nothing to be fitted on: the training part has {} steps", values.len()),
+            format!(
+                "{scaling:?} has nothing to be fitted on: the training part has {} steps",
+                values.len()
+            ),
             "give longer series or take differences out of `forecast.scaling`",
         ));
     }
@@ -163,7 +166,11 @@ fn fit(scaling: Scaling, values: &[f64], from: usize, season: usize) -> Result<F
         Scaling::Log => Fitted::Log,
         Scaling::Log1p => Fitted::Log1p,
         Scaling::Standard => {
-            let variance = known.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+            let variance = known
+                .iter()
+                .map(|value| (value - mean).powi(2))
+                .sum::<f64>()
+                / count;
             affine(mean, variance.sqrt())
         }
         Scaling::Robust => {
@@ -223,7 +230,9 @@ impl Fitted {
             Self::Log => values.iter_mut().for_each(|value| *value = value.exp()),
             Self::Log1p => values.iter_mut().for_each(|value| *value = value.exp_m1()),
             Self::Affine { shift, scale } => {
-                values.iter_mut().for_each(|value| *value = *value * scale + shift);
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = *value * scale + shift);
             }
             Self::Seasonal { indices } => add_indices(values, indices, before.len(), 1.0),
             Self::Difference { lag } => {
@@ -252,7 +261,11 @@ fn logarithm(values: &mut [f64], from: usize, name: &str, add: f64) -> Result<()
                 advice,
             ));
         }
-        *value = if add == 0.0 { shifted.ln() } else { value.ln_1p() };
+        *value = if add == 0.0 {
+            shifted.ln()
+        } else {
+            value.ln_1p()
+        };
     }
     Ok(())
 }
@@ -299,7 +312,10 @@ mod tests {
         assert!(apply(Scaling::SeasonalDifference)[1].is_nan());
         assert_eq!(apply(Scaling::Log)[0], 0.0);
         // Quartiles 1.75, 3 and 5.25.
-        assert_eq!(apply(Scaling::Robust), [-2.0 / 3.5, -1.0 / 3.5, 1.0 / 3.5, 6.0 / 3.5]);
+        assert_eq!(
+            apply(Scaling::Robust),
+            [-2.0 / 3.5, -1.0 / 3.5, 1.0 / 3.5, 6.0 / 3.5]
+        );
     }
 
     #[test]

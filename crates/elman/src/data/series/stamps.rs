@@ -38,7 +38,10 @@ pub(super) fn read(
         let (found, before) = (kind(&written[row]), kind(&first));
         return Err(columns.fault(
             (row, column),
-            format!("the stamp is {found}, in {} it is {before}", columns.row_name(0)),
+            format!(
+                "the stamp is {found}, in {} it is {before}",
+                columns.row_name(0)
+            ),
             "write all stamps in one form",
         ));
     }
@@ -113,7 +116,11 @@ fn to_moments(
         let moment = match clock::moment(local, zone) {
             Some(Moment::Once(moment)) => moment,
             Some(Moment::Twice(earlier, later)) => {
-                if taken.contains(&earlier) { later } else { earlier }
+                if taken.contains(&earlier) {
+                    later
+                } else {
+                    earlier
+                }
             }
             Some(Moment::Never) => {
                 let time = Clock::Local.label(local);

@@ -145,7 +145,14 @@ impl SeriesTable {
         let mut hasher = blake3::Hasher::new();
         hasher.update(format!("{:?}", self.schema).as_bytes());
         for series in &self.series {
-            let Series { id, start, frequency, season, official_test, .. } = series;
+            let Series {
+                id,
+                start,
+                frequency,
+                season,
+                official_test,
+                ..
+            } = series;
             let facts = format!("{id:?} {start} {frequency} {season} {official_test:?}");
             hasher.update(facts.as_bytes());
             let columns = [&series.targets, &series.known, &series.past];

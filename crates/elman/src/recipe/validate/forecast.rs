@@ -73,7 +73,9 @@ fn head(section: &mut Section<'_>, kind: HeadKind) -> Option<Head> {
 
 /// Levels of quantiles: rising, between 0 and 1, with the median.
 fn levels(value: &Value) -> Result<Vec<f64>, Mismatch> {
-    let within = number("a number above 0 and below 1", |level| level > 0.0 && level < 1.0);
+    let within = number("a number above 0 and below 1", |level| {
+        level > 0.0 && level < 1.0
+    });
     let found = list(within)(value)?;
     let rises = found.windows(2).all(|pair| pair[0] < pair[1]);
     if !rises || !found.contains(&MEDIAN) {
@@ -87,7 +89,8 @@ fn levels(value: &Value) -> Result<Vec<f64>, Mismatch> {
 /// Notes settings that do not go together.
 fn check(section: &Section<'_>, settings: &ForecastSettings) {
     use crate::data::series::Scaling;
-    let note = |key: &str, problem: &str| section.problem(format!("{}: {problem}", section.name(key)));
+    let note =
+        |key: &str, problem: &str| section.problem(format!("{}: {problem}", section.name(key)));
     let differences = settings.scaling.contains(&Scaling::Difference);
     let is_point = matches!(settings.head, Head::Linear { .. });
     if differences && !is_point && settings.method == Method::Direct {
@@ -111,7 +114,10 @@ fn check(section: &Section<'_>, settings: &ForecastSettings) {
     }
     if settings.smoothing {
         if settings.method == Method::Recursive {
-            note("smoothing", "smoothing gives all steps at once; use `method = \"direct\"`");
+            note(
+                "smoothing",
+                "smoothing gives all steps at once; use `method = \"direct\"`",
+            );
         }
         if settings.level != Level::None {
             note("level", "smoothing has a level of its own; remove this key");

@@ -102,7 +102,9 @@ fn output(
     if task == Some(Task::Forecaster) {
         if output != default {
             let name = section.name("output");
-            section.problem(format!("{name}: of a forecaster `forecast.head` says it; remove this key"));
+            section.problem(format!(
+                "{name}: of a forecaster `forecast.head` says it; remove this key"
+            ));
         }
         return Some(output);
     }

@@ -88,7 +88,10 @@ fn series(out: &mut Writer, file: &SeriesFile) {
         ("statics", statics),
     ];
     for (key, names) in lists {
-        let names: Vec<Value> = names.iter().map(|name| Value::from(name.as_str())).collect();
+        let names: Vec<Value> = names
+            .iter()
+            .map(|name| Value::from(name.as_str()))
+            .collect();
         out.set(key, Value::from(names));
     }
     out.set("together", together);

@@ -1,6 +1,7 @@
 //! The series of a recipe, cut into what is trained on, watched and tested.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,12 +81,26 @@ pub(super) fn settings(recipe: &Recipe) -> Result<(&SeriesFile, &ForecastSetting
     }
 }
 
+/// `file` in another place.
+pub(super) fn at(file: &SeriesFile, place: Option<&Path>) -> Result<SeriesFile> {
+    let mut file = file.clone();
+    if let Some(place) = place {
+        file.file = place.to_str().map(str::to_owned).ok_or_else(|| {
+            Error::argument(
+                format!("data {}", place.display()),
+                "its name is not UTF-8",
+                "rename the file",
+            )
+        })?;
+    }
+    Ok(file)
+}
+
 impl ForecastData {
-    /// Reads the file of `recipe` and cuts it; what was `learnt` before is used in place of what would
-    /// be fitted now.
-    pub(super) fn load(recipe: &Recipe) -> Result<Self> {
+    /// Reads the file of `recipe`, or the one in `place`, and cuts it.
+    pub(super) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Self> {
         let (file, _) = settings(recipe)?;
-        Self::cut(recipe, SeriesTable::read(file)?)
+        Self::cut(recipe, SeriesTable::read(&at(file, place)?)?)
     }
 
     /// The same of series that are there already.
@@ -105,13 +120,22 @@ impl ForecastData {
             .collect::<Result<_>>()?;
         let tested = |at: usize| {
             let series = &table.series[at];
-            settings.test.or(series.official_test).unwrap_or(horizons[at])
+            settings
+                .test
+                .or(series.official_test)
+                .unwrap_or(horizons[at])
         };
-        let trained = |at: usize| table.series[at].len().checked_sub(tested(at) + settings.valid);
+        let trained = |at: usize| {
+            table.series[at]
+                .len()
+                .checked_sub(tested(at) + settings.valid)
+        };
         let trained: Vec<usize> = (0..table.series.len())
-            .map(|at| trained(at).filter(|&trained| trained > 0).ok_or_else(|| {
-                too_short(&table.series[at], tested(at) + settings.valid + 1)
-            }))
+            .map(|at| {
+                trained(at)
+                    .filter(|&trained| trained > 0)
+                    .ok_or_else(|| too_short(&table.series[at], tested(at) + settings.valid + 1))
+            })
             .collect::<Result<_>>()?;
         let scales = ColumnScales::fit(&table, &trained);
         let mut groups = Vec::new();
@@ -119,19 +143,35 @@ impl ForecastData {
             let members = (0..table.series.len()).filter(|&at| table.series[at].group == name);
             let members: Vec<usize> = members.collect();
             let shape = shape(settings, &table, &members, horizons[members[0]]);
-            groups.push(Group::new(name, shape, (members, &trained), (&table, &scales), settings)?);
+            groups.push(Group::new(
+                name,
+                shape,
+                (members, &trained),
+                (&table, &scales),
+                settings,
+            )?);
         }
         let learnt = Learnt {
             schema: table.schema.clone(),
             scales,
             groups: groups.iter().map(|group| group.learnt(&table)).collect(),
-            series: groups.iter().flat_map(|group| group.learnt_series(&table)).collect(),
+            series: groups
+                .iter()
+                .flat_map(|group| group.learnt_series(&table))
+                .collect(),
         };
-        Ok(Self { table, groups, learnt })
+        Ok(Self {
+            table,
+            groups,
+            learnt,
+        })
     }
 
     pub(super) fn shapes(&self) -> Vec<Shape> {
-        self.groups.iter().map(|group| group.shape.clone()).collect()
+        self.groups
+            .iter()
+            .map(|group| group.shape.clone())
+            .collect()
     }
 }
 
@@ -159,7 +199,10 @@ fn check(recipe: &Recipe, settings: &ForecastSettings, table: &SeriesTable) -> R
             if let Some(value) = values.find(|value| **value < 0.0 || value.fract() != 0.0) {
                 return Err(Error::argument(
                     "forecast.head",
-                    format!("`negative_binomial` is of counts, but series `{}` has {value}", series.id),
+                    format!(
+                        "`negative_binomial` is of counts, but series `{}` has {value}",
+                        series.id
+                    ),
                     "choose another head",
                 ));
             }
@@ -167,9 +210,16 @@ fn check(recipe: &Recipe, settings: &ForecastSettings, table: &SeriesTable) -> R
     }
     let horizon = {
         let horizon = table.series.iter().map(|series| horizon(series, settings));
-        horizon.collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(1)
+        horizon
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .max()
+            .unwrap_or(1)
     };
-    let held_out = [("valid", Some(settings.valid).filter(|&it| it > 0)), ("test", settings.test)];
+    let held_out = [
+        ("valid", Some(settings.valid).filter(|&it| it > 0)),
+        ("test", settings.test),
+    ];
     for (key, steps) in held_out {
         if let Some(steps) = steps.filter(|&steps| steps < horizon) {
             return Err(Error::argument(
@@ -226,7 +276,10 @@ pub(super) fn shape_of(
 fn too_short(series: &Series, needed: usize) -> Error {
     Error::argument(
         format!("series `{}`", series.id),
-        format!("has {} steps, but {needed} are needed: window, horizon, validation and test part", series.len()),
+        format!(
+            "has {} steps, but {needed} are needed: window, horizon, validation and test part",
+            series.len()
+        ),
         "give a longer series, or set `forecast.window`, `forecast.test` or `forecast.horizon` lower",
     )
 }
@@ -260,7 +313,10 @@ impl Group {
             {
                 return Err(Error::argument(
                     "forecast.scaling",
-                    format!("`seasonal_difference` of {} steps is summed up over a horizon of {}", series.season, group.shape.horizon),
+                    format!(
+                        "`seasonal_difference` of {} steps is summed up over a horizon of {}",
+                        series.season, group.shape.horizon
+                    ),
                     "use a horizon of a season at most, `method = \"recursive\"`, or the head `linear`",
                 ));
             }
@@ -272,10 +328,14 @@ impl Group {
                 let needed = first + horizon + series.len() - trained;
                 return Err(too_short(series, needed.max(more)));
             }
-            group.train.extend((first..=trained - horizon).map(|origin| (at, origin)));
+            group
+                .train
+                .extend((first..=trained - horizon).map(|origin| (at, origin)));
             let valid_end = trained + settings.valid;
             if settings.valid > 0 {
-                group.valid.extend((trained..=valid_end - horizon).map(|origin| (at, origin)));
+                group
+                    .valid
+                    .extend((trained..=valid_end - horizon).map(|origin| (at, origin)));
             }
             let origins = (valid_end..=series.len() - horizon).step_by(horizon);
             group.test.extend(origins.map(|origin| (at, origin)));
@@ -299,11 +359,19 @@ impl Group {
         &'a self,
         table: &'a SeriesTable,
     ) -> impl Iterator<Item = (String, LearntSeries)> + 'a {
-        let all = self.series.iter().zip(&self.prepared).zip(&self.trained).enumerate();
+        let all = self
+            .series
+            .iter()
+            .zip(&self.prepared)
+            .zip(&self.trained)
+            .enumerate();
         all.map(|(row, ((&place, prepared), &trained))| {
-            let learnt = LearntSeries { row, trained, scalings: prepared.scalings.clone() };
+            let learnt = LearntSeries {
+                row,
+                trained,
+                scalings: prepared.scalings.clone(),
+            };
             (table.series[place].id.clone(), learnt)
         })
     }
 }
-

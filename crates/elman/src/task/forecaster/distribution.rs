@@ -117,9 +117,19 @@ mod tests {
                 levels: vec![0.1, 0.5, 0.9],
                 values: vec![-1.0, 0.0, 3.0],
             },
-            Distribution::Normal { mean: 1.0, deviation: 2.0 },
-            Distribution::StudentT { location: -1.0, scale: 0.5, freedom: 4.0 },
-            Distribution::NegativeBinomial { mean: 6.0, shape: 0.5 },
+            Distribution::Normal {
+                mean: 1.0,
+                deviation: 2.0,
+            },
+            Distribution::StudentT {
+                location: -1.0,
+                scale: 0.5,
+                freedom: 4.0,
+            },
+            Distribution::NegativeBinomial {
+                mean: 6.0,
+                shape: 0.5,
+            },
         ]
     }
 
@@ -151,19 +161,30 @@ mod tests {
     #[test]
     fn samples_have_the_mean_and_the_variance() {
         let mut generator = Seed::new(3).generator("samples");
-        let levels: Vec<f64> = (0..20_000).map(|_| generator.uniform() + f64::EPSILON / 4.0).collect();
+        let levels: Vec<f64> = (0..20_000)
+            .map(|_| generator.uniform() + f64::EPSILON / 4.0)
+            .collect();
         for (distribution, mean, variance) in [
             (&all()[1], 1.0, 4.0),
             (&all()[2], -1.0, 0.25 * 2.0),
             (&all()[3], 6.0, 6.0 + 0.5 * 36.0),
         ] {
-            let samples: Vec<f64> = levels.iter().map(|&level| distribution.quantile(level)).collect();
+            let samples: Vec<f64> = levels
+                .iter()
+                .map(|&level| distribution.quantile(level))
+                .collect();
             let count = samples.len() as f64;
             let found = samples.iter().sum::<f64>() / count;
             let spread = samples.iter().map(|it| (it - found).powi(2)).sum::<f64>() / count;
             // Four standard errors of the mean; the t's fourth moment is infinite at ν = 4.
-            assert!((found - mean).abs() < 4.0 * (variance / count).sqrt(), "{distribution:?} {found}");
-            assert!((spread / variance - 1.0).abs() < 0.1, "{distribution:?} {spread}");
+            assert!(
+                (found - mean).abs() < 4.0 * (variance / count).sqrt(),
+                "{distribution:?} {found}"
+            );
+            assert!(
+                (spread / variance - 1.0).abs() < 0.1,
+                "{distribution:?} {spread}"
+            );
         }
     }
 }

@@ -21,12 +21,15 @@ pub(super) fn ln_gamma<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let y = x + f64::from(SHIFT);
     let inverse = y.clone().recip();
     let square = inverse.clone() * inverse.clone();
-    let series = STIRLING.into_iter().rev().fold(None, |series, coefficient| {
-        Some(match series {
-            None => square.clone() * 0.0 + coefficient,
-            Some(series) => square.clone() * series + coefficient,
-        })
-    });
+    let series = STIRLING
+        .into_iter()
+        .rev()
+        .fold(None, |series, coefficient| {
+            Some(match series {
+                None => square.clone() * 0.0 + coefficient,
+                Some(series) => square.clone() * series + coefficient,
+            })
+        });
     let series = inverse * series.expect("there are coefficients");
     let half_log_tau = 0.5 * std::f64::consts::TAU.ln();
     (y.clone() - 0.5) * y.clone().log() - y + series + half_log_tau - below
@@ -51,8 +54,14 @@ mod tests {
         let numbers = |tensor: Tensor<1>| tensor.into_data().to_vec::<f64>().expect("f64");
         for ((at, value), slope) in at.iter().zip(numbers(values.inner())).zip(numbers(slopes)) {
             let (exact, digamma) = (gamma::ln_gamma(*at), gamma::digamma(*at));
-            assert!((value - exact).abs() < 1e-9 * exact.abs().max(1.0), "{at}: {value} {exact}");
-            assert!((slope - digamma).abs() < 1e-8 * digamma.abs().max(1.0), "{at}: {slope} {digamma}");
+            assert!(
+                (value - exact).abs() < 1e-9 * exact.abs().max(1.0),
+                "{at}: {value} {exact}"
+            );
+            assert!(
+                (slope - digamma).abs() < 1e-8 * digamma.abs().max(1.0),
+                "{at}: {slope} {digamma}"
+            );
         }
     }
 }

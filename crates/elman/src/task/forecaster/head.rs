@@ -141,9 +141,14 @@ fn pinball(levels: &[f64], quantiles: Vec<Tensor<2>>, targets: &Tensor<2>) -> Te
     let count = levels.len() as f64;
     let losses = quantiles.into_iter().zip(levels).map(|(quantile, &level)| {
         let above = targets.clone() - quantile;
-        (above.clone() * level).max_pair(above * (level - 1.0)).mean()
+        (above.clone() * level)
+            .max_pair(above * (level - 1.0))
+            .mean()
     });
-    losses.reduce(|sum, loss| sum + loss).expect("there is a median") / count
+    losses
+        .reduce(|sum, loss| sum + loss)
+        .expect("there is a median")
+        / count
 }
 
 fn student_t(standard: Tensor<2>, scale: Tensor<2>, freedom: Tensor<2>) -> Tensor<2> {

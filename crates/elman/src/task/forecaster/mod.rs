@@ -16,7 +16,7 @@ mod trained;
 
 pub use distribution::Distribution;
 pub use model::{ForecastNetwork, Forecaster};
-pub(crate) use objective::ForecastObjective;
+pub(in crate::task) use objective::ForecastTask;
 pub use paths::TargetForecast;
 pub use report::{Compared, ForecastReport};
-pub use trained::{ForecastRequest, Forecasts, SeriesForecast, TrainedForecaster};
+pub use trained::{ForecastRequest, Forecasts, SeriesForecast, TrainedForecaster, with_origins};

@@ -83,8 +83,7 @@ impl ForecastNetwork {
             Method::Recursive => [network.output_size(), shape.targets * parameters],
         };
         let seed = seed.child("projection");
-        let kernel =
-            Initializer::GlorotUniform.init([reads, answers], seed, DType::F32, device);
+        let kernel = Initializer::GlorotUniform.init([reads, answers], seed, DType::F32, device);
         let bias = Initializer::Constant(0.0).init([answers], seed, DType::F32, device);
         Ok(Self {
             network,
@@ -143,7 +142,10 @@ impl ForecastNetwork {
         let layers = self.network.layers();
         Stepper {
             network: self,
-            layers: layers.iter().map(|layer| Stream::new(layer, batch)).collect(),
+            layers: layers
+                .iter()
+                .map(|layer| Stream::new(layer, batch))
+                .collect(),
         }
     }
 
@@ -175,7 +177,7 @@ impl Stepper<'_> {
 
 /// A tensor's numbers, the last axis fastest.
 pub(super) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    let numbers = tensor.into_data().convert::<f64>().into_vec::<f64>();
+    let numbers = tensor.into_data().convert::<f64>().try_into_vec::<f64>();
     numbers.expect("a tensor of floats converts to f64")
 }
 
@@ -195,7 +197,13 @@ impl Forecaster {
                     (0, 0) => seed,
                     _ => seed.child(&format!("group {group}, member {member}")),
                 };
-                members.push(ForecastNetwork::init(model, shape, &settings.head, seed, device)?);
+                members.push(ForecastNetwork::init(
+                    model,
+                    shape,
+                    &settings.head,
+                    seed,
+                    device,
+                )?);
             }
         }
         Ok(Self { members })

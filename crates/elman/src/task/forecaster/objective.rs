@@ -1,17 +1,20 @@
 //! Series and networks as an objective of training.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::data::{ForecastData, Group, Window, settings};
 use super::model::{ForecastNetwork, Forecaster, Windows, numbers, tensor};
-use super::smoothing;
+use super::{report, smoothing};
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::metric::{EpochMetrics, Figures, Measure};
 use crate::recipe::{ForecastSettings, Recipe};
+use crate::task::evaluation::Evaluation;
+use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
 use crate::train::{BatchLoss, FinishedEpoch, Objective};
 
@@ -19,7 +22,7 @@ use crate::train::{BatchLoss, FinishedEpoch, Objective};
 const EVALUATION_BATCH: usize = 500;
 
 /// What a forecaster's recipe asks for, as an objective of training.
-pub(crate) struct ForecastObjective {
+pub(in crate::task) struct ForecastTask {
     recipe: Recipe,
     settings: ForecastSettings,
     pub(super) data: ForecastData,
@@ -29,15 +32,40 @@ pub(crate) struct ForecastObjective {
 }
 
 /// The windows of one step, by their group; of a forecaster that smooths, series.
-pub(crate) struct GroupBatches(Vec<(usize, Vec<usize>)>);
+pub(in crate::task) struct GroupBatches(Vec<(usize, Vec<usize>)>);
 
-impl ForecastObjective {
-    /// Reads the data of `recipe`.
-    pub(crate) fn load(recipe: &Recipe) -> Result<Self> {
-        Self::new(recipe, ForecastData::load(recipe)?)
+impl TaskKind for ForecastTask {
+    fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Self> {
+        Self::new(recipe, ForecastData::load(recipe, place)?)
     }
 
-    /// The same with data that are there already.
+    fn test(&self, model: &Forecaster) -> Result<Evaluation> {
+        let windows: Vec<Vec<Window>> = self.data.groups.iter().map(|it| it.test.clone()).collect();
+        let data = (&self.data.table, &self.data.groups[..]);
+        let with = (&self.settings, self.recipe.seed);
+        let report = report::judge(&model.valid(), data, &windows, with)?;
+        Ok(Evaluation::Forecasts(Box::new(report.ok_or_else(no_test)?)))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.data.table.notes.clone();
+        for group in &self.data.groups {
+            let [train, valid, test] = [&group.train, &group.valid, &group.test].map(Vec::len);
+            notes.push(format!(
+                "{}: {train} windows of {} steps to learn from, {valid} to watch, {test} to test, each followed by {}",
+                group.name, group.shape.window, group.shape.horizon
+            ));
+        }
+        notes
+    }
+}
+
+fn no_test() -> Error {
+    Error::argument("data", "there is no test part", "set `forecast.test`")
+}
+
+impl ForecastTask {
+    /// What is learnt from data that are there already.
     pub(super) fn new(recipe: &Recipe, data: ForecastData) -> Result<Self> {
         let (_, settings) = settings(recipe)?;
         let learnt = serde_json::to_string(&data.learnt)
@@ -56,22 +84,11 @@ impl ForecastObjective {
             device: Device::flex().autodiff(),
             facts: facts.map(|(name, fact)| (name.to_owned(), fact)).into(),
         };
-        let most = (0..objective.data.groups.len()).map(|group| objective.examples(group)).max();
+        let most = (0..objective.data.groups.len())
+            .map(|group| objective.examples(group))
+            .max();
         objective.steps = Batches::in_order(most.unwrap_or(0), recipe.train.batch)?.steps();
         Ok(objective)
-    }
-
-    /// What was found out about the data, a line each.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let mut notes = self.data.table.notes.clone();
-        for group in &self.data.groups {
-            let [train, valid, test] = [&group.train, &group.valid, &group.test].map(Vec::len);
-            notes.push(format!(
-                "{}: {train} windows of {} steps to learn from, {valid} to watch, {test} to test, each followed by {}",
-                group.name, group.shape.window, group.shape.horizon
-            ));
-        }
-        notes
     }
 
     /// How many examples an epoch has of a group.
@@ -102,7 +119,10 @@ impl ForecastObjective {
         let targets = tensor(batch.answers.clone(), [rows, steps], &device);
         let factors = tensor(batch.factors.clone(), [rows, steps], &device);
         let error = self.error(&outputs, &batch.answers, &batch.factors);
-        (self.settings.head.loss(outputs, targets, Some(factors)), error)
+        (
+            self.settings.head.loss(outputs, targets, Some(factors)),
+            error,
+        )
     }
 
     /// The sum over windows of the mean absolute error of what `outputs`, `[B, answers·K, P]`, say.
@@ -131,7 +151,8 @@ impl ForecastObjective {
                         None => self.window_loss(network, group, chunk, NetworkRun::default())?,
                         Some(_) => {
                             let batch = smoothing::plain_batch(network, group, chunk)?;
-                            let outputs = network.of_windows(&batch.windows, NetworkRun::default())?;
+                            let outputs =
+                                network.of_windows(&batch.windows, NetworkRun::default())?;
                             self.judge(outputs, &batch)
                         }
                     };
@@ -141,7 +162,10 @@ impl ForecastObjective {
                 }
             }
         }
-        Ok((count > 0).then(|| Figures { loss: loss / count as f64, score: error / count as f64 }))
+        Ok((count > 0).then(|| Figures {
+            loss: loss / count as f64,
+            score: error / count as f64,
+        }))
     }
 }
 
@@ -157,7 +181,9 @@ pub(super) struct Batch {
 impl Batch {
     fn of(group: &Group, windows: &[Window]) -> Self {
         let shape = &group.shape;
-        let each = windows.iter().map(|&(series, origin)| (&group.prepared[series], origin));
+        let each = windows
+            .iter()
+            .map(|&(series, origin)| (&group.prepared[series], origin));
         let mut batch = Self {
             windows: Windows {
                 inputs: Vec::new(),
@@ -168,7 +194,10 @@ impl Batch {
             factors: Vec::new(),
         };
         for (series, origin) in each {
-            batch.windows.inputs.extend(series.inputs(shape, origin, shape.time()));
+            batch
+                .windows
+                .inputs
+                .extend(series.inputs(shape, origin, shape.time()));
             batch.windows.future.extend(series.future(shape, origin));
             batch.answers.extend(series.answers(shape, origin));
             batch.factors.extend(series.factors(shape));
@@ -177,9 +206,10 @@ impl Batch {
     }
 }
 
-impl Objective for ForecastObjective {
+impl Objective for ForecastTask {
     type Model = Forecaster;
     type Batch = GroupBatches;
+    type Carried = ();
 
     fn init(&self) -> Result<Forecaster> {
         let Recipe { model, seed, .. } = &self.recipe;
@@ -215,15 +245,24 @@ impl Objective for ForecastObjective {
         }
         let steps = from..self.steps;
         Ok(steps.map(move |_| {
-            let next = orders.iter_mut().enumerate().filter_map(|(group, batches)| {
-                let indices = batches.next()?.indices;
-                (!indices.is_empty()).then_some((group, indices))
-            });
+            let next = orders
+                .iter_mut()
+                .enumerate()
+                .filter_map(|(group, batches)| {
+                    let indices = batches.next()?.indices;
+                    (!indices.is_empty()).then_some((group, indices))
+                });
             GroupBatches(next.collect())
         }))
     }
 
-    fn loss(&self, model: &Forecaster, batch: &GroupBatches, step: u64) -> Result<BatchLoss> {
+    fn loss(
+        &self,
+        model: &Forecaster,
+        batch: &GroupBatches,
+        (): &mut (),
+        step: u64,
+    ) -> Result<BatchLoss> {
         let groups = &self.data.groups;
         let mut losses: Vec<Tensor<1>> = Vec::new();
         let (mut score_sum, mut count) = (0.0, 0);
@@ -238,12 +277,20 @@ impl Objective for ForecastObjective {
                     true => {
                         let (outputs, answers) = smoothing::outputs(network, group, examples, run)?;
                         let windows = outputs.dims()[0];
-                        let plain: Vec<f32> = numbers(answers.clone()).iter().map(|&it| it as f32).collect();
+                        let plain: Vec<f32> = numbers(answers.clone())
+                            .iter()
+                            .map(|&it| it as f32)
+                            .collect();
                         let error = self.error(&outputs, &plain, &[]);
-                        (self.settings.head.loss(outputs, answers, None), error, windows)
+                        (
+                            self.settings.head.loss(outputs, answers, None),
+                            error,
+                            windows,
+                        )
                     }
                     false => {
-                        let windows: Vec<Window> = examples.iter().map(|&at| group.train[at]).collect();
+                        let windows: Vec<Window> =
+                            examples.iter().map(|&at| group.train[at]).collect();
                         let (loss, error) = self.window_loss(network, group, &windows, run)?;
                         (loss, error, windows.len())
                     }
@@ -274,7 +321,7 @@ impl Objective for ForecastObjective {
             measure: self.measure(),
             train: finished.running.figures(),
             valid: self.figures(model, |group| &group.valid)?,
-            test: test.ok_or_else(|| Error::argument("data", "there is no test part", "set `forecast.test`"))?,
+            test: test.ok_or_else(no_test)?,
         })
     }
 

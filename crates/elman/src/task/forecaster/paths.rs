@@ -69,7 +69,9 @@ pub(super) fn forecast(
         Method::Direct => {
             let mut all = Vec::new();
             for chunk in asked.chunks(BATCH) {
-                let of_networks = networks.iter().map(|network| direct(network, shape, chunk, question));
+                let of_networks = networks
+                    .iter()
+                    .map(|network| direct(network, shape, chunk, question));
                 all.extend(mean(of_networks.collect::<Result<_>>()?));
             }
             Ok(all)
@@ -86,7 +88,11 @@ fn check(question: &Question<'_>) -> Result<()> {
         return Ok(());
     };
     let (low, high) = (levels[0], levels[levels.len() - 1]);
-    match question.levels.iter().find(|level| !(low..=high).contains(*level)) {
+    match question
+        .levels
+        .iter()
+        .find(|level| !(low..=high).contains(*level))
+    {
         None => Ok(()),
         Some(level) => Err(Error::argument(
             "quantiles",
@@ -116,13 +122,17 @@ fn direct(
         let history = &prepared.targets[0][..origin];
         match Smoother::of(network, asked.row, history, season) {
             None => {
-                windows.inputs.extend(prepared.inputs(shape, origin, shape.window));
+                windows
+                    .inputs
+                    .extend(prepared.inputs(shape, origin, shape.window));
                 bases.push(prepared.level(shape, origin).repeat(shape.horizon));
             }
             Some(smoother) => {
                 let smoothed = smoother.smooth(history);
                 let at = (origin, season);
-                windows.inputs.extend(smoothing::window_inputs(prepared, shape, at, &smoothed));
+                windows
+                    .inputs
+                    .extend(smoothing::window_inputs(prepared, shape, at, &smoothed));
                 let steps = origin..origin + shape.horizon;
                 bases.push(steps.map(|step| smoothed.base(step, season)).collect());
             }
@@ -148,12 +158,18 @@ fn answers(
     let target = |target: usize| {
         let scaling = &asked.prepared.scalings[target];
         let factor = scaling.factor().unwrap_or(1.0);
-        let steps = steps.clone().skip(target).step_by(targets).take(question.horizon);
+        let steps = steps
+            .clone()
+            .skip(target)
+            .step_by(targets)
+            .take(question.horizon);
         let known: Vec<(Distribution, f64)> = steps
             .map(|(outputs, &base)| (question.head.distribution(outputs, factor), base))
             .collect();
         let at = |level: f64| {
-            let scaled = known.iter().map(|(known, base)| known.scaled(known.quantile(level), factor) + base);
+            let scaled = known
+                .iter()
+                .map(|(known, base)| known.scaled(known.quantile(level), factor) + base);
             scaling.invert(asked.history(target), &scaled.collect::<Vec<_>>())
         };
         let levels: &[f64] = match question.head {
@@ -162,7 +178,10 @@ fn answers(
         };
         Ok(TargetForecast {
             point: at(MEDIAN)?,
-            quantiles: levels.iter().map(|&level| at(level)).collect::<Result<_>>()?,
+            quantiles: levels
+                .iter()
+                .map(|&level| at(level))
+                .collect::<Result<_>>()?,
             paths: Vec::new(),
         })
     };
@@ -175,7 +194,9 @@ fn mean(of_networks: Vec<Vec<Vec<TargetForecast>>>) -> Vec<Vec<TargetForecast>> 
     let mut networks = of_networks.into_iter();
     let mut sums = networks.next().unwrap_or_default();
     fn add(sum: &mut [f64], more: &[f64]) {
-        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        sum.iter_mut()
+            .zip(more)
+            .for_each(|(sum, more)| *sum += more);
     }
     for network in networks {
         for (sum, more) in sums.iter_mut().flatten().zip(network.iter().flatten()) {
@@ -185,7 +206,10 @@ fn mean(of_networks: Vec<Vec<Vec<TargetForecast>>>) -> Vec<Vec<TargetForecast>> 
         }
     }
     for forecast in sums.iter_mut().flatten() {
-        let numbers = forecast.point.iter_mut().chain(forecast.quantiles.iter_mut().flatten());
+        let numbers = forecast
+            .point
+            .iter_mut()
+            .chain(forecast.quantiles.iter_mut().flatten());
         numbers.for_each(|number| *number /= count);
     }
     sums
@@ -199,7 +223,11 @@ fn recursive(
     question: &Question<'_>,
 ) -> Result<Vec<TargetForecast>> {
     let is_point = matches!(question.head, Head::Linear { .. });
-    let samples = if is_point { networks.len() } else { question.samples.max(networks.len()) };
+    let samples = if is_point {
+        networks.len()
+    } else {
+        question.samples.max(networks.len())
+    };
     let mut paths: Vec<Vec<Vec<f64>>> = vec![Vec::new(); shape.targets];
     for (member, network) in networks.iter().enumerate() {
         let share = samples / networks.len() + usize::from(member < samples % networks.len());
@@ -211,7 +239,10 @@ fn recursive(
             }
         }
     }
-    Ok(paths.into_iter().map(|paths| of_paths(paths, is_point, question)).collect())
+    Ok(paths
+        .into_iter()
+        .map(|paths| of_paths(paths, is_point, question))
+        .collect())
 }
 
 /// Quantiles of paths, step by step.
@@ -233,7 +264,12 @@ fn of_paths(paths: Vec<Vec<f64>>, is_point: bool, question: &Question<'_>) -> Ta
             values
         })
         .collect();
-    let at = |level: f64| sorted.iter().map(|values| quantile_of_sorted(values, level)).collect();
+    let at = |level: f64| {
+        sorted
+            .iter()
+            .map(|values| quantile_of_sorted(values, level))
+            .collect()
+    };
     TargetForecast {
         point: at(MEDIAN),
         quantiles: question.levels.iter().map(|&level| at(level)).collect(),
@@ -249,11 +285,23 @@ fn walk(
     (member, samples): (usize, usize),
     question: &Question<'_>,
 ) -> Result<Vec<Vec<Vec<f64>>>> {
-    let Asked { prepared, origin, series, .. } = *asked;
-    let purpose = format!("forecast {} from step {origin}, network {member}", series.id);
+    let Asked {
+        prepared,
+        origin,
+        series,
+        ..
+    } = *asked;
+    let purpose = format!(
+        "forecast {} from step {origin}, network {member}",
+        series.id
+    );
     let mut generator = question.seed.generator(&purpose);
     let level = prepared.level(shape, origin);
-    let factors: Vec<f64> = prepared.scalings.iter().map(|it| FittedScaling::factor(it).unwrap_or(1.0)).collect();
+    let factors: Vec<f64> = prepared
+        .scalings
+        .iter()
+        .map(|it| FittedScaling::factor(it).unwrap_or(1.0))
+        .collect();
     let mut stream = network.stream(samples);
     let window = prepared.inputs(shape, origin, shape.window).repeat(samples);
     let mut outputs = stream.feed(window, [samples, shape.window, shape.features])?;

@@ -43,16 +43,30 @@ impl ColumnScales {
         let columns = |of: fn(&Series) -> &Vec<Vec<f64>>| {
             let count = table.series.first().map_or(0, |series| of(series).len());
             let values = |column: usize| {
-                first().flat_map(move |(series, &trained)| of(series)[column][..trained].iter().copied())
+                first().flat_map(move |(series, &trained)| {
+                    of(series)[column][..trained].iter().copied()
+                })
             };
-            (0..count).map(|column| ColumnScale::of(values(column))).collect()
+            (0..count)
+                .map(|column| ColumnScale::of(values(column)))
+                .collect()
         };
-        let statics = table.series.first().map_or(0, |series| series.statics.len());
-        let of_all = |column: usize| table.series.iter().map(move |series| series.statics[column]);
+        let statics = table
+            .series
+            .first()
+            .map_or(0, |series| series.statics.len());
+        let of_all = |column: usize| {
+            table
+                .series
+                .iter()
+                .map(move |series| series.statics[column])
+        };
         Self {
             known: columns(|series| &series.known),
             past: columns(|series| &series.past),
-            statics: (0..statics).map(|column| ColumnScale::of(of_all(column))).collect(),
+            statics: (0..statics)
+                .map(|column| ColumnScale::of(of_all(column)))
+                .collect(),
         }
     }
 }
@@ -122,7 +136,11 @@ pub(super) fn fit_scalings(
 ) -> Result<Vec<FittedScaling>> {
     let fit = |values: &Vec<f64>| {
         FittedScaling::fit(scalings, &values[..trained], series.season).map_err(|error| {
-            Error::argument(format!("series `{}`", series.id), error.to_string(), "or leave the series out")
+            Error::argument(
+                format!("series `{}`", series.id),
+                error.to_string(),
+                "or leave the series out",
+            )
         })
     };
     series.targets.iter().map(fit).collect()
@@ -142,18 +160,29 @@ impl Prepared {
             .map(|(values, scaling)| scaling.apply(values))
             .collect::<Result<_>>()
             .map_err(|error| {
-                Error::argument(format!("series `{}`", series.id), error.to_string(), "or leave the series out")
+                Error::argument(
+                    format!("series `{}`", series.id),
+                    error.to_string(),
+                    "or leave the series out",
+                )
             })?;
         let row = |columns: &[Vec<f64>], scales: &[ColumnScale], step: usize| -> Vec<f64> {
             let values = columns.iter().zip(scales);
-            values.map(|(values, scale)| scale.apply(values[step])).collect()
+            values
+                .map(|(values, scale)| scale.apply(values[step]))
+                .collect()
         };
         let steps = series.len() + more;
         let reach = series.known.iter().map(Vec::len).min().unwrap_or(steps);
         let known = (0..steps.min(reach)).map(|step| {
             let mut known = row(&series.known, &scales.known, step);
             let (calendar, encoding) = (&settings.calendar, settings.encoding);
-            known.extend(CalendarFeature::encode(calendar, encoding, (series, clock), step)?);
+            known.extend(CalendarFeature::encode(
+                calendar,
+                encoding,
+                (series, clock),
+                step,
+            )?);
             Ok(known)
         });
         let statics = series.statics.iter().zip(&scales.statics);
@@ -161,7 +190,9 @@ impl Prepared {
             first: scalings.iter().map(FittedScaling::lost).max().unwrap_or(0),
             targets,
             scalings,
-            past: (0..series.len()).map(|step| row(&series.past, &scales.past, step)).collect(),
+            past: (0..series.len())
+                .map(|step| row(&series.past, &scales.past, step))
+                .collect(),
             known: known.collect::<Result<_>>()?,
             statics: statics.map(|(&value, scale)| scale.apply(value)).collect(),
         })

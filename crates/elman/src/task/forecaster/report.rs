@@ -44,7 +44,11 @@ pub struct ForecastReport {
 impl ForecastReport {
     /// What a person should know before trusting the model, in words.
     pub fn verdict(&self) -> String {
-        let Compared { model, naive, seasonal_naive } = self.all;
+        let Compared {
+            model,
+            naive,
+            seasonal_naive,
+        } = self.all;
         // Without a season both are one.
         let mut better = Vec::new();
         if naive.mae <= model.mae {
@@ -55,7 +59,10 @@ impl ForecastReport {
         }
         match &better[..] {
             [] => "the model is better than naive and seasonal naive".to_owned(),
-            better => format!("the model is WORSE than {}: do not use it", better.join(" and ")),
+            better => format!(
+                "the model is WORSE than {}: do not use it",
+                better.join(" and ")
+            ),
         }
     }
 }
@@ -72,8 +79,18 @@ impl Tallies {
     fn add(&mut self, judged: &JudgedForecast<'_>, levels: &[f64]) {
         self.model.add(judged, levels);
         let [naive, seasonal] = beside(judged);
-        for (tally, point) in [(&mut self.naive, naive), (&mut self.seasonal_naive, seasonal)] {
-            tally.add(&JudgedForecast { point: &point, quantiles: &[], ..judged.clone() }, &[]);
+        for (tally, point) in [
+            (&mut self.naive, naive),
+            (&mut self.seasonal_naive, seasonal),
+        ] {
+            tally.add(
+                &JudgedForecast {
+                    point: &point,
+                    quantiles: &[],
+                    ..judged.clone()
+                },
+                &[],
+            );
         }
     }
 
@@ -138,12 +155,19 @@ pub(super) fn judge(
         let mut distinct: Vec<usize> = windows.iter().map(|window| window.0).collect();
         distinct.dedup();
         origins = origins.max(windows.len() / distinct.len().max(1));
-        of_groups.extend(of_group.compared().map(|compared| (group.name.clone(), compared)));
+        of_groups.extend(
+            of_group
+                .compared()
+                .map(|compared| (group.name.clone(), compared)),
+        );
     }
     if of_groups.len() < 2 {
         of_groups.clear();
     }
-    let nominal = levels.first().zip(levels.last()).map(|(low, high)| high - low);
+    let nominal = levels
+        .first()
+        .zip(levels.last())
+        .map(|(low, high)| high - low);
     Ok(all.compared().map(|all| ForecastReport {
         all,
         groups: of_groups,

@@ -52,7 +52,12 @@ pub(super) struct Smoother {
 impl Smoother {
     /// That of the series in row `series` of its group; without a row one of the mean factors and
     /// the season that `history` itself has.
-    pub(super) fn of(network: &ForecastNetwork, series: Option<usize>, history: &[f64], season: usize) -> Option<Self> {
+    pub(super) fn of(
+        network: &ForecastNetwork,
+        series: Option<usize>,
+        history: &[f64],
+        season: usize,
+    ) -> Option<Self> {
         let parameters = network.smoothing.as_ref()?.val();
         let [rows, width] = parameters.dims();
         let all = numbers(parameters);
@@ -67,7 +72,9 @@ impl Smoother {
                 }
             }
             None => {
-                let mean = |column: usize| all.iter().skip(column).step_by(width).sum::<f64>() / rows as f64;
+                let mean = |column: usize| {
+                    all.iter().skip(column).step_by(width).sum::<f64>() / rows as f64
+                };
                 let mut first_season = season_indices(history, season);
                 first_season.resize(width - FACTORS, 0.0);
                 Self {
@@ -93,17 +100,22 @@ impl Smoother {
                 seasons.push(season + self.season_factor * (value - level - season));
             }
         }
-        Smoothed { level, seasons, known: history.len() }
+        Smoothed {
+            level,
+            seasons,
+            known: history.len(),
+        }
     }
 }
 
 impl Smoothed {
     /// What is subtracted from step `at`, known or not: level and season.
     pub(super) fn base(&self, at: usize, season: usize) -> f64 {
-        self.level + match self.seasons.is_empty() {
-            true => 0.0,
-            false => self.seasons[place(at, self.known, season)],
-        }
+        self.level
+            + match self.seasons.is_empty() {
+                true => 0.0,
+                false => self.seasons[place(at, self.known, season)],
+            }
     }
 }
 
@@ -154,7 +166,10 @@ pub(super) fn blank(network: &mut ForecastNetwork, series: usize, season: usize)
 
 /// The season of a group's series, which is one for all.
 pub(super) fn season_of(group: &Group, table: &SeriesTable) -> usize {
-    group.series.first().map_or(1, |&at| table.series[at].season)
+    group
+        .series
+        .first()
+        .map_or(1, |&at| table.series[at].season)
 }
 
 /// What the network reads of the window before `origin`, `[T][F]` flat, when `smoothed` is known.
@@ -165,12 +180,23 @@ pub(super) fn window_inputs(
     smoothed: &Smoothed,
 ) -> Vec<f32> {
     let steps = origin - shape.window..origin;
-    let row = |step: usize| series.row(&series.values(step), &[smoothed.base(step, season)], step, step);
+    let row = |step: usize| {
+        series.row(
+            &series.values(step),
+            &[smoothed.base(step, season)],
+            step,
+            step,
+        )
+    };
     steps.flat_map(row).collect()
 }
 
 /// Windows of a network with its smoothing, in plain numbers.
-pub(super) fn plain_batch(network: &ForecastNetwork, group: &Group, windows: &[Window]) -> Result<Batch> {
+pub(super) fn plain_batch(
+    network: &ForecastNetwork,
+    group: &Group,
+    windows: &[Window],
+) -> Result<Batch> {
     let shape = &group.shape;
     let season = width_of(network);
     let mut batch = Batch {
@@ -187,10 +213,15 @@ pub(super) fn plain_batch(network: &ForecastNetwork, group: &Group, windows: &[W
         let history = &series.targets[0][..origin];
         let smoother = Smoother::of(network, Some(at), history, season).ok_or_else(no_smoothing)?;
         let smoothed = smoother.smooth(history);
-        batch.windows.inputs.extend(window_inputs(series, shape, (origin, season), &smoothed));
+        batch
+            .windows
+            .inputs
+            .extend(window_inputs(series, shape, (origin, season), &smoothed));
         batch.windows.future.extend(series.future(shape, origin));
         let answers = origin..origin + shape.horizon;
-        batch.answers.extend(answers.map(|step| (series.targets[0][step] - smoothed.base(step, season)) as f32));
+        batch.answers.extend(
+            answers.map(|step| (series.targets[0][step] - smoothed.base(step, season)) as f32),
+        );
         batch.factors.extend(vec![1.0; shape.horizon]);
     }
     Ok(batch)
@@ -202,7 +233,10 @@ fn no_smoothing() -> Error {
 
 /// `m`, from the width of the parameters; 1 without a season.
 fn width_of(network: &ForecastNetwork) -> usize {
-    let width = network.smoothing.as_ref().map_or(FACTORS, |it| it.val().dims()[1]);
+    let width = network
+        .smoothing
+        .as_ref()
+        .map_or(FACTORS, |it| it.val().dims()[1]);
     (width - FACTORS).max(1)
 }
 
@@ -214,7 +248,9 @@ fn smooth(parameters: Tensor<2>, values: &Tensor<2>) -> (Tensor<2>, Option<Tenso
     let column = |tensor: &Tensor<2>, at: usize| tensor.clone().narrow(1, at, 1);
     let level_factor = sigmoid(column(&parameters, 0));
     let season_factor = sigmoid(column(&parameters, 1));
-    let mut seasons: Vec<Tensor<2>> = (0..season).map(|at| column(&parameters, FACTORS + at)).collect();
+    let mut seasons: Vec<Tensor<2>> = (0..season)
+        .map(|at| column(&parameters, FACTORS + at))
+        .collect();
     let mut levels: Vec<Tensor<2>> = Vec::with_capacity(time);
     for step in 0..time {
         let value = column(values, step);
@@ -258,13 +294,24 @@ pub(super) fn outputs(
     let shape = &group.shape;
     let parameters = network.smoothing.as_ref().ok_or_else(no_smoothing)?.val();
     let season = width_of(network);
-    let time = series.iter().map(|&at| group.trained[at]).max().unwrap_or(0);
+    let time = series
+        .iter()
+        .map(|&at| group.trained[at])
+        .max()
+        .unwrap_or(0);
     let mut values = Vec::with_capacity(series.len() * time);
     for &at in series {
         let known = &group.prepared[at].targets[0][..group.trained[at]];
         // Beyond the training part nothing is read: any number will do.
         let filling = std::iter::repeat(known[known.len() - 1]);
-        values.extend(known.iter().copied().chain(filling).take(time).map(|value| value as f32));
+        values.extend(
+            known
+                .iter()
+                .copied()
+                .chain(filling)
+                .take(time)
+                .map(|value| value as f32),
+        );
     }
     let values = tensor(values, [series.len(), time], &device);
     let rows: Vec<i64> = series.iter().map(|&at| at as i64).collect();
@@ -275,7 +322,9 @@ pub(super) fn outputs(
         let length = tensor.shape().num_elements();
         tensor.reshape([length])
     };
-    let level = flat(levels).select(0, index(places.levels, &device)).reshape([count, 1]);
+    let level = flat(levels)
+        .select(0, index(places.levels, &device))
+        .reshape([count, 1]);
     let steps = shape.window + shape.horizon;
     let mut steps_of = tensor(places.values, [count, steps], &device) - level;
     if let Some(seasons) = seasons {
@@ -285,12 +334,15 @@ pub(super) fn outputs(
     let answers = steps_of.clone().narrow(1, shape.window, shape.horizon);
     let mut inputs: Tensor<3> = steps_of.narrow(1, 0, shape.window).unsqueeze_dim(2);
     if shape.features > 1 {
-        let rest = tensor(places.rest, [count, shape.window, shape.features - 1], &device);
+        let rest = tensor(
+            places.rest,
+            [count, shape.window, shape.features - 1],
+            &device,
+        );
         inputs = Tensor::cat(vec![inputs, rest], 2);
     }
-    let future = (!places.future.is_empty()).then(|| {
-        tensor(places.future, [count, shape.horizon * shape.known], &device)
-    });
+    let future = (!places.future.is_empty())
+        .then(|| tensor(places.future, [count, shape.horizon * shape.known], &device));
     Ok((network.outputs(inputs, future, run)?, answers))
 }
 

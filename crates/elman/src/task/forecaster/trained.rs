@@ -1,10 +1,10 @@
 //! A trained forecaster, read from its run's folder: forecasts and backtests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::data::{ForecastData, Group, Learnt, LearntSeries, Window, settings, shape_of};
+use super::data::{ForecastData, Group, Learnt, LearntSeries, Window, at, settings, shape_of};
 use super::model::Forecaster;
 use super::paths::{self, Asked, Question, TargetForecast};
 use super::prepared::{Prepared, fit_scalings};
@@ -12,8 +12,11 @@ use super::report::{self, ForecastReport, judged_levels};
 use super::smoothing;
 use crate::data::series::{Series, SeriesFile, SeriesTable};
 use crate::error::{Error, Result};
-use crate::recipe::{ForecastSettings, Method, Recipe};
+use crate::plot::{self, Figure};
+use crate::recipe::{ForecastSettings, Method, Recipe, nearest};
 use crate::store::{RunDirectory, StoredFile};
+use crate::task::network::Network;
+use crate::task::trained::Interface;
 use crate::train::restore;
 
 /// A trained forecaster with what is known about it.
@@ -30,13 +33,15 @@ pub struct TrainedForecaster {
 #[derive(Clone, Debug, Default)]
 pub struct ForecastRequest {
     /// The file to go on from, in place of the recipe's.
-    pub data: Option<String>,
+    pub data: Option<PathBuf>,
     /// Steps (default: as many as the model was trained for).
     pub horizon: Option<usize>,
     /// Rising levels of quantiles (default: those by which the model is judged).
     pub quantiles: Option<Vec<f64>>,
     /// Sample paths of a recursive model (default: as many as the recipe says).
     pub samples: Option<usize>,
+    /// Only the series of these names (default: all).
+    pub series: Vec<String>,
 }
 
 /// Forecasts of all series of a file.
@@ -71,16 +76,31 @@ impl TrainedForecaster {
     /// When there is none, it is of another task, or its file is damaged or does not fit its own
     /// recipe.
     pub fn load(root: impl AsRef<Path>) -> Result<Self> {
-        let StoredFile { path, file } = RunDirectory::model(root)?;
-        let origin = format!("the recipe in {}", path.display());
-        let recipe = Recipe::from_toml(&origin, file.fact(&path, "recipe")?, &[])?;
-        let (_, settings) = settings(&recipe)?;
+        let stored = RunDirectory::model(root)?;
+        let origin = format!("the recipe in {}", stored.path.display());
+        let recipe = stored.file.fact(&stored.path, "recipe")?;
+        let recipe = Recipe::from_toml(&origin, recipe, &[])?;
+        Self::stored(&recipe, stored)
+    }
+
+    /// The model in a file, of that recipe.
+    pub(in crate::task) fn stored(recipe: &Recipe, stored: StoredFile) -> Result<Self> {
+        let StoredFile { path, file } = stored;
+        let (_, settings) = settings(recipe)?;
         let learnt: Learnt = serde_json::from_str(file.fact(&path, "learnt")?)
             .map_err(|error| Error::damaged(&path, format!("`learnt`: {error}")))?;
-        let shapes: Vec<_> = learnt.groups.iter().map(|group| {
-            shape_of(settings, &learnt.schema, [group.window, group.horizon])
-        }).collect();
-        let mut model = Forecaster::init(&recipe.model, settings, &shapes, recipe.seed, &Device::flex())?;
+        let shapes: Vec<_> = learnt
+            .groups
+            .iter()
+            .map(|group| shape_of(settings, &learnt.schema, [group.window, group.horizon]))
+            .collect();
+        let mut model = Forecaster::init(
+            &recipe.model,
+            settings,
+            &shapes,
+            recipe.seed,
+            &Device::flex(),
+        )?;
         if settings.smoothing {
             let each = settings.ensemble;
             for (group, networks) in learnt.groups.iter().zip(model.members.chunks_mut(each)) {
@@ -90,7 +110,11 @@ impl TrainedForecaster {
             }
         }
         let model = restore(model, file.tensors, &path)?;
-        Ok(Self { model, recipe, learnt })
+        Ok(Self {
+            model,
+            recipe: recipe.clone(),
+            learnt,
+        })
     }
 
     fn settings(&self) -> Result<(&SeriesFile, &ForecastSettings)> {
@@ -100,17 +124,30 @@ impl TrainedForecaster {
     /// The horizon for which each group was trained, by its name.
     pub fn horizons(&self) -> Vec<(&str, usize)> {
         let groups = self.learnt.groups.iter();
-        groups.map(|group| (group.name.as_str(), group.horizon)).collect()
+        groups
+            .map(|group| (group.name.as_str(), group.horizon))
+            .collect()
     }
 
     /// The series in `data`, or of the recipe's file.
-    fn table(&self, data: Option<&str>) -> Result<SeriesTable> {
+    fn table(&self, data: Option<&Path>) -> Result<SeriesTable> {
         let (file, _) = self.settings()?;
-        let mut file = file.clone();
-        if let Some(data) = data {
-            file.file = data.to_owned();
+        SeriesTable::read_as(&at(file, data)?, Some(&self.learnt.schema))
+    }
+
+    /// What goes into the first network and comes out of it.
+    pub(in crate::task) fn interface(&self) -> Interface {
+        let group = &self.learnt.groups[0];
+        Interface {
+            time: Some(group.window),
+            features: group.features,
+            answer: ("steps", group.horizon),
         }
-        SeriesTable::read_as(&file, Some(&self.learnt.schema))
+    }
+
+    /// The first network; the others are alike.
+    pub(in crate::task) fn network(&self) -> &Network {
+        &self.model.members[0].network
     }
 
     /// What follows on the last step of every series.
@@ -121,7 +158,24 @@ impl TrainedForecaster {
     /// than the model can say.
     pub fn forecast(&self, request: &ForecastRequest) -> Result<Forecasts> {
         let (_, settings) = self.settings()?;
-        let table = self.table(request.data.as_deref())?;
+        let mut table = self.table(request.data.as_deref())?;
+        if let Some(id) = request.series.iter().find(|id| table.find(id).is_none()) {
+            let ids = table.series.iter().map(|series| series.id.as_str());
+            let advice = match nearest(id, ids) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the first one is `{}`", table.series[0].id),
+            };
+            return Err(Error::argument(
+                "series",
+                format!("there is no series `{id}`"),
+                advice,
+            ));
+        }
+        if !request.series.is_empty() {
+            table
+                .series
+                .retain(|series| request.series.contains(&series.id));
+        }
         let default_levels = judged_levels(&settings.head);
         let levels = match (&request.quantiles, default_levels.is_empty()) {
             (Some(_), true) => {
@@ -147,7 +201,12 @@ impl TrainedForecaster {
             let question = self.question(series, request, settings, &levels)?;
             forecasts.push(self.one(&table, series, &question, &mut notes)?);
         }
-        Ok(Forecasts { table, levels, series: forecasts, notes })
+        Ok(Forecasts {
+            table,
+            levels,
+            series: forecasts,
+            notes,
+        })
     }
 
     fn question<'a>(
@@ -164,7 +223,9 @@ impl TrainedForecaster {
             return Err(Error::argument(
                 "horizon",
                 format!("the model says {trained} steps at once, not {horizon}"),
-                format!("ask for {trained} or fewer, train with `forecast.horizon = {horizon}`, or with `forecast.method = \"recursive\"`"),
+                format!(
+                    "ask for {trained} or fewer, train with `forecast.horizon = {horizon}`, or with `forecast.method = \"recursive\"`"
+                ),
             ));
         }
         Ok(Question {
@@ -183,7 +244,11 @@ impl TrainedForecaster {
             let known: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
             return Err(Error::argument(
                 format!("series `{}`", series.id),
-                format!("its step is a {}, the model was trained on {}", series.group, known.join(", ")),
+                format!(
+                    "its step is a {}, the model was trained on {}",
+                    series.group,
+                    known.join(", ")
+                ),
                 "give series of that frequency, or train a model for this one",
             ));
         };
@@ -204,7 +269,10 @@ impl TrainedForecaster {
         let scalings = match learnt {
             Some(learnt) => learnt.scalings.clone(),
             None => {
-                notes.push(format!("series `{}` is new to the model: its scaling is fitted on all of it", series.id));
+                notes.push(format!(
+                    "series `{}` is new to the model: its scaling is fitted on all of it",
+                    series.id
+                ));
                 fit_scalings(series, series.len(), &settings.scaling)?
             }
         };
@@ -235,17 +303,28 @@ impl TrainedForecaster {
         let stamps = (0..question.horizon).map(|step| {
             let at = (series.len() + step) as i64;
             let stamp = series.frequency.add(&table.clock, series.start, at);
-            stamp.map(|stamp| table.clock.label(stamp)).ok_or_else(|| Error::argument(
-                format!("series `{}`", series.id),
-                format!("step {} after its end lies beyond the year 9999", step + 1),
-                "forecast fewer steps",
-            ))
+            stamp.map(|stamp| table.clock.label(stamp)).ok_or_else(|| {
+                Error::argument(
+                    format!("series `{}`", series.id),
+                    format!("step {} after its end lies beyond the year 9999", step + 1),
+                    "forecast fewer steps",
+                )
+            })
         });
         let stamps = stamps.collect::<Result<Vec<_>>>()?;
-        let asked = Asked { series, prepared: &prepared, row: learnt.map(|it| it.row), origin: series.len() };
+        let asked = Asked {
+            series,
+            prepared: &prepared,
+            row: learnt.map(|it| it.row),
+            origin: series.len(),
+        };
         let networks = self.model.of_group(index, self.learnt.groups.len());
         let mut answers = paths::forecast(networks, &shape, &[asked], question)?;
-        Ok(SeriesForecast { id: series.id.clone(), stamps, targets: answers.remove(0) })
+        Ok(SeriesForecast {
+            id: series.id.clone(),
+            stamps,
+            targets: answers.remove(0),
+        })
     }
 
     /// What the model is worth on the test part of its own data, or of the file `data` cut alike.
@@ -253,7 +332,7 @@ impl TrainedForecaster {
     /// # Errors
     ///
     /// When the data cannot be read or do not fit the model.
-    pub fn evaluate(&self, data: Option<&str>) -> Result<ForecastReport> {
+    pub fn evaluate(&self, data: Option<&Path>) -> Result<ForecastReport> {
         let (cut, _) = self.cut(data)?;
         let windows: Vec<Vec<Window>> = cut.groups.iter().map(|group| group.test.clone()).collect();
         self.judge(&cut, &windows)
@@ -265,11 +344,12 @@ impl TrainedForecaster {
     /// # Errors
     ///
     /// When fewer steps were held out than it takes, or the data do not fit the model.
-    pub fn backtest(&self, data: Option<&str>, origins: usize) -> Result<ForecastReport> {
+    pub fn backtest(&self, data: Option<&Path>, origins: usize) -> Result<ForecastReport> {
         let (cut, settings) = self.cut(data)?;
-        let windows = cut.groups.iter().map(|group| {
-            rolled(group, &cut.table, settings.valid, origins)
-        });
+        let windows = cut
+            .groups
+            .iter()
+            .map(|group| rolled(group, &cut.table, settings.valid, origins));
         let windows: Vec<Vec<Window>> = windows.collect::<Result<_>>()?;
         self.judge(&cut, &windows)
     }
@@ -278,11 +358,12 @@ impl TrainedForecaster {
         let (_, settings) = self.settings()?;
         let with = (settings, self.recipe.seed);
         let report = report::judge(&self.model, (&cut.table, &cut.groups), windows, with)?;
-        report.ok_or_else(|| Error::argument("data", "there is no test part", "set `forecast.test`"))
+        report
+            .ok_or_else(|| Error::argument("data", "there is no test part", "set `forecast.test`"))
     }
 
     /// The data, cut as they were for training: with the scalings that training has fitted.
-    fn cut(&self, data: Option<&str>) -> Result<(ForecastData, &ForecastSettings)> {
+    fn cut(&self, data: Option<&Path>) -> Result<(ForecastData, &ForecastSettings)> {
         let (_, settings) = self.settings()?;
         let table = self.table(data)?;
         for series in &table.series {
@@ -291,9 +372,13 @@ impl TrainedForecaster {
         let cut = ForecastData::cut(&self.recipe, table)?;
         let sizes = |learnt: &Learnt| -> Vec<(String, usize, usize)> {
             let groups = learnt.groups.iter();
-            groups.map(|group| (group.name.clone(), group.series, group.features)).collect()
+            groups
+                .map(|group| (group.name.clone(), group.series, group.features))
+                .collect()
         };
-        if sizes(&cut.learnt) != sizes(&self.learnt) || cut.learnt.series.keys().ne(self.learnt.series.keys()) {
+        if sizes(&cut.learnt) != sizes(&self.learnt)
+            || cut.learnt.series.keys().ne(self.learnt.series.keys())
+        {
             return Err(Error::argument(
                 "data",
                 "these are other series than the model was trained on",
@@ -302,6 +387,61 @@ impl TrainedForecaster {
         }
         Ok((cut, settings))
     }
+}
+
+/// Known steps in a picture, in horizons, when nobody says how many.
+const SHOWN_HORIZONS: usize = 4;
+
+impl Forecasts {
+    /// The last `history` known steps of the first series' first target, and what follows (default: four
+    /// horizons, at least two seasons).
+    ///
+    /// # Errors
+    ///
+    /// When a number is not finite.
+    pub fn figure(&self, title: &str, history: Option<usize>) -> Result<Figure> {
+        let (series, forecast) = (&self.table.series[0], &self.series[0]);
+        let horizon = forecast.stamps.len();
+        let shown = history.unwrap_or((SHOWN_HORIZONS * horizon).max(2 * series.season));
+        let from = series.len() - shown.clamp(1, series.len());
+        let known = &series.targets[0][from..];
+        let target = &forecast.targets[0];
+        let label = |step: usize| {
+            let stamp = series
+                .frequency
+                .add(&self.table.clock, series.start, step as i64);
+            stamp.map_or(step.to_string(), |stamp| self.table.clock.label(stamp))
+        };
+        let name = match self.table.series.len() {
+            1 => title.to_owned(),
+            _ => format!("{title}: {}", series.id),
+        };
+        plot::forecast(&plot::ForecastPicture {
+            title: name,
+            known,
+            point: &target.point,
+            levels: &self.levels,
+            quantiles: &target.quantiles,
+            labels: (from..series.len() + horizon).map(label).collect(),
+        })
+    }
+}
+
+/// `recipe` with a test part that is long enough for `origins` forecasts that do not overlap.
+///
+/// # Errors
+///
+/// When it is no forecaster's.
+pub fn with_origins(mut recipe: Recipe, origins: usize) -> Result<Recipe> {
+    let (_, forecast) = settings(&recipe)?;
+    let Some(horizon) = forecast.horizon else {
+        return Ok(recipe);
+    };
+    let test = forecast.test.unwrap_or(horizon).max(horizon * origins);
+    if let Some(forecast) = &mut recipe.forecast {
+        forecast.test = Some(test);
+    }
+    Ok(recipe)
 }
 
 /// `origins` windows of every series, spread evenly from the end of what training has seen to the
@@ -319,9 +459,14 @@ fn rolled(group: &Group, table: &SeriesTable, valid: usize, origins: usize) -> R
                 "origins",
                 format!(
                     "series `{}` has {} steps that training has not seen: {} origins of forecasts of {horizon}, not {origins}",
-                    series.id, series.len() - first, steps + 1
+                    series.id,
+                    series.len() - first,
+                    steps + 1
                 ),
-                format!("ask for fewer, or train with `forecast.test = {}`", horizon * origins.max(1)),
+                format!(
+                    "ask for fewer, or train with `forecast.test = {}`",
+                    horizon * origins.max(1)
+                ),
             ));
         }
         let place = |origin: usize| match origins {

@@ -5,9 +5,15 @@ use super::*;
 
 fn heads() -> Vec<Head> {
     vec![
-        Head::Linear { loss: PointLoss::Squared },
-        Head::Linear { loss: PointLoss::Absolute },
-        Head::Quantiles { levels: vec![0.1, 0.3, 0.5, 0.9] },
+        Head::Linear {
+            loss: PointLoss::Squared,
+        },
+        Head::Linear {
+            loss: PointLoss::Absolute,
+        },
+        Head::Quantiles {
+            levels: vec![0.1, 0.3, 0.5, 0.9],
+        },
         Head::Gaussian,
         Head::StudentT,
         Head::NegativeBinomial,
@@ -21,12 +27,17 @@ const FACTORS: [f64; 6] = [1.0, 1.0, 1.0, 4.0, 4.0, 4.0];
 /// Numbers without a pattern, `[2, 3, P]`.
 fn outputs(head: &Head) -> Vec<f64> {
     let count = TARGETS.len() * head.parameters();
-    (0..count).map(|at| (at as f64 * 1.7 + 0.3).sin() * 1.5).collect()
+    (0..count)
+        .map(|at| (at as f64 * 1.7 + 0.3).sin() * 1.5)
+        .collect()
 }
 
 fn tensor<const D: usize>(values: &[f64], shape: [usize; D]) -> Tensor<D> {
     let device = Device::flex().autodiff();
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), (&device, DType::F64))
+    Tensor::from_data(
+        TensorData::new(values.to_vec(), shape),
+        (&device, DType::F64),
+    )
 }
 
 fn loss(head: &Head, outputs: Tensor<3>) -> Tensor<1> {
@@ -46,19 +57,38 @@ fn by_hand(head: &Head, outputs: &[f64]) -> f64 {
         let (count, factor) = (TARGETS[at], FACTORS[at]);
         let target = count / factor;
         match (head, head.distribution(outputs, factor)) {
-            (Head::Linear { loss: PointLoss::Squared }, Distribution::Point(point)) => (target - point).powi(2),
-            (Head::Linear { loss: PointLoss::Absolute }, Distribution::Point(point)) => (target - point).abs(),
+            (
+                Head::Linear {
+                    loss: PointLoss::Squared,
+                },
+                Distribution::Point(point),
+            ) => (target - point).powi(2),
+            (
+                Head::Linear {
+                    loss: PointLoss::Absolute,
+                },
+                Distribution::Point(point),
+            ) => (target - point).abs(),
             (_, Distribution::Quantiles { levels, values }) => {
                 let losses = levels.iter().zip(&values);
-                losses.map(|(&level, &value)| crate::metric::pinball(target, value, level)).sum::<f64>()
+                losses
+                    .map(|(&level, &value)| crate::metric::pinball(target, value, level))
+                    .sum::<f64>()
                     / levels.len() as f64
             }
-            (_, Distribution::Normal { mean, deviation }) => {
-                -Normal::new(mean, deviation).expect("a normal").ln_pdf(target)
-            }
-            (_, Distribution::StudentT { location, scale, freedom }) => {
-                -StudentsT::new(location, scale, freedom).expect("a t").ln_pdf(target)
-            }
+            (_, Distribution::Normal { mean, deviation }) => -Normal::new(mean, deviation)
+                .expect("a normal")
+                .ln_pdf(target),
+            (
+                _,
+                Distribution::StudentT {
+                    location,
+                    scale,
+                    freedom,
+                },
+            ) => -StudentsT::new(location, scale, freedom)
+                .expect("a t")
+                .ln_pdf(target),
             (_, Distribution::NegativeBinomial { mean, shape }) => {
                 let found = super::super::distribution::negative_binomial(mean, shape);
                 -found.ln_pmf(count as u64)
@@ -75,7 +105,10 @@ fn losses_are_those_of_the_distributions() {
         let outputs = outputs(&head);
         let found = value(loss(&head, tensor(&outputs, [2, 3, head.parameters()])));
         let expected = by_hand(&head, &outputs);
-        assert!((found - expected).abs() < 1e-8, "{head:?}: {found} {expected}");
+        assert!(
+            (found - expected).abs() < 1e-8,
+            "{head:?}: {found} {expected}"
+        );
     }
 }
 
@@ -97,19 +130,28 @@ fn gradients_are_those_of_finite_differences() {
             };
             let slope = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
             let error = (found[place] - slope).abs();
-            assert!(error < 1e-7, "{head:?} at {place}: {} {slope}", found[place]);
+            assert!(
+                error < 1e-7,
+                "{head:?} at {place}: {} {slope}",
+                found[place]
+            );
         }
     }
 }
 
 #[test]
 fn quantiles_never_cross_and_the_median_is_its_own() {
-    let head = Head::Quantiles { levels: vec![0.1, 0.3, 0.5, 0.9] };
+    let head = Head::Quantiles {
+        levels: vec![0.1, 0.3, 0.5, 0.9],
+    };
     for outputs in [[-9.0, 9.0, 1.0, -30.0], [0.0; 4], [40.0, -40.0, -2.0, 7.0]] {
         let Distribution::Quantiles { values, .. } = head.distribution(&outputs, 1.0) else {
             panic!("quantiles");
         };
-        assert!(values.windows(2).all(|pair| pair[0] <= pair[1]), "{values:?}");
+        assert!(
+            values.windows(2).all(|pair| pair[0] <= pair[1]),
+            "{values:?}"
+        );
         assert_eq!(values[2], outputs[2]);
     }
 }
@@ -119,6 +161,9 @@ fn large_numbers_do_not_overflow() {
     for head in heads() {
         let parameters = head.parameters();
         let outputs = vec![300.0; TARGETS.len() * parameters];
-        assert!(value(loss(&head, tensor(&outputs, [2, 3, parameters]))).is_finite(), "{head:?}");
+        assert!(
+            value(loss(&head, tensor(&outputs, [2, 3, parameters]))).is_finite(),
+            "{head:?}"
+        );
     }
 }
