@@ -51,7 +51,7 @@ mod tests {
         let values = ln_gamma(x.clone());
         let gradients = values.clone().sum().backward();
         let slopes = x.grad(&gradients).expect("a gradient");
-        let numbers = |tensor: Tensor<1>| tensor.into_data().to_vec::<f64>().expect("f64");
+        let numbers = |tensor: Tensor<1>| tensor.into_data().try_to_vec::<f64>().expect("f64");
         for ((at, value), slope) in at.iter().zip(numbers(values.inner())).zip(numbers(slopes)) {
             let (exact, digamma) = (gamma::ln_gamma(*at), gamma::digamma(*at));
             assert!(

@@ -121,7 +121,7 @@ fn gradients_are_those_of_finite_differences() {
         let tracked = tensor(&at, shape).require_grad();
         let gradients = loss(&head, tracked.clone()).backward();
         let found = tracked.grad(&gradients).expect("a gradient");
-        let found = found.into_data().to_vec::<f64>().expect("f64");
+        let found = found.into_data().try_to_vec::<f64>().expect("f64");
         for place in 0..at.len() {
             let moved = |by: f64| {
                 let mut at = at.clone();
