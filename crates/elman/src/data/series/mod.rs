@@ -5,13 +5,16 @@ mod calendar;
 mod clock;
 mod columns;
 mod csv;
+mod describe;
 mod frequency;
+mod grid;
 mod m3;
 mod missing;
 mod roles;
 mod scaling;
 mod seasonal;
 mod stamps;
+mod statics;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@
 
 mod data;
 mod distribution;
+mod forecasts;
 mod gamma;
 mod head;
 mod model;
 mod objective;
+mod origins;
 mod paths;
 mod prepared;
 mod report;
@@ -15,8 +17,10 @@ mod tests;
 mod trained;
 
 pub use distribution::Distribution;
+pub use forecasts::{ForecastRequest, Forecasts, SeriesForecast};
 pub use model::{ForecastNetwork, Forecaster};
 pub(in crate::task) use objective::ForecastTask;
+pub use origins::with_origins;
 pub use paths::TargetForecast;
 pub use report::{Compared, ForecastReport};
-pub use trained::{ForecastRequest, Forecasts, SeriesForecast, TrainedForecaster, with_origins};
+pub use trained::TrainedForecaster;

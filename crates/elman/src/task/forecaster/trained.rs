@@ -1,18 +1,19 @@
 //! A trained forecaster, read from its run's folder: forecasts and backtests.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
 
-use super::data::{ForecastData, Group, Learnt, LearntSeries, Window, at, settings, shape_of};
+use super::data::{ForecastData, Learnt, LearntSeries, Window, at, settings, shape_of};
+use super::forecasts::{ForecastRequest, Forecasts, SeriesForecast};
 use super::model::Forecaster;
-use super::paths::{self, Asked, Question, TargetForecast};
+use super::origins::rolled;
+use super::paths::{self, Asked, Question};
 use super::prepared::{Prepared, fit_scalings};
 use super::report::{self, ForecastReport, judged_levels};
 use super::smoothing;
 use crate::data::series::{Series, SeriesFile, SeriesTable};
 use crate::error::{Error, Result};
-use crate::plot::{self, Figure};
 use crate::recipe::{ForecastSettings, Method, Recipe, nearest};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::network::Network;
@@ -27,45 +28,6 @@ pub struct TrainedForecaster {
     /// The recipe that they were trained by.
     pub recipe: Recipe,
     learnt: Learnt,
-}
-
-/// What is asked of [`TrainedForecaster::forecast`].
-#[derive(Clone, Debug, Default)]
-pub struct ForecastRequest {
-    /// The file to go on from, in place of the recipe's.
-    pub data: Option<PathBuf>,
-    /// Steps (default: as many as the model was trained for).
-    pub horizon: Option<usize>,
-    /// Rising levels of quantiles (default: those by which the model is judged).
-    pub quantiles: Option<Vec<f64>>,
-    /// Sample paths of a recursive model (default: as many as the recipe says).
-    pub samples: Option<usize>,
-    /// Only the series of these names (default: all).
-    pub series: Vec<String>,
-}
-
-/// Forecasts of all series of a file.
-#[derive(Clone, Debug)]
-pub struct Forecasts {
-    /// The series that they follow on.
-    pub table: SeriesTable,
-    /// The levels of quantiles; none of a point forecast.
-    pub levels: Vec<f64>,
-    /// One of each series, in order.
-    pub series: Vec<SeriesForecast>,
-    /// What should be known about them, a line each.
-    pub notes: Vec<String>,
-}
-
-/// The forecast of one series.
-#[derive(Clone, Debug)]
-pub struct SeriesForecast {
-    /// The series.
-    pub id: String,
-    /// `[H]`: the stamps of its steps, as a person reads them.
-    pub stamps: Vec<String>,
-    /// One of each target, in the order of the table's schema.
-    pub targets: Vec<TargetForecast>,
 }
 
 impl TrainedForecaster {
@@ -387,93 +349,4 @@ impl TrainedForecaster {
         }
         Ok((cut, settings))
     }
-}
-
-/// Known steps in a picture, in horizons, when nobody says how many.
-const SHOWN_HORIZONS: usize = 4;
-
-impl Forecasts {
-    /// The last `history` known steps of the first series' first target, and what follows (default: four
-    /// horizons, at least two seasons).
-    ///
-    /// # Errors
-    ///
-    /// When a number is not finite.
-    pub fn figure(&self, title: &str, history: Option<usize>) -> Result<Figure> {
-        let (series, forecast) = (&self.table.series[0], &self.series[0]);
-        let horizon = forecast.stamps.len();
-        let shown = history.unwrap_or((SHOWN_HORIZONS * horizon).max(2 * series.season));
-        let from = series.len() - shown.clamp(1, series.len());
-        let known = &series.targets[0][from..];
-        let target = &forecast.targets[0];
-        let label = |step: usize| {
-            let stamp = series
-                .frequency
-                .add(&self.table.clock, series.start, step as i64);
-            stamp.map_or(step.to_string(), |stamp| self.table.clock.label(stamp))
-        };
-        let name = match self.table.series.len() {
-            1 => title.to_owned(),
-            _ => format!("{title}: {}", series.id),
-        };
-        plot::forecast(&plot::ForecastPicture {
-            title: name,
-            known,
-            point: &target.point,
-            levels: &self.levels,
-            quantiles: &target.quantiles,
-            labels: (from..series.len() + horizon).map(label).collect(),
-        })
-    }
-}
-
-/// `recipe` with a test part that is long enough for `origins` forecasts that do not overlap.
-///
-/// # Errors
-///
-/// When it is no forecaster's.
-pub fn with_origins(mut recipe: Recipe, origins: usize) -> Result<Recipe> {
-    let (_, forecast) = settings(&recipe)?;
-    let Some(horizon) = forecast.horizon else {
-        return Ok(recipe);
-    };
-    let test = forecast.test.unwrap_or(horizon).max(horizon * origins);
-    if let Some(forecast) = &mut recipe.forecast {
-        forecast.test = Some(test);
-    }
-    Ok(recipe)
-}
-
-/// `origins` windows of every series, spread evenly from the end of what training has seen to the
-/// last origin that a whole forecast follows.
-fn rolled(group: &Group, table: &SeriesTable, valid: usize, origins: usize) -> Result<Vec<Window>> {
-    let horizon = group.shape.horizon;
-    let mut windows = Vec::new();
-    for (at, &place) in group.series.iter().enumerate() {
-        let series = &table.series[place];
-        let first = group.trained[at] + valid;
-        let last = series.len() - horizon;
-        let steps = last - first;
-        if origins == 0 || steps + 1 < origins {
-            return Err(Error::argument(
-                "origins",
-                format!(
-                    "series `{}` has {} steps that training has not seen: {} origins of forecasts of {horizon}, not {origins}",
-                    series.id,
-                    series.len() - first,
-                    steps + 1
-                ),
-                format!(
-                    "ask for fewer, or train with `forecast.test = {}`",
-                    horizon * origins.max(1)
-                ),
-            ));
-        }
-        let place = |origin: usize| match origins {
-            1 => last,
-            _ => first + steps * origin / (origins - 1),
-        };
-        windows.extend((0..origins).map(|origin| (at, place(origin))));
-    }
-    Ok(windows)
 }
