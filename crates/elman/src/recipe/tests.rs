@@ -263,7 +263,7 @@ fn watching_images_that_are_not_held_out_is_refused() {
         "train.early_stopping.monitor=valid_loss",
         "train.early_stopping.patience=3",
     ];
-    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out` or `data.valid`) or watch `train_loss`");
+    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out`, `data.valid` or `forecast.valid`) or watch `train_loss`");
     let sound = with(&[watch[0], watch[1], "data.hold_out=5"]);
     assert_eq!(
         sound.train.early_stopping,

@@ -6,7 +6,7 @@ use super::reader::{
 use super::{ABOVE_ZERO, MOST_EPOCHS, MOST_IN_A_BATCH};
 use crate::recipe::vocabulary::{
     CLIPS, ClipKind, MONITORS, OPTIMISERS, OptimiserKind, SCHEDULE_UNITS, SCHEDULES, ScheduleKind,
-    word,
+    TASKS, word,
 };
 use crate::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, EarlyStopping,
@@ -367,12 +367,15 @@ fn early_stopping(mut section: Section<'_>, watched: Watched) -> Option<EarlySto
         if monitor.needs_validation() && !watched.holds_out {
             section.problem(format!(
                 "{name}: `{is}` needs held-out examples and there are none; hold some out \
-                 (`data.hold_out` or `data.valid`) or watch `train_loss`"
+                 (`data.hold_out`, `data.valid` or `forecast.valid`) or watch `train_loss`"
             ));
-        } else if let (Monitor::ValidAccuracy, Some(Task::Regressor)) = (monitor, watched.task) {
+        } else if let (Monitor::ValidAccuracy, Some(task @ (Task::Regressor | Task::Forecaster))) =
+            (monitor, watched.task)
+        {
             section.problem(format!(
-                "{name}: `{is}` is of classifiers, the task is `regressor`; \
-                 watch `valid_loss` or `train_loss`"
+                "{name}: `{is}` is of classifiers, the task is `{}`; \
+                 watch `valid_loss` or `train_loss`",
+                word(TASKS, task)
             ));
         }
     }

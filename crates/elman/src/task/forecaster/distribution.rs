@@ -2,8 +2,6 @@
 
 use statrs::distribution::{ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
-const MEDIAN: f64 = 0.5;
-
 /// What is known about one step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Distribution {
@@ -75,16 +73,6 @@ impl Distribution {
 }
 
 impl Distribution {
-    /// The median where it costs nothing; of counts the mean.
-    pub(super) fn center(&self) -> f64 {
-        match self {
-            Self::Point(value) => *value,
-            Self::Quantiles { levels, values } => between(levels, values, MEDIAN),
-            Self::Normal { mean, .. } | Self::NegativeBinomial { mean, .. } => *mean,
-            Self::StudentT { location, .. } => *location,
-        }
-    }
-
     /// What a value of it is of a series that was divided by `factor`: counts are in their own unit.
     pub(super) fn scaled(&self, value: f64, factor: f64) -> f64 {
         match self {

@@ -81,6 +81,16 @@ impl Head {
         }
     }
 
+    /// The middle of what the numbers of one step, `[P]`, say about it, as the network sees the series:
+    /// the median, of counts the mean.
+    pub(super) fn center(&self, outputs: &[f64]) -> f64 {
+        match self {
+            Self::Linear { .. } | Self::Gaussian | Self::StudentT => outputs[0],
+            Self::Quantiles { levels } => outputs[median_of(levels)],
+            Self::NegativeBinomial => softplus_of(outputs[0]),
+        }
+    }
+
     /// What the numbers of one step, `[P]`, say about it, of a series that was divided by `factor`.
     /// Counts are in their own unit, everything else as the network sees it.
     pub(super) fn distribution(&self, outputs: &[f64], factor: f64) -> Distribution {

@@ -118,7 +118,7 @@ impl ForecastTask {
         let device = outputs.device();
         let targets = tensor(batch.answers.clone(), [rows, steps], &device);
         let factors = tensor(batch.factors.clone(), [rows, steps], &device);
-        let error = self.error(&outputs, &batch.answers, &batch.factors);
+        let error = self.error(&outputs, &batch.answers);
         (
             self.settings.head.loss(outputs, targets, Some(factors)),
             error,
@@ -126,15 +126,15 @@ impl ForecastTask {
     }
 
     /// The sum over windows of the mean absolute error of what `outputs`, `[B, answers·K, P]`, say.
-    fn error(&self, outputs: &Tensor<3>, answers: &[f32], factors: &[f32]) -> f64 {
+    fn error(&self, outputs: &Tensor<3>, answers: &[f32]) -> f64 {
         let [_, steps, parameters] = outputs.dims();
         let flat = numbers(outputs.clone());
-        let each = flat.chunks(parameters).zip(answers).enumerate();
-        let errors = each.map(|(at, (outputs, &answer))| {
-            let factor = factors.get(at).map_or(1.0, |&factor| f64::from(factor));
-            let known = self.settings.head.distribution(outputs, factor);
-            (known.scaled(known.center(), factor) - f64::from(answer)).abs()
-        });
+        let errors = flat
+            .chunks(parameters)
+            .zip(answers)
+            .map(|(outputs, &answer)| {
+                (self.settings.head.center(outputs) - f64::from(answer)).abs()
+            });
         errors.sum::<f64>() / steps as f64
     }
 
@@ -281,7 +281,7 @@ impl Objective for ForecastTask {
                             .iter()
                             .map(|&it| it as f32)
                             .collect();
-                        let error = self.error(&outputs, &plain, &[]);
+                        let error = self.error(&outputs, &plain);
                         (
                             self.settings.head.loss(outputs, answers, None),
                             error,
