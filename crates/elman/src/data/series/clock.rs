@@ -30,6 +30,9 @@ pub(super) enum Written {
     Moment(i64),
 }
 
+/// Larger whole numbers are no stamps: differences of these are far from overflowing.
+const LARGEST_WHOLE: u64 = 1 << 53;
+
 /// Forms that are read besides ISO 8601, with what is missing in them.
 const FORMS: [&str; 4] = [
     "%Y/%m/%d",
@@ -48,7 +51,8 @@ pub(super) fn read(text: &str, form: Option<&str>) -> Option<Written> {
         return with_form(text, form);
     }
     if let Ok(whole) = text.parse::<i64>() {
-        return Some(Written::Whole(whole));
+        let fits = whole.unsigned_abs() <= LARGEST_WHOLE;
+        return fits.then_some(Written::Whole(whole));
     }
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some(Written::Moment(moment.as_second()));

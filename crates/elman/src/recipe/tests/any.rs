@@ -333,7 +333,7 @@ fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
             Output::Linear,
         )
     });
-    let name = || "[^ \t\r\n]{1,9}";
+    let name = || "[a-zé%/_.\"\\\\-]{1,9}";
     let some = || prop::option::of(name());
     let list = || prop::collection::vec(name(), 0..3);
     let texts = (name(), some(), some(), some(), some());

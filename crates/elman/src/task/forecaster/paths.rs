@@ -64,7 +64,6 @@ pub(super) fn forecast(
     asked: &[Asked<'_>],
     question: &Question<'_>,
 ) -> Result<Vec<Vec<TargetForecast>>> {
-    check(question)?;
     match shape.method {
         Method::Direct => {
             let mut all = Vec::new();
@@ -83,7 +82,8 @@ pub(super) fn forecast(
     }
 }
 
-fn check(question: &Question<'_>) -> Result<()> {
+/// Checks that the head can say something at all levels.
+pub(super) fn check(question: &Question<'_>) -> Result<()> {
     let Head::Quantiles { levels } = question.head else {
         return Ok(());
     };

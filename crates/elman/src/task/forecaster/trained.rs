@@ -190,13 +190,15 @@ impl TrainedForecaster {
                 ),
             ));
         }
-        Ok(Question {
+        let question = Question {
             horizon,
             levels,
             samples: request.samples.unwrap_or(settings.samples),
             seed: self.recipe.seed,
             head: &settings.head,
-        })
+        };
+        paths::check(&question)?;
+        Ok(question)
     }
 
     /// The place of the group of `series`, and what was learnt of the series itself.
