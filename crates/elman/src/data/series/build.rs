@@ -6,7 +6,7 @@ use std::path::Path;
 use super::clock::Clock;
 use super::columns::Columns;
 use super::grid::Grid;
-use super::missing::{self, Missing};
+use super::missing;
 use super::roles::Roles;
 use super::table::{Schema, Series, SeriesFile, SeriesTable};
 use super::{csv, m3, statics};
@@ -153,102 +153,98 @@ impl<'a> Builder<'a> {
         targets: &[usize],
         clock: &Clock,
     ) -> Result<Series> {
-        let value = |row: &Option<usize>, column: usize| match row {
-            Some(row) => self.columns.number(*row, column),
-            None => Ok(f64::NAN),
-        };
-        let all = |columns: &[usize]| -> Result<Vec<Vec<f64>>> {
-            let column = |&column: &usize| grid.rows.iter().map(|row| value(row, column)).collect();
-            columns.iter().map(column).collect()
-        };
-        let (values, known, past) = (
-            all(targets)?,
-            all(&self.roles.known)?,
-            all(&self.roles.past)?,
-        );
-        let is_there = |step: &usize| values.iter().any(|column| !column[*step].is_nan());
-        let (Some(from), Some(last)) = (
-            (0..grid.rows.len()).find(is_there),
-            (0..grid.rows.len()).rev().find(is_there),
-        ) else {
-            let column = targets[0];
-            let row = grid.rows.iter().flatten().next().copied().unwrap_or(0);
-            return Err(self.columns.fault(
-                (row, column),
-                format!(
-                    "series `{}` has no number in the column `{}`",
-                    like.id, self.columns.names[column]
-                ),
-                "remove the column, or name others by `data.target`",
-            ));
-        };
-        let until = last + 1;
+        let values = self.numbers(grid, targets)?;
+        let [from, until] = self.ends(&values, (&like.id, targets[0]), grid)?;
         self.note_ends(&like.id, from, grid.rows.len() - until);
-        let frequency = like.frequency;
-        let start = frequency
-            .add(clock, like.start, from as i64)
-            .unwrap_or(like.start);
+        let start = like.frequency.add(clock, like.start, from as i64);
         let mut series = Series {
-            start,
+            start: start.unwrap_or(like.start),
             statics: self.statics_of(&like.id, grid)?,
-            targets: values,
-            known,
-            past,
             ..like
         };
         let rows = &grid.rows[from..];
-        let parts = [
-            (&mut series.targets, targets, until),
-            (&mut series.past, &self.roles.past, until),
-            (&mut series.known, &self.roles.known, grid.rows.len()),
-        ];
-        let (policy, start, id) = (self.file.missing, series.start, series.id.clone());
+        let reach = grid.rows.len();
+        let of_known = self.numbers(grid, &self.roles.known)?;
+        let of_past = self.numbers(grid, &self.roles.past)?;
         let mut filled = 0;
-        for (columns, places, until) in parts {
-            for (column, &place) in columns.iter_mut().zip(places) {
-                *column = column[from..until].to_vec();
-                let label = |step: usize| match frequency.add(clock, start, step as i64) {
-                    Some(stamp) => clock.label(stamp),
-                    None => format!("step {step}"),
-                };
-                filled += self.fill(column, place, rows, &id, policy, label)?;
-            }
-        }
+        let mut fill = |columns: Vec<Vec<f64>>, places: &[usize], until: usize| {
+            let each = columns.into_iter().zip(places);
+            let filled_column = each.map(|(column, &place)| {
+                let mut column = column[from..until].to_vec();
+                filled += self.fill(&mut column, (place, rows), &series, clock)?;
+                Ok(column)
+            });
+            filled_column.collect::<Result<Vec<_>>>()
+        };
+        let targets = fill(values, targets, until)?;
+        let past = fill(of_past, &self.roles.past, until)?;
+        let known = fill(of_known, &self.roles.known, reach)?;
+        (series.targets, series.past, series.known) = (targets, past, known);
         if filled > 0 {
             self.notes.push(format!(
-                "missing: {filled} numbers of series `{id}` were filled"
+                "missing: {filled} numbers of series `{}` were filled",
+                series.id
             ));
         }
         Ok(series)
     }
 
+    /// The numbers of some columns at every step of the grid, NaN where there is none.
+    fn numbers(&self, grid: &Grid, columns: &[usize]) -> Result<Vec<Vec<f64>>> {
+        let value = |row: &Option<usize>, column: usize| match row {
+            Some(row) => self.columns.number(*row, column),
+            None => Ok(f64::NAN),
+        };
+        let column = |&column: &usize| grid.rows.iter().map(|row| value(row, column)).collect();
+        columns.iter().map(column).collect()
+    }
+
+    /// Where the targets `values` begin, and where they end.
+    fn ends(
+        &self,
+        values: &[Vec<f64>],
+        (id, column): (&str, usize),
+        grid: &Grid,
+    ) -> Result<[usize; 2]> {
+        let is_there = |step: &usize| values.iter().any(|column| !column[*step].is_nan());
+        let mut steps = (0..grid.rows.len()).filter(is_there);
+        if let Some(first) = steps.next() {
+            return Ok([first, steps.next_back().unwrap_or(first) + 1]);
+        }
+        let row = grid.rows.iter().flatten().next().copied().unwrap_or(0);
+        let name = &self.columns.names[column];
+        Err(self.columns.fault(
+            (row, column),
+            format!("series `{id}` has no number in the column `{name}`"),
+            "remove the column, or name others by `data.target`",
+        ))
+    }
+
+    /// Fills what is missing in `values`, the column `column` of `series` from its first step, whose
+    /// rows are `rows`; says how many numbers that were.
     fn fill(
         &self,
         values: &mut [f64],
-        column: usize,
-        rows: &[Option<usize>],
-        id: &str,
-        policy: Missing,
-        label: impl Fn(usize) -> String,
+        (column, rows): (usize, &[Option<usize>]),
+        series: &Series,
+        clock: &Clock,
     ) -> Result<usize> {
-        let places: Vec<String> = (0..values.len())
-            .filter(|&step| values[step].is_nan())
-            .take(TOLD_PLACES)
-            .map(|step| match rows.get(step).copied().flatten() {
-                Some(row) => format!(
-                    "{} ({})",
-                    self.columns.place(row, column).display(),
-                    label(step)
-                ),
-                None => format!("{} (no row)", label(step)),
-            })
-            .collect();
-        policy.fill(values).map_err(|count| {
-            let name = &self.columns.names[column];
-            let what = format!(
-                "{}: column `{name}`, series `{id}`",
-                self.columns.path.display()
-            );
+        let label = |step: usize| match series.frequency.add(clock, series.start, step as i64) {
+            Some(stamp) => clock.label(stamp),
+            None => format!("step {step}"),
+        };
+        let missing = (0..values.len()).filter(|&step| values[step].is_nan());
+        let place = |step: usize| match rows.get(step).copied().flatten() {
+            Some(row) => {
+                let place = self.columns.place(row, column);
+                format!("{} ({})", place.display(), label(step))
+            }
+            None => format!("{} (no row)", label(step)),
+        };
+        let places: Vec<String> = missing.take(TOLD_PLACES).map(place).collect();
+        self.file.missing.fill(values).map_err(|count| {
+            let (path, name) = (self.columns.path.display(), &self.columns.names[column]);
+            let what = format!("{path}: column `{name}`, series `{}`", series.id);
             missing::refused(&what, count, &places)
         })
     }

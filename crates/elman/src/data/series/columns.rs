@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::clock::Written;
 use crate::error::{Error, Result};
 
 /// One cell of a file.
@@ -10,10 +9,6 @@ use crate::error::{Error, Result};
 pub(super) enum Cell {
     /// Empty, or a word for it.
     Missing,
-    /// A number of a typed file.
-    Number(f64),
-    /// A stamp of a typed file.
-    Stamp(Written),
     /// As it was written.
     Text(String),
 }
@@ -31,8 +26,8 @@ pub(super) struct Columns {
     pub(super) names: Vec<String>,
     /// Row after row.
     pub(super) rows: Vec<Vec<Cell>>,
-    /// The line at which each row begins, from 1; none for a file without lines.
-    pub(super) lines: Option<Vec<u64>>,
+    /// The line at which each row begins, from 1.
+    pub(super) lines: Vec<u64>,
     /// Is a comma the decimal point?
     pub(super) decimal_comma: bool,
 }
@@ -46,21 +41,15 @@ impl Columns {
         self.names.iter().position(|it| it == name)
     }
 
-    /// `file:line:column` of a cell; `file: row 3, column 2` where there are no lines.
+    /// `file:line:column` of a cell.
     pub(super) fn place(&self, row: usize, column: usize) -> PathBuf {
         let path = self.path.display();
-        match &self.lines {
-            Some(lines) => format!("{path}:{}:{}", lines[row], column + 1).into(),
-            None => format!("{path}: row {}, column {}", row + 1, column + 1).into(),
-        }
+        format!("{path}:{}:{}", self.lines[row], column + 1).into()
     }
 
-    /// A row as a person finds it: `line 3` or `row 3`.
+    /// A row as a person finds it: `line 3`.
     pub(super) fn row_name(&self, row: usize) -> String {
-        match &self.lines {
-            Some(lines) => format!("line {}", lines[row]),
-            None => format!("row {}", row + 1),
-        }
+        format!("line {}", self.lines[row])
     }
 
     /// An error about one cell.
@@ -77,11 +66,6 @@ impl Columns {
     pub(super) fn number(&self, row: usize, column: usize) -> Result<f64> {
         let number = match &self.rows[row][column] {
             Cell::Missing => Ok(f64::NAN),
-            Cell::Number(number) => Ok(*number),
-            Cell::Stamp(_) => Err((
-                "is a date".to_owned(),
-                "name the columns of numbers by `data.target`",
-            )),
             Cell::Text(text) => parse(text, self.decimal_comma),
         };
         number.map_err(|(problem, remedy)| {
@@ -94,8 +78,6 @@ impl Columns {
     pub(super) fn word(&self, row: usize, column: usize) -> Option<String> {
         match &self.rows[row][column] {
             Cell::Missing => None,
-            Cell::Number(number) => Some(number.to_string()),
-            Cell::Stamp(stamp) => Some(format!("{stamp:?}")),
             Cell::Text(text) => Some(text.clone()),
         }
     }
@@ -105,7 +87,6 @@ impl Columns {
         let cells = self.rows.iter().map(|row| &row[column]);
         let mut filled = cells.filter(|cell| **cell != Cell::Missing);
         match filled.next() {
-            Some(Cell::Number(_)) => true,
             Some(Cell::Text(text)) => match parse(text, self.decimal_comma) {
                 Ok(_) => true,
                 // What looks like a number is one, with a fault that is told when it is read.

@@ -128,7 +128,7 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
         path: path.to_owned(),
         names,
         rows,
-        lines: Some(lines),
+        lines,
         decimal_comma,
     })
 }

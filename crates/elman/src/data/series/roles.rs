@@ -141,7 +141,6 @@ fn find(columns: &Columns, name: &str, key: &str) -> Result<usize> {
 fn guess_time(columns: &Columns, file: &SeriesFile) -> Option<usize> {
     let form = file.time_format.as_deref();
     let first = |column: usize| match columns.rows.first().map(|row| &row[column]) {
-        Some(super::columns::Cell::Stamp(stamp)) => Some(*stamp),
         Some(super::columns::Cell::Text(text)) => clock::read(text, form),
         _ => None,
     };

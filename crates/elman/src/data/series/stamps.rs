@@ -79,8 +79,6 @@ fn zone(file: &SeriesFile) -> Result<Option<TimeZone>> {
 fn one(columns: &Columns, (row, column): (usize, usize), file: &SeriesFile) -> Result<Written> {
     let form = file.time_format.as_deref();
     match &columns.rows[row][column] {
-        Cell::Stamp(stamp) => Ok(*stamp),
-        Cell::Number(number) if number.fract() == 0.0 => Ok(Written::Whole(*number as i64)),
         Cell::Text(text) => clock::read(text, form).ok_or_else(|| {
             let remedy = match form {
                 Some(_) => "correct the stamp or `data.time_format`",
@@ -92,7 +90,7 @@ fn one(columns: &Columns, (row, column): (usize, usize), file: &SeriesFile) -> R
             };
             columns.fault((row, column), problem, remedy)
         }),
-        Cell::Missing | Cell::Number(_) => Err(columns.fault(
+        Cell::Missing => Err(columns.fault(
             (row, column),
             "the stamp is missing",
             "fill it in or remove the row",

@@ -302,46 +302,58 @@ impl Group {
             valid: Vec::new(),
             test: Vec::new(),
         };
-        for (at, &place) in group.series.clone().iter().enumerate() {
-            let series = &table.series[place];
-            let trained = group.trained[at];
-            let scalings = fit_scalings(series, trained, &settings.scaling)?;
-            if let Some(scaling) = scalings.first()
-                && !matches!(settings.head, Head::Linear { .. })
-                && settings.method == Method::Direct
-                && !scaling.keeps_quantiles(group.shape.horizon)
-            {
-                return Err(Error::argument(
-                    "forecast.scaling",
-                    format!(
-                        "`seasonal_difference` of {} steps is summed up over a horizon of {}",
-                        series.season, group.shape.horizon
-                    ),
-                    "use a horizon of a season at most, `method = \"recursive\"`, or the head `linear`",
-                ));
-            }
-            let prepared = Prepared::new((series, &table.clock), scalings, scales, settings, 0)?;
-            let first = prepared.first + group.shape.window;
-            let horizon = group.shape.horizon;
-            let more = trained + settings.valid + horizon;
-            if first + horizon > trained || more > series.len() {
-                let needed = first + horizon + series.len() - trained;
-                return Err(too_short(series, needed.max(more)));
-            }
-            group
-                .train
-                .extend((first..=trained - horizon).map(|origin| (at, origin)));
-            let valid_end = trained + settings.valid;
-            if settings.valid > 0 {
-                group
-                    .valid
-                    .extend((trained..=valid_end - horizon).map(|origin| (at, origin)));
-            }
-            let origins = (valid_end..=series.len() - horizon).step_by(horizon);
-            group.test.extend(origins.map(|origin| (at, origin)));
+        for (at, place) in group.series.clone().into_iter().enumerate() {
+            let of = (&table.series[place], &table.clock);
+            let scalings = fit_scalings(of.0, group.trained[at], &settings.scaling)?;
+            group.ensure_quantiles(&scalings, of.0, settings)?;
+            let prepared = Prepared::new(of, scalings, scales, settings, 0)?;
+            group.cut(at, &prepared, of.0, settings.valid)?;
             group.prepared.push(prepared);
         }
         Ok(group)
+    }
+
+    /// Checks that what scalings do to quantiles can be taken back step by step, where it must.
+    fn ensure_quantiles(
+        &self,
+        scalings: &[FittedScaling],
+        series: &Series,
+        settings: &ForecastSettings,
+    ) -> Result<()> {
+        let horizon = self.shape.horizon;
+        let is_asked =
+            !matches!(settings.head, Head::Linear { .. }) && settings.method == Method::Direct;
+        if !is_asked || scalings.iter().all(|it| it.keeps_quantiles(horizon)) {
+            return Ok(());
+        }
+        Err(Error::argument(
+            "forecast.scaling",
+            format!(
+                "`seasonal_difference` of {} steps is summed up over a horizon of {horizon}",
+                series.season
+            ),
+            "use a horizon of a season at most, `method = \"recursive\"`, or the head `linear`",
+        ))
+    }
+
+    /// Adds the windows of the series at `at`.
+    fn cut(&mut self, at: usize, prepared: &Prepared, series: &Series, valid: usize) -> Result<()> {
+        let (trained, horizon) = (self.trained[at], self.shape.horizon);
+        let first = prepared.first + self.shape.window;
+        let valid_end = trained + valid;
+        if first + horizon > trained || valid_end + horizon > series.len() {
+            let needed = first + horizon + series.len() - trained;
+            return Err(too_short(series, needed.max(valid_end + horizon)));
+        }
+        let window = |origin: usize| (at, origin);
+        self.train.extend((first..=trained - horizon).map(window));
+        if valid > 0 {
+            self.valid
+                .extend((trained..=valid_end - horizon).map(window));
+        }
+        let tested = (valid_end..=series.len() - horizon).step_by(horizon);
+        self.test.extend(tested.map(window));
+        Ok(())
     }
 
     fn learnt(&self, table: &SeriesTable) -> LearntGroup {

@@ -183,7 +183,7 @@ fn counts_have_a_head_of_their_own() {
     let message = refused(table().path(), &texts);
     assert!(
         message.starts_with(
-            "forecast.head: `negative_binomial` is of counts, but series `small` has 22.6"
+            "forecast.head: `negative_binomial` is of counts, but series `small` has 22."
         ),
         "{message}"
     );

@@ -12,7 +12,7 @@ use super::paths::{self, Asked, Question};
 use super::prepared::{Prepared, fit_scalings};
 use super::report::{self, ForecastReport, judged_levels};
 use super::smoothing;
-use crate::data::series::{Series, SeriesFile, SeriesTable};
+use crate::data::series::{Clock, Series, SeriesFile, SeriesTable};
 use crate::error::{Error, Result};
 use crate::recipe::{ForecastSettings, Method, Recipe, nearest};
 use crate::store::{RunDirectory, StoredFile};
@@ -246,36 +246,8 @@ impl TrainedForecaster {
         });
         let of = (series, &table.clock);
         let prepared = Prepared::new(of, scalings, &self.learnt.scales, settings, ahead)?;
-        let needed = prepared.first + shape.window;
-        if series.len() < needed {
-            return Err(Error::argument(
-                format!("series `{}`", series.id),
-                format!("has {} steps, the model reads {needed}", series.len()),
-                "give a longer series",
-            ));
-        }
-        if prepared.reach() < series.len() + ahead {
-            return Err(Error::argument(
-                format!("series `{}`", series.id),
-                format!(
-                    "covariates are known for {} steps after its last number, but {ahead} are needed",
-                    prepared.reach() - series.len()
-                ),
-                "add rows with the covariates and no target",
-            ));
-        }
-        let stamps = (0..question.horizon).map(|step| {
-            let at = (series.len() + step) as i64;
-            let stamp = series.frequency.add(&table.clock, series.start, at);
-            stamp.map(|stamp| table.clock.label(stamp)).ok_or_else(|| {
-                Error::argument(
-                    format!("series `{}`", series.id),
-                    format!("step {} after its end lies beyond the year 9999", step + 1),
-                    "forecast fewer steps",
-                )
-            })
-        });
-        let stamps = stamps.collect::<Result<Vec<_>>>()?;
+        ensure_reads(series, &prepared, [prepared.first + shape.window, ahead])?;
+        let stamps = stamps(series, &table.clock, question.horizon)?;
         let asked = Asked {
             series,
             prepared: &prepared,
@@ -351,4 +323,46 @@ impl TrainedForecaster {
         }
         Ok((cut, settings))
     }
+}
+
+/// Checks that a series has the `needed` steps, and everything known in advance for `ahead` more.
+fn ensure_reads(series: &Series, prepared: &Prepared, [needed, ahead]: [usize; 2]) -> Result<()> {
+    let (steps, reach) = (series.len(), prepared.reach());
+    let (problem, remedy) = if steps < needed {
+        (
+            format!("has {steps} steps, the model reads {needed}"),
+            "give a longer series",
+        )
+    } else if reach < steps + ahead {
+        let known = reach - steps;
+        (
+            format!(
+                "covariates are known for {known} steps after its last number, but {ahead} are needed"
+            ),
+            "add rows with the covariates and no target",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::argument(
+        format!("series `{}`", series.id),
+        problem,
+        remedy,
+    ))
+}
+
+/// The stamps of the `horizon` steps after the last of `series`, as a person reads them.
+fn stamps(series: &Series, clock: &Clock, horizon: usize) -> Result<Vec<String>> {
+    let stamp = |step: usize| {
+        let at = (series.len() + step) as i64;
+        let stamp = series.frequency.add(clock, series.start, at);
+        stamp.map(|stamp| clock.label(stamp)).ok_or_else(|| {
+            Error::argument(
+                format!("series `{}`", series.id),
+                format!("step {} after its end lies beyond the year 9999", step + 1),
+                "forecast fewer steps",
+            )
+        })
+    };
+    (0..horizon).map(stamp).collect()
 }
