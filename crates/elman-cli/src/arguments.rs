@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Predict(PredictFlags),
     /// Write text with a run's language model
     Generate(GenerateFlags),
+    /// Say the next steps of series, with a run's model
+    Forecast(ForecastFlags),
+    /// Forecast the past from several origins and judge it beside naive forecasts
+    Backtest(BacktestFlags),
     /// Show a run's layers, shapes, parameters and settings
     Inspect(InspectFlags),
     /// Run the book's examples and compare every number
@@ -79,7 +83,7 @@ pub(crate) struct FitFlags {
     /// Replace a setting of the recipe, such as train.epochs=20 (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Override>,
-    /// The data, in place of the recipe's: a folder with the four IDX files, or a text file
+    /// The data, in place of the recipe's: a folder (IDX or .ts files) or a file (a text, a table)
     #[arg(long, value_name = "PLACE")]
     pub(crate) data: Option<PathBuf>,
     /// The folder of the run, new or empty [default: runs/RECIPE-1, -2, …]
@@ -143,7 +147,7 @@ pub(crate) struct TuneFlags {
 pub(crate) struct EvaluateFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// The data, in place of the recipe's: a folder with the four IDX files, or a text file
+    /// The data, in place of the recipe's: a folder (IDX or .ts files) or a file (a text, a table)
     #[arg(long, value_name = "PLACE")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
@@ -199,6 +203,70 @@ pub(crate) struct GenerateFlags {
     /// Also write what it sounds like to this MIDI file, of a model of tunes
     #[arg(long, value_name = "FILE.mid")]
     pub(crate) midi: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastFlags {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// The table to go on from, in place of the recipe's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// Steps [default: as many as the model was trained for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) horizon: Option<u32>,
+    /// Levels of quantiles, such as 0.1,0.5,0.9 [default: those by which the model is judged]
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = level)]
+    pub(crate) quantiles: Vec<f64>,
+    /// Sample paths of a recursive model, written in columns of their own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) samples: Option<u32>,
+    /// Only the series of this name (repeatable) [default: all]
+    #[arg(long, value_name = "ID")]
+    pub(crate) series: Vec<String>,
+    /// Draw history, median and bands of the first series: FILE.svg or FILE.png
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Known steps in the picture [default: four horizons]
+    #[arg(long, value_name = "N", requires = "plot")]
+    pub(crate) history: Option<usize>,
+    /// Write the CSV here [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct BacktestFlags {
+    /// A run's folder, or a recipe (has a `/` and ends in .toml, or the name of one that ships), which
+    /// is trained first on what comes before the first origin
+    #[arg(value_name = "RUN|RECIPE")]
+    pub(crate) subject: String,
+    /// How many origins, spread over the steps that training has not seen
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) origins: u32,
+    /// The table, in place of the recipe's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// Replace a setting of the recipe, such as train.epochs=20 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// The folder of the recipe's run, new or empty [default: runs/backtest-RECIPE-1, -2, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads that compute, 1 to 1024; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }
@@ -265,6 +333,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    let level: Option<f64> = text.trim().parse().ok();
+    level
+        .filter(|&level| level > 0.0 && level < 1.0)
+        .ok_or_else(|| "expected a number above 0 and below 1".to_owned())
 }
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use elman::Error;
 use elman::metric::{Figures, Measure};
 use elman::recipe::{Override, Recipe};
-use elman::task::{self, FitPlan, FitSummary, RunFolder};
+use elman::task::{self, Evaluation, FitPlan, FitSummary, RunFolder};
 use elman::train::FitOptions;
 use serde_json::{Value, json};
 
 use crate::Done;
 use crate::arguments::FitFlags;
+use crate::backtest;
 use crate::output::{self, Failure, talk};
 use crate::progress::{Progress, Talk};
 use crate::signals::Signals;
@@ -108,6 +109,7 @@ fn names(measure: Measure) -> [&'static str; 2] {
         Measure::AbsoluteError => ["test_mae", "test_mse"],
         Measure::BitsPerCharacter => ["test_bits_per_character", "test_nats_per_token"],
         Measure::KeyAccuracy => ["test_key_accuracy", "test_nats_per_step"],
+        Measure::ScaledError => ["test_mase", "test_mae"],
     }
 }
 
@@ -139,9 +141,16 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
             "test loss      {loss:.4} nats per step\n\
              test accuracy  {score:.4} of the keys"
         ),
+        Measure::ScaledError => match &summary.test {
+            Evaluation::Forecasts(report) => format!("\n{}\n", backtest::table_of(report)),
+            _ => format!("test MASE      {score:.4}"),
+        },
     };
     let next = match summary.test.measure() {
         Measure::BitsPerCharacter => format!("elman generate {run}"),
+        Measure::ScaledError => {
+            format!("elman forecast {run} --plot forecast.svg, elman backtest {run}")
+        }
         _ => format!("elman evaluate {run}"),
     };
     format!(

@@ -3,9 +3,11 @@
 //! Flags become a plan, the plan one library call; results go to stdout, talk to stderr.
 
 mod arguments;
+mod backtest;
 mod book;
 mod devices;
 mod fit;
+mod forecast;
 mod generate;
 mod output;
 mod progress;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         Command::Evaluate(flags) => reports::evaluate(&flags),
         Command::Predict(flags) => reports::predict(&flags),
         Command::Generate(flags) => generate::run(&flags),
+        Command::Forecast(flags) => forecast::run(&flags),
+        Command::Backtest(flags) => backtest::run(flags),
         Command::Inspect(flags) if flags.recurrence => recurrence::run(&flags),
         Command::Inspect(flags) => reports::inspect(&flags),
         Command::Book(flags) => book::run(&flags),

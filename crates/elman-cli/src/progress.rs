@@ -126,6 +126,12 @@ impl Observer for Progress {
         }
     }
 
+    fn note(&mut self, message: &str) {
+        if self.talk != Talk::Nothing {
+            self.bar.suspend(|| talk(&format!("data: {message}")));
+        }
+    }
+
     fn warning(&mut self, message: &str) {
         self.warnings.push(message.to_owned());
         self.bar

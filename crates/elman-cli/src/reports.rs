@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Done;
 use crate::arguments::{EvaluateFlags, InspectFlags, JsonFlag, PredictFlags};
-use crate::output;
+use crate::{backtest, output};
 
 pub(crate) fn recipes(flags: &JsonFlag) -> Done {
     let shipped = Recipe::shipped();
@@ -46,6 +46,7 @@ pub(crate) fn evaluate(flags: &EvaluateFlags) -> Done {
         }
         Evaluation::Tokens(worth) => evaluated_text(&worth, flags.json.json),
         Evaluation::Music(worth) => evaluated_music(&worth, flags.json.json),
+        Evaluation::Forecasts(report) => backtest::print(&report, flags.json.json),
     }
 }
 

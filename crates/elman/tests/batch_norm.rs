@@ -4,8 +4,8 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elman::activation::Activation;
 use elman::cell::{
-    BasicRnnCell, BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig, MinGruCellConfig,
-    ResetGate, State, TransformsInputs,
+    BasicRnnCell, BasicRnnCellConfig, Cell, GruCellConfig, Lengths, LstmCellConfig,
+    MinGruCellConfig, ResetGate, State, TransformsInputs,
 };
 use elman::random::Seed;
 use elman::train::{Optimiser, restore, snapshot};
@@ -39,7 +39,9 @@ fn basic(device: &Device) -> BasicRnnCell {
 
 fn normalised<C: TransformsInputs>(cell: C, device: &Device) -> BatchNormWrapper<C> {
     let config = BatchNormConfig::new().with_noise(Noise::Always);
-    config.init(cell, device).expect("it has an input transform")
+    config
+        .init(cell, device)
+        .expect("it has an input transform")
 }
 
 /// The equation, written out in f64 for a basic cell and rows of different lengths.
@@ -91,7 +93,10 @@ fn it_is_its_equation_over_all_real_steps() {
         // A tenth of the way from 0 and 1.
         let moving = [&wrapper.mean, &wrapper.variance].map(|it| numbers(&it.value())[unit]);
         assert!((moving[0] - 0.1 * mean).abs() < 1e-12, "{moving:?}");
-        assert!((moving[1] - (0.9 + 0.1 * variance)).abs() < 1e-12, "{moving:?}");
+        assert!(
+            (moving[1] - (0.9 + 0.1 * variance)).abs() < 1e-12,
+            "{moving:?}"
+        );
     }
 }
 
@@ -101,12 +106,17 @@ fn padding_is_not_seen() {
     let device = Device::flex();
     let x = inputs([2, 4], &device);
     let lengths = Lengths::new([4, 1]);
-    let spoilt = x.clone().slice_assign([1..2, 1..4], x.clone().slice([1..2, 1..4]) * f64::NAN);
+    let spoilt = x
+        .clone()
+        .slice_assign([1..2, 1..4], x.clone().slice([1..2, 1..4]) * f64::NAN);
     let [clean, found] = [x, spoilt].map(|x| {
         let wrapper = normalised(basic(&device), &device);
         let options = UnrollOptions::default().with_sequence_length(lengths.clone());
         let run = dynamic_rnn(&wrapper, x, options).expect("the shapes fit");
-        (run.outputs.into_data(), wrapper.variance.value().into_data())
+        (
+            run.outputs.into_data(),
+            wrapper.variance.value().into_data(),
+        )
     });
     assert_eq!(clean, found);
 }
@@ -142,7 +152,10 @@ fn check_gradients<C: TransformsInputs + Module + ModuleDisplay>(cell: &dyn Fn(&
         };
         let expected = (at(step) - at(-step)) / (2.0 * step);
         let found = of_inputs[index];
-        assert!((found - expected).abs() < 1e-6, "input {index}: {found} {expected}");
+        assert!(
+            (found - expected).abs() < 1e-6,
+            "input {index}: {found} {expected}"
+        );
     }
     let tensors = snapshot(&inner);
     for index in 0..of_gain.len() {
@@ -158,7 +171,10 @@ fn check_gradients<C: TransformsInputs + Module + ModuleDisplay>(cell: &dyn Fn(&
         };
         let expected = (at(step) - at(-step)) / (2.0 * step);
         let found = of_gain[index];
-        assert!((found - expected).abs() < 1e-6, "gain {index}: {found} {expected}");
+        assert!(
+            (found - expected).abs() < 1e-6,
+            "gain {index}: {found} {expected}"
+        );
     }
 }
 
@@ -182,7 +198,9 @@ fn gradients_go_through_the_statistics() {
 #[test]
 fn inference_uses_the_moving_statistics() {
     let device = Device::flex().autodiff();
-    let wrapper = BatchNormConfig::new().init(basic(&device), &device).expect("it fits");
+    let wrapper = BatchNormConfig::new()
+        .init(basic(&device), &device)
+        .expect("it fits");
     let x = inputs([3, 5], &device);
     for _ in 0..3 {
         dynamic_rnn(&wrapper, x.clone(), UnrollOptions::default()).expect("the shapes fit");
@@ -192,7 +210,9 @@ fn inference_uses_the_moving_statistics() {
     let inner = wrapper.valid();
     let x = x.inner();
     let run = |cell: &BatchNormWrapper<BasicRnnCell>, x: Tensor<3>| {
-        dynamic_rnn(cell, x, UnrollOptions::default()).expect("the shapes fit").outputs
+        dynamic_rnn(cell, x, UnrollOptions::default())
+            .expect("the shapes fit")
+            .outputs
     };
     let whole = run(&inner, x.clone());
     assert_eq!(numbers(&inner.variance.value()), trained, "nothing moves");
@@ -200,7 +220,9 @@ fn inference_uses_the_moving_statistics() {
     assert_eq!(row.to_data(), whole.clone().narrow(0, 1, 1).to_data());
     let mut stream = Stream::new(&inner, 3);
     let pieces = [(0, 2), (2, 3)].map(|(start, steps)| {
-        stream.feed(x.clone().narrow(1, start, steps)).expect("it fits")
+        stream
+            .feed(x.clone().narrow(1, start, steps))
+            .expect("it fits")
     });
     assert_eq!(Tensor::cat(pieces.to_vec(), 1).to_data(), whole.to_data());
     let folded = dynamic_rnn(&inner.folded(), x, UnrollOptions::default()).expect("it fits");
@@ -214,20 +236,26 @@ fn inference_uses_the_moving_statistics() {
 #[test]
 fn the_statistics_are_saved_and_not_trained() {
     let device = Device::flex().autodiff();
-    let wrapper = BatchNormConfig::new().init(basic(&device), &device).expect("it fits");
+    let wrapper = BatchNormConfig::new()
+        .init(basic(&device), &device)
+        .expect("it fits");
     let x = inputs([3, 5], &device);
     let run = dynamic_rnn(&wrapper, x, UnrollOptions::default()).expect("the shapes fit");
     let before = snapshot(&wrapper);
     assert!(before.contains_key("mean") && before.contains_key("variance"));
     let mut optimiser = Optimiser::new(elman::recipe::MomentumSettings::default());
     let loss = run.outputs.powi_scalar(2).sum();
-    let wrapper = optimiser.update(wrapper, loss.backward(), 0.1, 0).expect("it has gradients");
+    let wrapper = optimiser
+        .update(wrapper, loss.backward(), 0.1, 0)
+        .expect("it has gradients");
     let after = snapshot(&wrapper);
     assert_eq!(before["mean"], after["mean"]);
     assert_eq!(before["variance"], after["variance"]);
     assert_ne!(before["gain"], after["gain"]);
     assert_ne!(before["cell.kernel"], after["cell.kernel"]);
-    let fresh = BatchNormConfig::new().init(basic(&device), &device).expect("it fits");
+    let fresh = BatchNormConfig::new()
+        .init(basic(&device), &device)
+        .expect("it fits");
     let restored = restore(fresh, after.clone(), "test".as_ref()).expect("it fits");
     assert_eq!(snapshot(&restored), after);
 }
@@ -235,7 +263,9 @@ fn the_statistics_are_saved_and_not_trained() {
 #[test]
 fn other_cells_and_settings_are_refused() {
     let device = Device::flex();
-    let cell: AnyCell = MinGruCellConfig::new(FEATURES, UNITS).init(Seed::new(1), &device).into();
+    let cell: AnyCell = MinGruCellConfig::new(FEATURES, UNITS)
+        .init(Seed::new(1), &device)
+        .into();
     let refused = BatchNormConfig::new().init(cell, &device);
     let message = refused.expect_err("it is refused").to_string();
     assert!(message.contains("more than one product"), "{message}");

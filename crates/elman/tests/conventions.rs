@@ -11,7 +11,9 @@ use elman::cell::{
     UgrnnCellConfig,
 };
 use elman::random::Seed;
-use elman::wrapper::{BatchNormConfig, EmbeddingConfig, HighwayConfig, Projection, ProjectionConfig};
+use elman::wrapper::{
+    BatchNormConfig, EmbeddingConfig, HighwayConfig, Projection, ProjectionConfig,
+};
 
 const CONVENTIONS: &str = include_str!("../../../CONVENTIONS.md");
 /// `F`, `H` and `P`: different, so that none passes for another.

@@ -69,6 +69,27 @@ impl Batches {
         })
     }
 
+    /// Epoch `epoch` of a training run: `count` examples in random order, spread over exactly `steps`;
+    /// with fewer examples than steps, the last steps have none.
+    ///
+    /// # Errors
+    ///
+    /// When `count` or `steps` is 0.
+    pub fn shuffled_in_steps(seed: Seed, epoch: usize, count: usize, steps: usize) -> Result<Self> {
+        let batches = Self::shuffled(seed, epoch, count, steps)?;
+        Ok(Self { steps, ..batches })
+    }
+
+    /// `count` examples in their own order, spread over exactly `steps`.
+    ///
+    /// # Errors
+    ///
+    /// When `count` or `steps` is 0.
+    pub fn in_order_in_steps(count: usize, steps: usize) -> Result<Self> {
+        let batches = Self::in_order(count, steps)?;
+        Ok(Self { steps, ..batches })
+    }
+
     /// The number of steps of the whole epoch, whatever step comes next.
     pub fn steps(&self) -> usize {
         self.steps

@@ -9,6 +9,7 @@ mod images;
 mod piano_roll;
 mod reber;
 mod sequences;
+pub mod series;
 pub mod text;
 pub mod ts;
 pub mod tune;

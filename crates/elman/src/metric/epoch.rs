@@ -43,6 +43,7 @@ const fn columns(measure: Measure) -> [&'static str; 10] {
             "valid_key_accuracy",
             "test_key_accuracy",
         ],
+        Measure::ScaledError => ["train_scaled_mae", "valid_scaled_mae", "test_scaled_mae"],
     };
     [
         "epoch",

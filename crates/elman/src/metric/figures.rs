@@ -18,15 +18,18 @@ pub enum Measure {
     /// Of a model of polyphony, whose loss is that of a step in nats: of the keys that sound or are
     /// foretold to, the share that is both, 0 to 1.
     KeyAccuracy,
+    /// Of a forecaster: the mean absolute error of its medians, of series as the network sees them.
+    ScaledError,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Accuracy,
         Self::AbsoluteError,
         Self::BitsPerCharacter,
         Self::KeyAccuracy,
+        Self::ScaledError,
     ];
 
     /// The score in names of columns and keys: `accuracy`, `mae`, `bpc` or `key_accuracy`.
@@ -36,6 +39,7 @@ impl Measure {
             Self::AbsoluteError => "mae",
             Self::BitsPerCharacter => "bpc",
             Self::KeyAccuracy => "key_accuracy",
+            Self::ScaledError => "scaled_mae",
         }
     }
 
@@ -46,6 +50,7 @@ impl Measure {
             Self::AbsoluteError => "Mean absolute error",
             Self::BitsPerCharacter => "Bits per character",
             Self::KeyAccuracy => "Accuracy of keys",
+            Self::ScaledError => "Mean absolute error (scaled)",
         }
     }
 
@@ -56,6 +61,7 @@ impl Measure {
             Self::AbsoluteError => "Mean squared error",
             Self::BitsPerCharacter => "Mean loss of a token (nats)",
             Self::KeyAccuracy => "Mean loss of a step (nats)",
+            Self::ScaledError => "Mean loss (scaled)",
         }
     }
 
@@ -63,7 +69,7 @@ impl Measure {
     pub fn best(self) -> f64 {
         match self {
             Self::Accuracy | Self::KeyAccuracy => 1.0,
-            Self::AbsoluteError | Self::BitsPerCharacter => 0.0,
+            Self::AbsoluteError | Self::BitsPerCharacter | Self::ScaledError => 0.0,
         }
     }
 }

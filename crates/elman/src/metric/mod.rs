@@ -3,9 +3,17 @@
 mod confusion;
 mod epoch;
 mod figures;
+mod forecast;
 mod loss;
+mod naive;
 
 pub use confusion::ConfusionMatrix;
 pub use epoch::EpochMetrics;
 pub use figures::{Figures, Measure};
+pub(crate) use forecast::quantile_of_sorted;
+pub use forecast::{
+    ForecastScores, ForecastTally, JudgedForecast, beside, crps_of_samples, mase_scale, pinball,
+    quantile_of, smape,
+};
 pub use loss::MeanLoss;
+pub use naive::{naive, seasonal_naive};

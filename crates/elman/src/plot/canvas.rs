@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use plotters::coord::Shift;
 use plotters::prelude::{
     BitMapBackend, Circle, Color, DrawingArea, DrawingBackend, IntoDrawingArea, PathElement,
-    RGBColor, Rectangle, SVGBackend, Text, WHITE,
+    Polygon, RGBColor, Rectangle, SVGBackend, Text, WHITE,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, IntoFont, TextStyle, register_font};
@@ -158,6 +158,14 @@ impl<B: DrawingBackend> Canvas<B> {
         let corners = corners.map(|corner| self.pixel(corner));
         self.area
             .draw(&Rectangle::new(corners, colour.filled()))
+            .map_err(reason)
+    }
+
+    /// Fills what lies within `edge`.
+    pub(super) fn polygon(&self, edge: &[Point], colour: RGBColor) -> Drawn {
+        let edge: Vec<_> = edge.iter().map(|&point| self.pixel(point)).collect();
+        self.area
+            .draw(&Polygon::new(edge, colour.filled()))
             .map_err(reason)
     }
 

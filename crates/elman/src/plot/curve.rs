@@ -58,7 +58,9 @@ impl Drawing for LearningCurve<'_> {
             .map_or(Measure::Accuracy, |row| row.measure);
         let loss = self.series(|figures| figures.loss);
         let highest = extreme(&loss, f64::max);
-        let axis = Axis::around(0.0, highest, TICKS);
+        // A likelihood of numbers has logarithms of either sign.
+        let lowest = extreme(&loss, f64::min);
+        let axis = Axis::around(lowest.min(0.0), highest, TICKS);
         self.panel(0, measure.loss_heading(), axis, loss)
             .draw(canvas)?;
         let score = self.series(|figures| figures.score);

@@ -8,11 +8,13 @@ mod axis;
 mod canvas;
 mod confusion;
 mod curve;
+mod forecast;
 mod lag;
 mod lines;
 mod search;
 
 pub use canvas::Figure;
+pub use forecast::ForecastPicture;
 pub use lines::{Line, Marks};
 pub use search::SearchedTrial;
 
@@ -132,6 +134,30 @@ pub fn lines(title: &str, axes: [&str; 2], lines: &[Line]) -> Result<Figure> {
         axes,
         lines,
     })
+}
+
+/// What is known of a series and what is forecast, with bands between quantiles.
+///
+/// # Errors
+///
+/// When nothing is known or forecast, or a number is not finite.
+pub fn forecast(picture: &ForecastPicture<'_>) -> Result<Figure> {
+    let ForecastPicture {
+        known,
+        point,
+        quantiles,
+        ..
+    } = picture;
+    let mut numbers = known.iter().chain(*point).chain(quantiles.iter().flatten());
+    if known.is_empty() || point.is_empty() || !numbers.all(|number| number.is_finite()) {
+        return Err(Error::argument(
+            "forecast",
+            "it has no steps, or a number that is not finite",
+            "give at least one known step and one that follows, and finite numbers only",
+        ));
+    }
+    let title = shortened(&picture.title);
+    canvas::render(&forecast::Forecast { title, picture })
 }
 
 /// The counts of a confusion matrix, with the recall of every row and the precision of every column.

@@ -43,12 +43,12 @@ use std::path::Path;
 pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
-    DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, HalvingSettings,
-    HeldOutText, IdxSettings, LanguageSettings, LayerSettings, ModelSettings, MomentumSettings,
-    Monitor, Normalisation, OptimiserSettings, Output, PianoRollSettings, Range, Readout,
-    ReberSettings, Recipe, RmsPropForm, RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting,
-    SgdSettings, Skip, SoftmaxSettings, Task, TextSettings, TokenSettings, TrainSettings,
-    TsSettings, TuneSettings, ZoneoutSettings,
+    DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, ForecastSettings,
+    HalvingSettings, Head, HeldOutText, IdxSettings, LanguageSettings, LayerSettings, Level,
+    Method, ModelSettings, MomentumSettings, Monitor, Normalisation, OptimiserSettings, Output,
+    PianoRollSettings, PointLoss, Range, Readout, ReberSettings, Recipe, RmsPropForm,
+    RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting, SgdSettings, Skip, SoftmaxSettings,
+    Task, TextSettings, TokenSettings, TrainSettings, TsSettings, TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;
 pub use template::Template;

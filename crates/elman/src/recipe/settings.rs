@@ -1,6 +1,7 @@
 //! What a recipe says, in types.
 
 mod data;
+mod forecast;
 mod model;
 mod optimiser;
 mod schedule;
@@ -11,6 +12,7 @@ mod tune;
 pub use data::{
     AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings, TsSettings,
 };
+pub use forecast::{ForecastSettings, Head, Level, Method, PointLoss};
 pub use model::{
     CellSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings, Output, Readout,
     Skip, ZoneoutSettings,
@@ -40,6 +42,8 @@ pub struct Recipe {
     pub seed: Seed,
     /// The examples (`[data]`).
     pub data: DataSettings,
+    /// What a forecaster reads and answers (`[forecast]`); other tasks have none.
+    pub forecast: Option<ForecastSettings>,
     /// The network (`[model]`).
     pub model: ModelSettings,
     /// How it is fitted (`[train]`).
@@ -59,6 +63,8 @@ pub enum Task {
     LanguageModel,
     /// The notes of the next step of a piece, at every step (`"polyphony"`).
     Polyphony,
+    /// The next steps of series (`"forecaster"`).
+    Forecaster,
 }
 
 impl Task {

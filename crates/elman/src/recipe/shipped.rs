@@ -100,6 +100,51 @@ pub(super) const ALL: &[Shipped] = &[
         title: "Chorales, GRU over sets of notes",
         text: include_str!("../../../../recipes/chorales.toml"),
     },
+    Shipped {
+        name: "forecast-air-passengers",
+        title: "Air passengers, GRU",
+        text: include_str!("../../../../recipes/forecast-air-passengers.toml"),
+    },
+    Shipped {
+        name: "forecast-sunspots",
+        title: "Sunspots, GRU",
+        text: include_str!("../../../../recipes/forecast-sunspots.toml"),
+    },
+    Shipped {
+        name: "forecast-load",
+        title: "Half-hourly load, GRU",
+        text: include_str!("../../../../recipes/forecast-load.toml"),
+    },
+    Shipped {
+        name: "forecast-stocks",
+        title: "Stock prices, LSTM",
+        text: include_str!("../../../../recipes/forecast-stocks.toml"),
+    },
+    Shipped {
+        name: "m3",
+        title: "M3 competition, GRU",
+        text: include_str!("../../../../recipes/m3.toml"),
+    },
+    Shipped {
+        name: "deepar",
+        title: "DeepAR",
+        text: include_str!("../../../../recipes/deepar.toml"),
+    },
+    Shipped {
+        name: "lstm",
+        title: "LSTM forecaster",
+        text: include_str!("../../../../recipes/lstm.toml"),
+    },
+    Shipped {
+        name: "gru",
+        title: "GRU forecaster",
+        text: include_str!("../../../../recipes/gru.toml"),
+    },
+    Shipped {
+        name: "es-rnn",
+        title: "ES-RNN",
+        text: include_str!("../../../../recipes/es-rnn.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Shipped> {

@@ -2,6 +2,7 @@
 
 mod any;
 mod data;
+mod forecast;
 mod language;
 mod model;
 mod train;
@@ -96,7 +97,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
-    assert_eq!(Recipe::shipped().len(), 12);
+    assert_eq!(Recipe::shipped().len(), 21);
     for shipped in Recipe::shipped() {
         let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
         assert_eq!(recipe.title, shipped.title);
@@ -263,7 +264,7 @@ fn watching_images_that_are_not_held_out_is_refused() {
         "train.early_stopping.monitor=valid_loss",
         "train.early_stopping.patience=3",
     ];
-    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out` or `data.valid`) or watch `train_loss`");
+    insta::assert_snapshot!(problem(&watch), @"train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out`, `data.valid` or `forecast.valid`) or watch `train_loss`");
     let sound = with(&[watch[0], watch[1], "data.hold_out=5"]);
     assert_eq!(
         sound.train.early_stopping,

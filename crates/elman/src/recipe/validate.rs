@@ -1,6 +1,7 @@
 //! From a document to a recipe, collecting every problem on the way.
 
 mod data;
+mod forecast;
 mod language;
 mod model;
 mod reader;
@@ -43,11 +44,24 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
     let task = root.required("task", choice(TASKS));
     let seed = root.or("seed", whole(0..=u64::MAX), DEFAULT_SEED);
     let data = root.required_section("data").and_then(data::data);
+    let forecast = match task {
+        Some(Task::Forecaster) => root
+            .required_section("forecast")
+            .and_then(forecast::forecast)
+            .map(Some),
+        _ => reader::table_or(&mut root, "forecast", None, |section| {
+            forecast::forecast(section).map(Some)
+        }),
+    };
     let model = root
         .required_section("model")
         .and_then(|section| model::model(section, task, data.as_ref()));
     let watched = train::Watched {
-        holds_out: data.as_ref().is_none_or(DataSettings::holds_out),
+        holds_out: match (task, &forecast) {
+            (Some(Task::Forecaster), Some(Some(forecast))) => forecast.valid > 0,
+            (Some(Task::Forecaster), _) => true,
+            _ => data.as_ref().is_none_or(DataSettings::holds_out),
+        },
         task,
         is_text: matches!(data, Some(DataSettings::Text(_))),
     };
@@ -56,6 +70,15 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
         .and_then(|section| train::train(section, watched));
     if let (Some(task), Some(data)) = (task, &data) {
         check_task(&root, task, data);
+    }
+    if let Some(task) = task {
+        let with = (data.as_ref(), model.as_ref());
+        forecast::check_task(
+            &root,
+            task,
+            with,
+            forecast.as_ref().and_then(Option::as_ref),
+        );
     }
     let around = tune::Around {
         seed: seed.unwrap_or(DEFAULT_SEED),
@@ -71,6 +94,7 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
         task: task?,
         seed: Seed::new(seed?),
         data: data?,
+        forecast: forecast?,
         model: model?,
         train: train?,
         tune: tune?,
@@ -79,16 +103,22 @@ fn root(mut root: Section<'_>) -> Option<Recipe> {
 
 /// Notes when what is learnt is not what the data have.
 fn check_task(root: &Section<'_>, task: Task, data: &DataSettings) {
+    // What goes with series is judged with the table `[forecast]`.
+    if task == Task::Forecaster || matches!(data, DataSettings::Series(_)) {
+        return;
+    }
     let learns = |task| match task {
         Task::Classifier => "classes",
         Task::Regressor => "numbers",
         Task::LanguageModel => "the tokens of a text",
         Task::Polyphony => "the notes of pieces",
+        Task::Forecaster => "the next steps of series",
     };
     let fitting = match (data.targets(), data) {
         (Some(TargetKind::Classes(_)), _) => Task::Classifier,
         (Some(TargetKind::Numbers(_)), _) => Task::Regressor,
         (None, DataSettings::PianoRolls(_)) => Task::Polyphony,
+        (None, DataSettings::Series(_)) => Task::Forecaster,
         (None, _) => Task::LanguageModel,
     };
     if task != fitting {

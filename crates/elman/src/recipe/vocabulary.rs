@@ -3,10 +3,12 @@
 use strsim::damerau_levenshtein;
 
 use super::{
-    DroppedState, Monitor, Normalisation, Output, Readout, RmsPropForm, ScheduleUnit, Skip, Task,
+    DroppedState, Level, Method, Monitor, Normalisation, Output, PointLoss, Readout, RmsPropForm,
+    ScheduleUnit, Skip, Task,
 };
 use crate::activation::Activation;
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
+use crate::data::series::{CalendarFeature, Encoding, Missing, Scaling};
 use crate::wrapper::Masks;
 
 /// The words that a setting may be, with their meanings.
@@ -17,6 +19,7 @@ pub(super) const TASKS: Choices<Task> = &[
     ("regressor", Task::Regressor),
     ("language_model", Task::LanguageModel),
     ("polyphony", Task::Polyphony),
+    ("forecaster", Task::Forecaster),
 ];
 
 /// A choice that brings settings of its own.
@@ -29,13 +32,14 @@ pub(super) enum FormatKind {
     Tunes,
     PianoRolls,
     Ts,
+    Series,
 }
 
 /// The key of `[data]` by which a format, as it is spelt, says where its files are.
 pub(super) fn file_key(format: &str) -> &'static str {
     match FORMATS.iter().find(|(word, _)| *word == format) {
         Some((_, FormatKind::Text | FormatKind::Tunes)) => "files",
-        Some((_, FormatKind::PianoRolls)) => "file",
+        Some((_, FormatKind::PianoRolls | FormatKind::Series)) => "file",
         _ => "folder",
     }
 }
@@ -48,6 +52,7 @@ pub(super) const FORMATS: Choices<FormatKind> = &[
     ("tunes", FormatKind::Tunes),
     ("piano_rolls", FormatKind::PianoRolls),
     ("ts", FormatKind::Ts),
+    ("series", FormatKind::Series),
 ];
 
 /// A choice that brings settings of its own.
@@ -86,6 +91,71 @@ pub(super) const SOFTMAXES: Choices<SoftmaxKind> = &[
     ("adaptive", SoftmaxKind::Adaptive),
     ("sampled", SoftmaxKind::Sampled),
 ];
+
+pub(super) const MISSING: Choices<Missing> = &[
+    ("error", Missing::Error),
+    ("interpolate", Missing::Interpolate),
+    ("forward_fill", Missing::ForwardFill),
+    ("zero", Missing::Zero),
+    ("mean", Missing::Mean),
+];
+
+pub(super) const METHODS: Choices<Method> =
+    &[("direct", Method::Direct), ("recursive", Method::Recursive)];
+
+/// A choice that brings settings of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadKind {
+    Linear,
+    Quantiles,
+    Gaussian,
+    StudentT,
+    NegativeBinomial,
+}
+
+pub(super) const HEADS: Choices<HeadKind> = &[
+    ("linear", HeadKind::Linear),
+    ("quantiles", HeadKind::Quantiles),
+    ("gaussian", HeadKind::Gaussian),
+    ("student_t", HeadKind::StudentT),
+    ("negative_binomial", HeadKind::NegativeBinomial),
+];
+
+pub(super) const POINT_LOSSES: Choices<PointLoss> = &[
+    ("squared", PointLoss::Squared),
+    ("absolute", PointLoss::Absolute),
+];
+
+pub(super) const SCALINGS: Choices<Scaling> = &[
+    ("log", Scaling::Log),
+    ("log1p", Scaling::Log1p),
+    ("standard", Scaling::Standard),
+    ("robust", Scaling::Robust),
+    ("min_max", Scaling::MinMax),
+    ("mean", Scaling::Mean),
+    ("seasonal", Scaling::Seasonal),
+    ("difference", Scaling::Difference),
+    ("seasonal_difference", Scaling::SeasonalDifference),
+];
+
+pub(super) const LEVELS: Choices<Level> = &[
+    ("none", Level::None),
+    ("last", Level::Last),
+    ("mean", Level::Mean),
+];
+
+pub(super) const CALENDAR: Choices<CalendarFeature> = &[
+    ("hour", CalendarFeature::Hour),
+    ("weekday", CalendarFeature::Weekday),
+    ("day_of_month", CalendarFeature::DayOfMonth),
+    ("day_of_year", CalendarFeature::DayOfYear),
+    ("week", CalendarFeature::Week),
+    ("month", CalendarFeature::Month),
+    ("season", CalendarFeature::Season),
+];
+
+pub(super) const ENCODINGS: Choices<Encoding> =
+    &[("sines", Encoding::Sines), ("number", Encoding::Number)];
 
 pub(super) const OUTPUTS: Choices<Output> = &[
     ("softmax", Output::Softmax),

@@ -1,6 +1,7 @@
 //! A recipe as TOML.
 
 mod data;
+mod forecast;
 mod model;
 mod train;
 mod tune;
@@ -44,6 +45,7 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
         task,
         seed,
         data,
+        forecast,
         model,
         train,
         tune,
@@ -54,6 +56,10 @@ pub(super) fn recipe(recipe: &Recipe) -> String {
     out.set("seed", seed.value());
 
     data::data(&mut out, data);
+
+    if let Some(forecast) = forecast {
+        forecast::forecast(&mut out, forecast);
+    }
 
     model::model(&mut out, model);
 

@@ -8,6 +8,7 @@ use crate::data::{TargetKind, Targets};
 use crate::error::Result;
 use crate::metric::{ConfusionMatrix, Figures, MeanLoss, Measure};
 use crate::recipe::Output;
+use crate::task::forecaster::ForecastReport;
 use crate::task::head;
 
 /// What a model is worth on a data set.
@@ -33,6 +34,8 @@ pub enum Evaluation {
     Tokens(TextWorth),
     /// Of a model of polyphony.
     Music(MusicWorth),
+    /// Of a forecaster.
+    Forecasts(Box<ForecastReport>),
 }
 
 /// What a model of polyphony is worth on some pieces.
@@ -101,6 +104,10 @@ impl Evaluation {
                 loss: worth.nats_per_step,
                 score: worth.accuracy,
             },
+            Self::Forecasts(report) => Figures {
+                loss: report.all.model.mae,
+                score: report.all.model.mase,
+            },
         }
     }
 
@@ -111,6 +118,7 @@ impl Evaluation {
             Self::Numbers { .. } => Measure::AbsoluteError,
             Self::Tokens(_) => Measure::BitsPerCharacter,
             Self::Music(_) => Measure::KeyAccuracy,
+            Self::Forecasts(_) => Measure::ScaledError,
         }
     }
 
@@ -118,7 +126,7 @@ impl Evaluation {
     pub fn confusion(&self) -> Option<&ConfusionMatrix> {
         match self {
             Self::Classes { confusion, .. } => Some(confusion),
-            Self::Numbers { .. } | Self::Tokens(_) | Self::Music(_) => None,
+            Self::Numbers { .. } | Self::Tokens(_) | Self::Music(_) | Self::Forecasts(_) => None,
         }
     }
 }

@@ -24,6 +24,11 @@ pub(crate) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts
             let folder = place.unwrap_or_else(|| Path::new(&ts.folder));
             read_ts(ts, folder, recipe.seed)
         }
+        (DataSettings::Series(_), _) => Err(Error::argument(
+            "task",
+            "series are learnt by a forecaster",
+            "set `task = \"forecaster\"`",
+        )),
         (DataSettings::Text(_) | DataSettings::Tunes(_) | DataSettings::PianoRolls(_), _) => {
             Err(Error::argument(
                 "data.format",

@@ -8,6 +8,7 @@ use crate::plot;
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::evaluation::Evaluation;
+use crate::task::forecaster::ForecastTask;
 use crate::task::language_task::LanguageTask;
 use crate::task::polyphony_task::PolyphonyTask;
 use crate::task::sequence_task::SequenceTask;
@@ -63,6 +64,11 @@ pub(super) trait TaskKind: Objective + Sized {
     /// What `model` is worth on the test part.
     fn test(&self, model: &Self::Model) -> Result<Evaluation>;
 
+    /// What was found out about the data, a line each: nothing, if the kind does not say.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Files that a run keeps beside its weights, with their names: none, if the kind does not say.
     fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         Vec::new()
@@ -77,6 +83,7 @@ macro_rules! dispatch {
             Task::Classifier | Task::Regressor => $function::<SequenceTask>($($argument),*),
             Task::LanguageModel => $function::<LanguageTask>($($argument),*),
             Task::Polyphony => $function::<PolyphonyTask>($($argument),*),
+            Task::Forecaster => $function::<ForecastTask>($($argument),*),
         }
     };
 }
@@ -154,6 +161,9 @@ fn carry_out<K: TaskKind>(
     checkpoint: Option<StoredFile>,
     observer: &mut dyn Observer,
 ) -> Result<FitSummary> {
+    for note in kind.notes() {
+        observer.note(&note);
+    }
     for (name, bytes) in kind.files() {
         run.write(name, &bytes)?;
     }

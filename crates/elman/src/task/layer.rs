@@ -13,8 +13,8 @@ use crate::recipe::{
     CellSettings, DropoutSettings, DroppedState, LayerSettings, Skip, ZoneoutSettings,
 };
 use crate::wrapper::{
-    AnyCell, BatchNormConfig, DeviceWrapper, DropoutConfig, HighwayConfig, ProjectionConfig, ResidualWrapper,
-    StateFilter, ZoneoutConfig,
+    AnyCell, BatchNormConfig, DeviceWrapper, DropoutConfig, HighwayConfig, ProjectionConfig,
+    ResidualWrapper, StateFilter, ZoneoutConfig,
 };
 
 /// The layer that `settings` describe, over `inputs` (`F`) features, in f32.

@@ -5,6 +5,7 @@ mod chrono;
 mod evaluation;
 mod examples;
 mod experiment;
+pub mod forecaster;
 mod head;
 mod language_model;
 mod language_task;

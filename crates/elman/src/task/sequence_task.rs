@@ -251,7 +251,8 @@ impl Trained {
             DataSettings::Adding(_)
             | DataSettings::Text(_)
             | DataSettings::Tunes(_)
-            | DataSettings::PianoRolls(_) => Err(Error::argument(
+            | DataSettings::PianoRolls(_)
+            | DataSettings::Series(_) => Err(Error::argument(
                 "predict",
                 "this run has learnt sums over generated sequences, which are not given by hand",
                 "judge it with `elman evaluate`",
@@ -268,7 +269,8 @@ impl Trained {
             | DataSettings::Ts(_)
             | DataSettings::Text(_)
             | DataSettings::Tunes(_)
-            | DataSettings::PianoRolls(_) => "sequence",
+            | DataSettings::PianoRolls(_)
+            | DataSettings::Series(_) => "sequence",
         }
     }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::recipe::{Recipe, Task};
 use crate::store::{RunDirectory, StoredFile, TensorFile};
 use crate::task::evaluation::Evaluation;
+use crate::task::forecaster::TrainedForecaster;
 use crate::task::language_task::TrainedLanguage;
 use crate::task::network::Network;
 use crate::task::polyphony_model::PolyphonyModel;
@@ -37,6 +38,8 @@ pub enum TrainedModel {
     Language(TrainedLanguage),
     /// The notes of the next step of a piece.
     Polyphony(PolyphonyModel),
+    /// The next steps of series.
+    Forecaster(TrainedForecaster),
 }
 
 /// What goes into a model and comes out of it.
@@ -97,6 +100,7 @@ impl Trained {
                 TrainedModel::Language(TrainedLanguage::stored(root, recipe, file)?)
             }
             Task::Polyphony => TrainedModel::Polyphony(polyphony_task::stored(recipe, file)?),
+            Task::Forecaster => TrainedModel::Forecaster(TrainedForecaster::stored(recipe, file)?),
         })
     }
 
@@ -110,6 +114,9 @@ impl Trained {
             TrainedModel::Sequence(model) => sequence_task::evaluate(model, &self.recipe, place),
             TrainedModel::Language(language) => language.evaluate(&self.recipe, place),
             TrainedModel::Polyphony(model) => polyphony_task::evaluate(model, &self.recipe, place),
+            TrainedModel::Forecaster(forecaster) => {
+                Ok(Evaluation::Forecasts(Box::new(forecaster.evaluate(place)?)))
+            }
         }
     }
 
@@ -134,6 +141,7 @@ impl Trained {
                 features: model.network.input_size(),
                 answer: ("keys", PIANO_KEYS),
             },
+            TrainedModel::Forecaster(forecaster) => forecaster.interface(),
         }
     }
 
@@ -143,6 +151,7 @@ impl Trained {
             TrainedModel::Sequence(model) => &model.network,
             TrainedModel::Language(language) => &language.model.network,
             TrainedModel::Polyphony(model) => &model.network,
+            TrainedModel::Forecaster(forecaster) => forecaster.network(),
         };
         network.names()
     }
@@ -153,6 +162,7 @@ impl Trained {
             TrainedModel::Sequence(model) => snapshot(model),
             TrainedModel::Language(language) => snapshot(&language.model),
             TrainedModel::Polyphony(model) => snapshot(model),
+            TrainedModel::Forecaster(forecaster) => snapshot(&forecaster.model),
         };
         tensors
             .into_iter()
@@ -179,6 +189,11 @@ impl Trained {
                     self.recipe.task.word()
                 ),
                 "use `elman evaluate`, of a language model `elman generate`",
+            )),
+            TrainedModel::Forecaster(_) => Err(Error::argument(
+                command,
+                "this run is a forecaster, which gives no one answer to a whole sequence",
+                "use `elman forecast`, `elman evaluate` or `elman backtest`",
             )),
         }
     }

@@ -32,6 +32,9 @@ pub trait Observer {
     /// An epoch is done, evaluated and saved.
     fn epoch(&mut self, _metrics: &EpochMetrics) {}
 
+    /// Something was found out about the data, before the first step.
+    fn note(&mut self, _message: &str) {}
+
     /// Something went wrong that the run survives.
     fn warning(&mut self, _message: &str) {}
 

@@ -10,9 +10,9 @@ use crate::cell::{
 };
 use crate::error::{Error, Result};
 use crate::wrapper::{
-    BatchNormWrapper, Boxed, Clocked, DeviceWrapper, DropoutWrapper, EmbeddingWrapper, HighwayWrapper,
-    InputProjectionWrapper, MultiRnnCell, MultiState, OutputProjectionWrapper, ResidualWrapper,
-    ZoneoutWrapper,
+    BatchNormWrapper, Boxed, Clocked, DeviceWrapper, DropoutWrapper, EmbeddingWrapper,
+    HighwayWrapper, InputProjectionWrapper, MultiRnnCell, MultiState, OutputProjectionWrapper,
+    ResidualWrapper, ZoneoutWrapper,
 };
 
 /// Makes [`AnyCell`] of its cells and its wrappers around `AnyCell`.

@@ -2,6 +2,7 @@
 
 use super::TextSettings;
 use crate::data::TargetKind;
+use crate::data::series::SeriesFile;
 
 /// The examples (`[data]`), by their format (`data.format`).
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub enum DataSettings {
     Ts(TsSettings),
     /// Piano rolls (`"piano_rolls"`): see [`crate::data::PianoRolls`].
     PianoRolls(PianoRollSettings),
+    /// A table of time series (`"series"`): see [`crate::data::series`].
+    Series(SeriesFile),
 }
 
 /// Pieces as sets of notes (`data.format = "piano_rolls"`).
@@ -88,7 +91,7 @@ impl DataSettings {
             Self::Adding(_) => Some(TargetKind::Numbers(1)),
             Self::Ts(ts) if ts.classes.is_empty() => Some(TargetKind::Numbers(1)),
             Self::Ts(ts) => Some(TargetKind::Classes(ts.classes.len())),
-            Self::Text(_) | Self::Tunes(_) | Self::PianoRolls(_) => None,
+            Self::Text(_) | Self::Tunes(_) | Self::PianoRolls(_) | Self::Series(_) => None,
         }
     }
 
@@ -102,6 +105,8 @@ impl DataSettings {
             Self::Text(text) | Self::Tunes(text) => text.held_out.holds_out(),
             // The file says; a run without a part `valid` is refused when it is read.
             Self::PianoRolls(_) => true,
+            // Of series the table `[forecast]` says so.
+            Self::Series(_) => false,
         }
     }
 }

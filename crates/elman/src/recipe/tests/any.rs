@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use super::super::vocabulary::{
-    ACTIVATIONS, CANDIDATES, DROPPED_STATES, MASKS, MONITORS, NORMALISATIONS, READOUTS,
-    RESET_GATES, RMS_PROP_FORMS, SCHEDULE_UNITS, SKIPS,
+    ACTIVATIONS, CALENDAR, CANDIDATES, DROPPED_STATES, ENCODINGS, LEVELS, MASKS, MISSING, MONITORS,
+    NORMALISATIONS, POINT_LOSSES, READOUTS, RESET_GATES, RMS_PROP_FORMS, SCALINGS, SCHEDULE_UNITS,
+    SKIPS,
 };
 use super::super::*;
+use crate::data::series::{FREQUENCIES, SeriesFile};
 use crate::device::DeviceName;
 use crate::initializer::Initializer;
 use crate::random::Seed;
@@ -362,7 +364,92 @@ fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
             (DataSettings::Ts(ts), Task::Classifier, Output::Softmax)
         },
     );
-    prop_oneof![idx, reber, adding, ts]
+    let name = || "[a-zé%/_.\"\\\\-]{1,9}";
+    let some = || prop::option::of(name());
+    let list = || prop::collection::vec(name(), 0..3);
+    let texts = (name(), some(), some(), some(), some());
+    let lists = (list(), list(), list(), list());
+    let words = (
+        prop::option::of(prop::sample::select(&FREQUENCIES[..])),
+        prop::option::of(1_usize..1_000),
+        prop::sample::select(MISSING),
+    );
+    let series = (texts, lists, words, some(), any::<bool>(), any::<bool>());
+    let series = series.prop_map(|(texts, lists, words, start, together, decimal_comma)| {
+        let (file, time, time_format, time_zone, id) = texts;
+        let (target, covariates, past_covariates, statics) = lists;
+        let (frequency, season, (_, missing)) = words;
+        let file = SeriesFile {
+            file,
+            time,
+            time_format,
+            time_zone,
+            id,
+            target,
+            together,
+            covariates,
+            past_covariates,
+            statics,
+            frequency: frequency.map(|(_, frequency)| frequency),
+            start,
+            season,
+            missing,
+            decimal_comma,
+        };
+        (DataSettings::Series(file), Task::Forecaster, Output::Linear)
+    });
+    prop_oneof![idx, reber, adding, ts, series]
+}
+
+/// Settings of a direct forecaster with any head.
+fn any_forecast() -> impl Strategy<Value = ForecastSettings> {
+    let steps = || prop::option::of(1_usize..1_000);
+    let head = prop_oneof![
+        prop::sample::select(POINT_LOSSES).prop_map(|(_, loss)| Head::Linear { loss }),
+        (0.001..0.5_f64, 0.501..0.999_f64).prop_map(|(low, high)| Head::Quantiles {
+            levels: vec![low, 0.5, high],
+        }),
+        Just(Head::Gaussian),
+        Just(Head::StudentT),
+    ];
+    // A difference is summed up, which not every head can bear.
+    let scaling = prop::sample::select(&SCALINGS[..7]).prop_map(|(_, scaling)| scaling);
+    let lists = (
+        prop::collection::vec(scaling, 0..4),
+        prop::collection::vec(prop::sample::select(CALENDAR), 0..3),
+        prop::sample::select(ENCODINGS),
+        prop::sample::select(LEVELS),
+    );
+    let counts = (0_usize..100, 1_usize..=100, 1_usize..1_000);
+    (
+        steps(),
+        steps(),
+        steps(),
+        head,
+        lists,
+        counts,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(window, horizon, test, head, lists, (valid, ensemble, samples), smoothing)| {
+                let (scaling, calendar, (_, encoding), (_, level)) = lists;
+                ForecastSettings {
+                    window,
+                    horizon,
+                    method: Method::Direct,
+                    head,
+                    scaling,
+                    level: if smoothing { Level::None } else { level },
+                    calendar: calendar.into_iter().map(|(_, feature)| feature).collect(),
+                    encoding,
+                    valid,
+                    test,
+                    ensemble,
+                    samples,
+                    smoothing,
+                }
+            },
+        )
 }
 
 fn any_clip() -> impl Strategy<Value = Option<Clip>> {
@@ -504,6 +591,7 @@ proptest! {
         (data, task, output) in any_data(),
         chrono in prop::option::of(3_usize..1_000_000),
         operations in prop::option::of(prop::collection::vec(0_u64..1_000_000_000, 0..4)),
+        forecast in any_forecast(),
         model in any_model(),
         train in any_train(),
         tune in prop::option::of(any_tune()),
@@ -524,6 +612,7 @@ proptest! {
             task,
             seed: Seed::new(seed),
             data,
+            forecast: (task == Task::Forecaster).then_some(forecast),
             model: ModelSettings {
                 output,
                 tensorflow_operations: operations,

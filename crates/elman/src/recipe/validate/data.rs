@@ -1,8 +1,9 @@
 //! The table `[data]`.
 
 use super::language;
-use super::reader::{Owners, Section, choice, list, refuse_others, size, text, whole};
-use crate::recipe::vocabulary::{FORMATS, FormatKind};
+use super::reader::{Owners, Section, choice, list, refuse_others, size, text, truth, whole};
+use crate::data::series::{FREQUENCIES, Missing, SeriesFile};
+use crate::recipe::vocabulary::{FORMATS, FormatKind, MISSING};
 use crate::recipe::{
     AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings, TsSettings,
 };
@@ -17,18 +18,18 @@ const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
 const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
 
 const OF_FORMATS: Owners<FormatKind> = {
-    use FormatKind::{Adding, Idx, PianoRolls, Reber, Text, Ts, Tunes};
+    use FormatKind::{Adding, Idx, PianoRolls, Reber, Series, Text, Ts, Tunes};
     &[
         ("folder", &[Idx, Ts]),
         ("name", &[Ts]),
         ("classes", &[Idx, Ts]),
         ("hold_out", &[Idx, Ts]),
         ("numpy_seed", &[Reber]),
-        ("time", &[Adding]),
+        ("time", &[Adding, Series]),
         ("train", &[Reber, Adding]),
         ("valid", &[Reber, Adding, Text, Tunes]),
         ("test", &[Reber, Adding, Text, Tunes]),
-        ("file", &[PianoRolls]),
+        ("file", &[PianoRolls, Series]),
         ("files", &[Text, Tunes]),
         ("valid_files", &[Text, Tunes]),
         ("test_files", &[Text, Tunes]),
@@ -37,6 +38,19 @@ const OF_FORMATS: Owners<FormatKind> = {
         ("max_size", &[Text, Tunes]),
         ("tokenizer", &[Text, Tunes]),
         ("normalise", &[Text, Tunes]),
+        ("time_format", &[Series]),
+        ("time_zone", &[Series]),
+        ("id", &[Series]),
+        ("target", &[Series]),
+        ("together", &[Series]),
+        ("covariates", &[Series]),
+        ("past_covariates", &[Series]),
+        ("statics", &[Series]),
+        ("frequency", &[Series]),
+        ("start", &[Series]),
+        ("season", &[Series]),
+        ("missing", &[Series]),
+        ("decimal_comma", &[Series]),
     ]
 };
 
@@ -52,6 +66,7 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
             .map(|file| DataSettings::PianoRolls(PianoRollSettings { file })),
         FormatKind::Ts => ts(&mut section).map(DataSettings::Ts),
         FormatKind::Tunes => language::text(&mut section, true).map(DataSettings::Tunes),
+        FormatKind::Series => series(&mut section).map(DataSettings::Series),
     });
     refuse_others(
         &mut section,
@@ -125,6 +140,41 @@ fn adding(section: &mut Section<'_>) -> Option<AddingSettings> {
         train,
         valid,
         test,
+    })
+}
+
+fn series(section: &mut Section<'_>) -> Option<SeriesFile> {
+    let file = section.required("file", text);
+    let time = section.optional("time", text);
+    let time_format = section.optional("time_format", text);
+    let time_zone = section.optional("time_zone", text);
+    let id = section.optional("id", text);
+    let target = section.or("target", list(text), Vec::new());
+    let together = section.or("together", truth, false);
+    let covariates = section.or("covariates", list(text), Vec::new());
+    let past_covariates = section.or("past_covariates", list(text), Vec::new());
+    let statics = section.or("statics", list(text), Vec::new());
+    let frequency = section.optional("frequency", choice(&FREQUENCIES));
+    let start = section.optional("start", text);
+    let season = section.optional("season", size(1..=MOST_STEPS));
+    let missing = section.or("missing", choice(MISSING), Missing::default());
+    let decimal_comma = section.or("decimal_comma", truth, false);
+    Some(SeriesFile {
+        file: file?,
+        time: time?,
+        time_format: time_format?,
+        time_zone: time_zone?,
+        id: id?,
+        target: target?,
+        together: together?,
+        covariates: covariates?,
+        past_covariates: past_covariates?,
+        statics: statics?,
+        frequency: frequency?,
+        start: start?,
+        season: season?,
+        missing: missing?,
+        decimal_comma: decimal_comma?,
     })
 }
 

@@ -165,10 +165,19 @@ fn output(
     data: Option<&DataSettings>,
 ) -> Option<Output> {
     let default = match task {
-        Some(Task::Regressor) => Output::Linear,
+        Some(Task::Regressor | Task::Forecaster) => Output::Linear,
         _ => Output::Softmax,
     };
     let output = section.or("output", choice(OUTPUTS), default)?;
+    if task == Some(Task::Forecaster) {
+        if output != default {
+            let name = section.name("output");
+            section.problem(format!(
+                "{name}: of a forecaster `forecast.head` says it; remove this key"
+            ));
+        }
+        return Some(output);
+    }
     let its_task = match output {
         Output::Softmax | Output::Sigmoid => Task::Classifier,
         Output::Linear => Task::Regressor,
@@ -177,7 +186,7 @@ fn output(
     let is = word(OUTPUTS, output);
     if let Some(task) = task.filter(|&task| task != its_task) {
         let fitting = match task {
-            Task::Regressor => "`linear`",
+            Task::Regressor | Task::Forecaster => "`linear`",
             _ => "`softmax` or `sigmoid`",
         };
         section.problem(format!(

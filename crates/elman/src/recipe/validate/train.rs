@@ -401,7 +401,7 @@ fn early_stopping(mut section: Section<'_>, watched: Watched) -> Option<EarlySto
         if monitor.needs_validation() && !watched.holds_out {
             section.problem(format!(
                 "{name}: `{is}` needs held-out examples and there are none; hold some out \
-                 (`data.hold_out` or `data.valid`) or watch `train_loss`"
+                 (`data.hold_out`, `data.valid` or `forecast.valid`) or watch `train_loss`"
             ));
         } else if let (Monitor::ValidAccuracy, Some(task)) = (monitor, watched.task)
             && task != Task::Classifier

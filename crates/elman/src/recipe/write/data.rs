@@ -3,7 +3,10 @@
 use toml::Value;
 
 use super::Writer;
-use crate::recipe::vocabulary::{FORMATS, FormatKind, NORMALISED, TOKENS, TokenKind, word};
+use crate::data::series::SeriesFile;
+use crate::recipe::vocabulary::{
+    FORMATS, FormatKind, MISSING, NORMALISED, TOKENS, TokenKind, word,
+};
 use crate::recipe::{
     AddingSettings, DataSettings, HeldOutText, IdxSettings, PianoRollSettings, ReberSettings,
     TextSettings, TokenSettings, TsSettings,
@@ -18,6 +21,7 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
         DataSettings::Tunes(_) => FormatKind::Tunes,
         DataSettings::PianoRolls(_) => FormatKind::PianoRolls,
         DataSettings::Ts(_) => FormatKind::Ts,
+        DataSettings::Series(_) => FormatKind::Series,
     };
     out.table("data");
     out.text("format", word(FORMATS, format));
@@ -65,6 +69,7 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
             out.set("hold_out", hold_out);
         }
         DataSettings::PianoRolls(PianoRollSettings { file }) => out.text("file", file),
+        DataSettings::Series(file) => series(out, file),
     }
 }
 
@@ -116,6 +121,58 @@ fn texts(out: &mut Writer, key: &str, texts: &[String]) {
         .map(|text| Value::from(text.as_str()))
         .collect();
     out.set(key, Value::from(list));
+}
+
+fn series(out: &mut Writer, file: &SeriesFile) {
+    // No `..`: a new setting must be written here.
+    let SeriesFile {
+        file,
+        time,
+        time_format,
+        time_zone,
+        id,
+        target,
+        together,
+        covariates,
+        past_covariates,
+        statics,
+        frequency,
+        start,
+        season,
+        missing,
+        decimal_comma,
+    } = file;
+    out.text("file", file);
+    let texts = [
+        ("time", time),
+        ("time_format", time_format),
+        ("time_zone", time_zone),
+        ("id", id),
+        ("start", start),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            out.text(key, text);
+        }
+    }
+    let lists = [
+        ("target", target),
+        ("covariates", covariates),
+        ("past_covariates", past_covariates),
+        ("statics", statics),
+    ];
+    for (key, names) in lists {
+        texts(out, key, names);
+    }
+    out.set("together", together);
+    if let Some(frequency) = frequency {
+        out.text("frequency", &frequency.to_string());
+    }
+    if let Some(season) = season {
+        out.set("season", season);
+    }
+    out.text("missing", word(MISSING, *missing));
+    out.set("decimal_comma", decimal_comma);
 }
 
 fn counts(out: &mut Writer, [train, valid, test]: [&usize; 3]) {

@@ -1,0 +1,176 @@
+//! `elman backtest`, and how forecasts are judged in words.
+
+use std::path::{Path, PathBuf};
+
+use elman::metric::ForecastScores;
+use elman::recipe::Recipe;
+use elman::task::forecaster::{Compared, ForecastReport, TrainedForecaster, with_origins};
+use elman::task::{self, FitPlan, RunFolder};
+use elman::train::FitOptions;
+use serde_json::{Value, json};
+
+use crate::Done;
+use crate::arguments::BacktestFlags;
+use crate::fit::{RUNS, overrides, stem};
+use crate::output::{self, Failure};
+use crate::progress::{Progress, Talk};
+use crate::reports::{align_right, table};
+use crate::signals::Signals;
+
+pub(crate) fn run(flags: BacktestFlags) -> Done {
+    if let Some(threads) = flags.threads {
+        elman::threads::set(threads);
+    }
+    let root = match Path::new(&flags.subject).is_dir() {
+        true if !flags.set.is_empty() || flags.out.is_some() => {
+            return Err(Failure::Usage(elman::Error::argument(
+                "--set, --out",
+                "a run is as it was trained",
+                "give them with a recipe",
+            )));
+        }
+        true => PathBuf::from(&flags.subject),
+        false => train(&flags)?,
+    };
+    let data = Path::new(&flags.subject)
+        .is_dir()
+        .then_some(flags.data.as_deref())
+        .flatten();
+    let trained = TrainedForecaster::load(&root)?;
+    let report = trained.backtest(data, flags.origins as usize)?;
+    print(&report, flags.json.json)
+}
+
+/// Trains by the recipe on what comes before the first origin; returns the run's folder.
+fn train(flags: &BacktestFlags) -> Result<PathBuf, Failure> {
+    let overrides = overrides(&flags.set, flags.data.as_deref(), None).map_err(Failure::Usage)?;
+    let recipe = Recipe::load(&flags.subject, &overrides).map_err(Failure::Usage)?;
+    let plan = FitPlan {
+        recipe: with_origins(recipe, flags.origins as usize).map_err(Failure::Usage)?,
+        folder: match &flags.out {
+            Some(out) => RunFolder::At(out.clone()),
+            None => RunFolder::Next {
+                parent: PathBuf::from(RUNS),
+                name: format!("backtest-{}", stem(&flags.subject)),
+            },
+        },
+        options: FitOptions::default(),
+    };
+    let mut progress = Progress::new(Talk::suited(flags.quiet), Signals::listen()?);
+    let summary = task::fit(&plan, &mut progress);
+    progress.finish();
+    Ok(summary?.root)
+}
+
+/// Prints a report.
+pub(crate) fn print(report: &ForecastReport, as_json: bool) -> Done {
+    if as_json {
+        return output::json(&[object(report)]);
+    }
+    output::results(&table_of(report))
+}
+
+/// A report as a person reads it: scores beside those of naive forecasts, and the verdict.
+pub(crate) fn table_of(report: &ForecastReport) -> String {
+    let mut header = vec!["", "MAE", "RMSE", "sMAPE %", "MASE"];
+    let is_probabilistic = report.all.model.coverage.is_some();
+    let interval = match report.nominal_coverage {
+        Some(share) => format!("in {:.0} % interval", 100.0 * share),
+        None => "in interval".to_owned(),
+    };
+    if is_probabilistic {
+        header.extend(["pinball", "CRPS", &interval]);
+    }
+    let mut table = table(header);
+    let row = |name: &str, scores: &ForecastScores| {
+        let mut cells = vec![
+            name.to_owned(),
+            number(scores.mae),
+            number(scores.rmse),
+            format!("{:.3}", scores.smape),
+            format!("{:.3}", scores.mase),
+        ];
+        if is_probabilistic {
+            let optional = |value: Option<f64>| value.map_or(String::new(), number);
+            cells.extend([optional(scores.pinball), optional(scores.crps)]);
+            let covered = scores
+                .coverage
+                .map(|share| format!("{:.1} %", 100.0 * share));
+            cells.push(covered.unwrap_or_default());
+        }
+        cells
+    };
+    let named = |table: &mut comfy_table::Table, name: &str, compared: &Compared| {
+        table.add_row(row(&format!("{name}model"), &compared.model));
+        table.add_row(row(&format!("{name}naive"), &compared.naive));
+        table.add_row(row(
+            &format!("{name}seasonal naive"),
+            &compared.seasonal_naive,
+        ));
+    };
+    for (name, compared) in &report.groups {
+        named(&mut table, &format!("{name}: "), compared);
+    }
+    let all = if report.groups.is_empty() {
+        ""
+    } else {
+        "all: "
+    };
+    named(&mut table, all, &report.all);
+    align_right(&mut table);
+    format!(
+        "{} series, {} each, {} steps\n\n{table}\n\n{}",
+        report.series,
+        match report.origins {
+            1 => "one origin".to_owned(),
+            origins => format!("{origins} origins"),
+        },
+        report.all.model.count,
+        report.verdict()
+    )
+}
+
+/// So many digits that small and large numbers can be told apart.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1000.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+fn object(report: &ForecastReport) -> Value {
+    let groups: serde_json::Map<String, Value> = report
+        .groups
+        .iter()
+        .map(|(name, group)| (name.clone(), compared(group)))
+        .collect();
+    json!({
+        "series": report.series,
+        "origins": report.origins,
+        "nominal_coverage": report.nominal_coverage,
+        "all": compared(&report.all),
+        "groups": groups,
+        "verdict": report.verdict(),
+    })
+}
+
+fn compared(compared: &Compared) -> Value {
+    let scores = |scores: &ForecastScores| {
+        json!({
+            "mae": scores.mae,
+            "rmse": scores.rmse,
+            "smape": scores.smape,
+            "mase": scores.mase,
+            "pinball": scores.pinball,
+            "crps": scores.crps,
+            "coverage": scores.coverage,
+            "count": scores.count,
+        })
+    };
+    json!({
+        "model": scores(&compared.model),
+        "naive": scores(&compared.naive),
+        "seasonal_naive": scores(&compared.seasonal_naive),
+    })
+}

@@ -1,0 +1,420 @@
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::Result;
+
+/// A folder with one file, and how to read it.
+struct Case {
+    folder: TempDir,
+    file: SeriesFile,
+}
+
+fn case(name: &str, content: &[u8]) -> Case {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("written");
+    let file = SeriesFile {
+        file: path.to_str().expect("UTF-8").to_owned(),
+        ..SeriesFile::default()
+    };
+    Case { folder, file }
+}
+
+fn text(content: &str) -> Case {
+    case("t.csv", content.as_bytes())
+}
+
+impl Case {
+    fn with(mut self, change: impl FnOnce(&mut SeriesFile)) -> Self {
+        change(&mut self.file);
+        self
+    }
+
+    fn read(&self) -> Result<SeriesTable> {
+        SeriesTable::read(&self.file)
+    }
+
+    /// What is wrong, without the folder's name.
+    fn message(&self) -> String {
+        let error = self.read().expect_err("refused").to_string();
+        let folder: PathBuf = self.folder.path().to_owned();
+        error.replace(&format!("{}/", folder.display()), "")
+    }
+
+    fn table(&self) -> SeriesTable {
+        self.read().expect("read")
+    }
+
+    fn notes(&self) -> String {
+        self.table().notes.join("\n")
+    }
+}
+
+fn values(table: &SeriesTable, id: &str) -> Vec<f64> {
+    table.find(id).expect("the series").targets[0].clone()
+}
+
+/// Daily rows from 2024-01-01 with these cells.
+fn days(header: &str, cells: &[&str]) -> String {
+    let mut table = format!("{header}\n");
+    for (day, cell) in cells.iter().enumerate() {
+        writeln!(table, "2024-01-{:02},{cell}", day + 1).expect("a string takes it");
+    }
+    table
+}
+
+#[test]
+fn a_wide_table_has_a_series_a_column() {
+    let case = text(&days("date,a,b,word", &["1,5,x", "2,6,y", "3,7,x"]));
+    insta::assert_snapshot!(case.notes(), @"");
+    let table = case.table();
+    assert_eq!(values(&table, "a"), [1.0, 2.0, 3.0]);
+    assert_eq!(values(&table, "b"), [5.0, 6.0, 7.0]);
+    assert_eq!(table.series[0].season, 7);
+}
+
+#[test]
+fn a_long_table_has_its_series_in_rows() {
+    let content = "unique_id,ds,y,price,kind\n\
+                   b,2024-02,4,1.5,shop\na,2024-01,1,1.0,web\na,2024-02,2,1.1,web\n\
+                   b,2024-01,3,1.4,shop\na,2024-03,,1.2,web\n";
+    let case = text(content).with(|file| {
+        file.covariates = vec!["price".to_owned()];
+        file.statics = vec!["kind".to_owned()];
+    });
+    insta::assert_snapshot!(case.notes(), @"");
+    let table = case.table();
+    assert_eq!(values(&table, "a"), [1.0, 2.0]);
+    assert_eq!(values(&table, "b"), [3.0, 4.0]);
+    let a = table.find("a").expect("a");
+    assert_eq!(a.known, [[1.0, 1.1, 1.2]]);
+    assert_eq!(a.statics, [0.0, 1.0]);
+    let schema = &table.schema;
+    assert_eq!(
+        schema.statics[0].words.as_deref(),
+        Some(&["shop".to_owned(), "web".to_owned()][..])
+    );
+    let new =
+        text("unique_id,ds,y,price,kind\nc,2024-01,1,1,van\nc,2024-02,1,1,van\n").with(|file| {
+            *file = SeriesFile {
+                file: file.file.clone(),
+                ..case.file.clone()
+            };
+        });
+    let error = SeriesTable::read_as(&new.file, Some(schema))
+        .expect_err("a new word")
+        .to_string();
+    assert!(error.ends_with("t.csv:2:5: the column `kind` has the word `van`, which the model has not seen; use `shop` or `web`"), "{error}");
+}
+
+#[test]
+fn columns_go_together_when_asked() {
+    let case = text(&days("date,a,b", &["1,5", "2,6"])).with(|file| file.together = true);
+    let table = case.table();
+    assert_eq!(table.series.len(), 1);
+    assert_eq!(table.series[0].targets, [[1.0, 2.0], [5.0, 6.0]]);
+    assert_eq!(table.schema.targets, ["a", "b"]);
+}
+
+#[test]
+fn rows_alone_are_steps() {
+    let case = text("value\n3\n1\n2\n");
+    insta::assert_snapshot!(case.notes(), @"");
+    let dated = text("value\n3\n1\n2\n").with(|file| {
+        file.frequency = Some(Frequency::Months(1));
+        file.start = Some("1949-11".to_owned());
+    });
+    let table = dated.table();
+    let series = &table.series[0];
+    let stamp = series
+        .frequency
+        .add(&table.clock, series.start, 2)
+        .expect("a stamp");
+    assert_eq!(
+        (table.clock.label(stamp).as_str(), series.season),
+        ("1950-01-01", 12)
+    );
+    let year = text("value\n3\n1\n").with(|file| file.frequency = Some(Frequency::Months(3)));
+    assert_eq!(year.table().series[0].season, 4);
+}
+
+#[test]
+fn delimiters_decimal_commas_and_bytes_before_the_text_are_understood() {
+    let semicolons = text("date;a\r\n2024-01-01;1,5\r\n2024-01-02;2,5\r\n");
+    let semicolons = semicolons.with(|file| file.decimal_comma = true);
+    assert_eq!(values(&semicolons.table(), "a"), [1.5, 2.5]);
+    let marked = case(
+        "t.csv",
+        b"\xef\xbb\xbfdate\ta\n2024-01-01\t1\n2024-01-02\t2\n",
+    );
+    assert_eq!(values(&marked.table(), "a"), [1.0, 2.0]);
+    let quoted = text("date,\"a, \"\"b\"\"\"\n2024-01-01,1\n2024-01-02,\"2\"\n");
+    assert_eq!(values(&quoted.table(), "a, \"b\""), [1.0, 2.0]);
+}
+
+#[test]
+fn a_compressed_table_is_read() {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"value\n1\n2\n").expect("compressed");
+    let bytes = encoder.finish().expect("compressed");
+    assert_eq!(
+        values(&case("t.csv.gz", &bytes).table(), "value"),
+        [1.0, 2.0]
+    );
+    let cut = case("t.csv.gz", &bytes[..bytes.len() - 6]);
+    assert!(
+        cut.message()
+            .starts_with("t.csv.gz: its gzip stream breaks off after"),
+        "{}",
+        cut.message()
+    );
+}
+
+#[test]
+fn gaps_unsorted_rows_and_constants_are_told() {
+    let content = "date,a,b\n2024-01-05,5,1\n2024-01-01,1,1\n2024-01-02,2,1\n2024-01-03,,1\n";
+    let filled = text(content).with(|file| file.missing = Missing::Interpolate);
+    insta::assert_snapshot!(filled.notes(), @"");
+    assert_eq!(values(&filled.table(), "a"), [1.0, 2.0, 3.0, 4.0, 5.0]);
+    insta::assert_snapshot!(text(content).message(), @"");
+}
+
+#[test]
+fn what_is_unknown_at_the_ends_is_not_part_of_a_series() {
+    let case = text(&days("date,a,b", &[",5", "2,6", "3,"]));
+    let table = case.table();
+    assert_eq!(values(&table, "a"), [2.0, 3.0]);
+    assert_eq!(values(&table, "b"), [5.0, 6.0]);
+    let starts: Vec<String> = table
+        .series
+        .iter()
+        .map(|it| table.clock.label(it.start))
+        .collect();
+    assert_eq!(starts, ["2024-01-02", "2024-01-01"]);
+    insta::assert_snapshot!(case.notes(), @"");
+}
+
+#[test]
+fn clocks_that_are_set_need_their_zone() {
+    let hours =
+        "ds,y\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 02:00,3\n2024-10-27 03:00,4\n";
+    insta::assert_snapshot!(text(hours).message(), @"");
+    let zoned = text(hours).with(|file| file.time_zone = Some("Europe/Berlin".to_owned()));
+    let table = zoned.table();
+    assert_eq!(values(&table, "y"), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(table.series[0].frequency, Frequency::Seconds(3600));
+    let gap = text("ds,y\n2024-03-31 01:00,1\n2024-03-31 02:00,2\n2024-03-31 03:00,3\n");
+    let gap = gap.with(|file| file.time_zone = Some("Europe/Berlin".to_owned()));
+    insta::assert_snapshot!(gap.message(), @"");
+    let nowhere = text(hours).with(|file| file.time_zone = Some("Europe/Nowhere".to_owned()));
+    insta::assert_snapshot!(nowhere.message(), @"");
+}
+
+/// Every kind of fault of a table, with its message.
+#[test]
+fn faults_are_told_with_their_place() {
+    let long_line = format!("date,a\n2024-01-01,{}\n", "1".repeat(17 << 20));
+    let utf16: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain("a,b".bytes().flat_map(|it| [it, 0]))
+        .collect();
+    let daily = |cells: &[&str]| days("date,a", cells);
+    let faults: Vec<(&str, Case)> = vec![
+        ("empty", text("")),
+        ("empty first line", text("\na\n1\n")),
+        ("header only", text("date,a\n")),
+        ("no header", text("1,2\n3,4\n")),
+        ("one row", text(&daily(&["1"]))),
+        ("ragged", text(&daily(&["1", "2,3"]))),
+        (
+            "unclosed quote",
+            text("date,a\n2024-01-01,\"1\n2024-01-02,2\n"),
+        ),
+        ("NUL", case("t.csv", b"date,a\n2024-01-01,1\0\n")),
+        ("UTF-16", case("t.csv", &utf16)),
+        ("Latin-1", case("t.csv", b"date,caf\xe9\n")),
+        ("long line", text(&long_line)),
+        ("twice the same column", text("date,a,a\n2024-01-01,1,2\n")),
+        (
+            "word",
+            text(&daily(&["1", "much"])).with(|file| file.target = vec!["a".to_owned()]),
+        ),
+        (
+            "decimal comma",
+            text("date;a\n2024-01-01;1,5\n2024-01-02;2,5\n"),
+        ),
+        (
+            "thousands",
+            text("date;a\n2024-01-01;1,500,000\n2024-01-02;2\n"),
+        ),
+        ("too large", text(&daily(&["1", "1e400"]))),
+        (
+            "too long an integer",
+            text(&daily(&["1", "9007199254740993"])),
+        ),
+        ("infinity", text(&daily(&["1", "inf"]))),
+        ("missing", text(&daily(&["1", "NaN", "NA", "", "-", "5"]))),
+        (
+            "all missing",
+            text(&days("date,a,b", &["1,", "2,"])).with(|file| file.target = vec!["b".to_owned()]),
+        ),
+        ("nothing but words", text("date,a\n2024-01-01,x\n")),
+        (
+            "target absent",
+            text(&daily(&["1"])).with(|file| file.target = vec!["aa".to_owned()]),
+        ),
+        (
+            "used twice",
+            text(&daily(&["1"])).with(|file| file.covariates = vec!["a".to_owned()]),
+        ),
+        (
+            "duplicate stamp",
+            text("date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-01,3\n"),
+        ),
+        ("bad stamp", text("date,a\n2024-01-01,1\n2024-02-30,2\n")),
+        ("missing stamp", text("date,a\n2024-01-01,1\n,2\n")),
+        ("mixed stamps", text("date,a\n2024-01-01,1\n17,2\n")),
+        (
+            "other form",
+            text("date,a\n31.01.2024,1\n").with(|file| {
+                file.time = Some("date".to_owned());
+                file.time_format = Some("%Y%m%d".to_owned());
+            }),
+        ),
+        (
+            "irregular",
+            text("date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03 07:13,3\n2024-01-04,4\n"),
+        ),
+        (
+            "other frequency",
+            text(&daily(&["1", "2"])).with(|file| file.frequency = Some(Frequency::Months(1))),
+        ),
+        (
+            "stray stamp",
+            text("date,a\n0001-01-01,1\n2024-01-01,2\n2024-01-02,3\n2024-01-03,3\n"),
+        ),
+        (
+            "mixed frequencies",
+            text(
+                "unique_id,ds,y\na,2024-01-01,1\na,2024-02-01,2\na,2024-03-01,2\nb,2024-01-01,1\nb,2024-01-02,1\nb,2024-01-03,1\n",
+            ),
+        ),
+        (
+            "no id",
+            text("unique_id,ds,y\na,2024-01-01,1\n,2024-01-02,2\n"),
+        ),
+        (
+            "changing static",
+            text("unique_id,ds,y,kind\na,2024-01-01,1,x\na,2024-01-02,2,z\n")
+                .with(|file| file.statics = vec!["kind".to_owned()]),
+        ),
+        (
+            "start without step",
+            text("value\n1\n").with(|file| file.start = Some("2024-01".to_owned())),
+        ),
+        (
+            "no start",
+            text("value\n1\n").with(|file| {
+                file.start = Some("soon".to_owned());
+                file.frequency = Some(Frequency::Months(1));
+            }),
+        ),
+        (
+            "bad JSON",
+            case(
+                "t.jsonl",
+                b"{\"id\": \"N1\", \"period\": \"YEARLY\", \"h\": 1, \"x\": [1,], \"xx\": [2]}\n",
+            ),
+        ),
+        (
+            "unknown period",
+            case(
+                "t.jsonl",
+                b"{\"id\": \"N1\", \"period\": \"DAILY\", \"h\": 1, \"x\": [1], \"xx\": [2]}\n",
+            ),
+        ),
+        (
+            "short test part",
+            case(
+                "t.jsonl",
+                b"{\"id\": \"N1\", \"period\": \"YEARLY\", \"h\": 2, \"x\": [1], \"xx\": [2]}\n",
+            ),
+        ),
+    ];
+    let told: Vec<String> = faults
+        .iter()
+        .map(|(name, case)| format!("{name}: {}", case.message()))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let case = text("");
+    let folder = SeriesFile {
+        file: case.folder.path().display().to_string(),
+        ..SeriesFile::default()
+    };
+    let message = SeriesTable::read(&folder)
+        .expect_err("a folder")
+        .to_string();
+    assert!(
+        message.ends_with(": expected a file with a table, found a folder; name the file itself"),
+        "{message}"
+    );
+    let none = SeriesFile {
+        file: format!("{}x", case.file.file),
+        ..SeriesFile::default()
+    };
+    assert!(SeriesTable::read(&none).expect_err("nothing").is_io());
+}
+
+/// The years 1 and 9999 are read like any other.
+#[test]
+fn the_first_and_the_last_year_are_years() {
+    let first = text("date,a\n0001-01-01,1\n0001-02-01,2\n").table();
+    assert_eq!(first.clock.label(first.series[0].start), "0001-01-01");
+    let last = text("date,a\n9999-11-01,1\n9999-12-01,2\n").table();
+    let series = &last.series[0];
+    assert_eq!(series.frequency, Frequency::Months(1));
+    assert_eq!(series.frequency.add(&last.clock, series.start, 2), None);
+}
+
+mod any {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// No bytes make the reader panic.
+        #[test]
+        fn no_bytes_make_the_reader_panic(content in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = case("t.csv", &content).read();
+            let _ = case("t.jsonl", &content).read();
+        }
+
+        #[test]
+        fn no_table_makes_the_reader_panic(content in "(unique_id|ds|y|a)(,(ds|y|a|b)){0,3}\n([0-9a-c,.;:\"\n -]|2024-0[1-9]-[0-3][0-9],){0,120}") {
+            let _ = text(&content).read();
+        }
+
+        /// A table comes back as it was written, in any order of its rows.
+        #[test]
+        fn tables_come_back(numbers in prop::collection::vec(-1e9..1e9_f64, 2..40), turn in 0..40_usize) {
+            let mut rows: Vec<String> = numbers.iter().enumerate().map(|(at, number)| {
+                let stamp = Frequency::Days(1).add(&Clock::Local, 0, at as i64).expect("a day");
+                format!("{},{number:?}\n", Clock::Local.label(stamp))
+            }).collect();
+            let count = rows.len();
+            rows.rotate_left(turn % count);
+            let table = text(&format!("ds,y\n{}", rows.concat())).table();
+            prop_assert_eq!(values(&table, "y"), numbers);
+        }
+    }
+}

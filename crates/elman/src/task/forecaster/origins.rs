@@ -1,0 +1,62 @@
+//! From where a backtest forecasts.
+
+use super::data::{Group, Window, settings};
+use crate::data::series::SeriesTable;
+use crate::error::{Error, Result};
+use crate::recipe::Recipe;
+
+/// `recipe` with a test part that is long enough for `origins` forecasts that do not overlap.
+///
+/// # Errors
+///
+/// When it is no forecaster's.
+pub fn with_origins(mut recipe: Recipe, origins: usize) -> Result<Recipe> {
+    let (_, forecast) = settings(&recipe)?;
+    let Some(horizon) = forecast.horizon else {
+        return Ok(recipe);
+    };
+    let test = forecast.test.unwrap_or(horizon).max(horizon * origins);
+    if let Some(forecast) = &mut recipe.forecast {
+        forecast.test = Some(test);
+    }
+    Ok(recipe)
+}
+
+/// `origins` windows of every series, spread evenly from the end of what training has seen to the
+/// last origin that a whole forecast follows.
+pub(super) fn rolled(
+    group: &Group,
+    table: &SeriesTable,
+    valid: usize,
+    origins: usize,
+) -> Result<Vec<Window>> {
+    let horizon = group.shape.horizon;
+    let mut windows = Vec::new();
+    for (at, &place) in group.series.iter().enumerate() {
+        let series = &table.series[place];
+        let first = group.trained[at] + valid;
+        let last = series.len() - horizon;
+        let steps = last - first;
+        if origins == 0 || steps + 1 < origins {
+            return Err(Error::argument(
+                "origins",
+                format!(
+                    "series `{}` has {} steps that training has not seen: {} origins of forecasts of {horizon}, not {origins}",
+                    series.id,
+                    series.len() - first,
+                    steps + 1
+                ),
+                format!(
+                    "ask for fewer, or train with `forecast.test = {}`",
+                    horizon * origins.max(1)
+                ),
+            ));
+        }
+        let place = |origin: usize| match origins {
+            1 => last,
+            _ => first + steps * origin / (origins - 1),
+        };
+        windows.extend((0..origins).map(|origin| (at, place(origin))));
+    }
+    Ok(windows)
+}

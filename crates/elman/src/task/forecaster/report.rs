@@ -1,0 +1,182 @@
+//! How good forecasts are beside those that cost nothing.
+
+use std::collections::BTreeMap;
+
+use super::data::{Group, Window};
+use super::model::Forecaster;
+use super::paths::{self, Question};
+use crate::data::series::SeriesTable;
+use crate::error::Result;
+use crate::metric::{ForecastScores, ForecastTally, JudgedForecast, beside};
+use crate::random::Seed;
+use crate::recipe::{ForecastSettings, Head};
+
+/// The levels at which a head with a distribution is judged; the interval between the outermost is
+/// that of 80 %.
+const JUDGED_LEVELS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/// Scores of a model and of what it must beat, on the same steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compared {
+    /// The model's.
+    pub model: ForecastScores,
+    /// Those of the last step going on.
+    pub naive: ForecastScores,
+    /// Those of the last season going on.
+    pub seasonal_naive: ForecastScores,
+}
+
+/// What forecasts were worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForecastReport {
+    /// Over all series.
+    pub all: Compared,
+    /// Over the series of each group, when there are several.
+    pub groups: BTreeMap<String, Compared>,
+    /// How much of the truth the interval should hold, 0 to 1; none of a point forecast.
+    pub nominal_coverage: Option<f64>,
+    /// Series that were forecast.
+    pub series: usize,
+    /// From how many origins each.
+    pub origins: usize,
+}
+
+impl ForecastReport {
+    /// What a person should know before trusting the model, in words.
+    pub fn verdict(&self) -> String {
+        let Compared {
+            model,
+            naive,
+            seasonal_naive,
+        } = self.all;
+        // Without a season both are one.
+        let mut better = Vec::new();
+        if naive.mae <= model.mae {
+            better.push("naive");
+        }
+        if seasonal_naive.mae <= model.mae && seasonal_naive != naive {
+            better.push("seasonal naive");
+        }
+        match &better[..] {
+            [] => "the model is better than naive and seasonal naive".to_owned(),
+            better => format!(
+                "the model is WORSE than {}: do not use it",
+                better.join(" and ")
+            ),
+        }
+    }
+}
+
+/// Sums of a model and of what it must beat.
+#[derive(Clone, Debug, Default)]
+struct Tallies {
+    model: ForecastTally,
+    naive: ForecastTally,
+    seasonal_naive: ForecastTally,
+}
+
+impl Tallies {
+    fn add(&mut self, judged: &JudgedForecast<'_>, levels: &[f64]) {
+        self.model.add(judged, levels);
+        let [naive, seasonal] = beside(judged);
+        for (tally, point) in [
+            (&mut self.naive, naive),
+            (&mut self.seasonal_naive, seasonal),
+        ] {
+            tally.add(
+                &JudgedForecast {
+                    point: &point,
+                    quantiles: &[],
+                    ..judged.clone()
+                },
+                &[],
+            );
+        }
+    }
+
+    fn compared(&self) -> Option<Compared> {
+        Some(Compared {
+            model: self.model.scores()?,
+            naive: self.naive.scores()?,
+            seasonal_naive: self.seasonal_naive.scores()?,
+        })
+    }
+}
+
+/// The levels at which a head is judged.
+pub(super) fn judged_levels(head: &Head) -> Vec<f64> {
+    match head {
+        Head::Linear { .. } => Vec::new(),
+        Head::Quantiles { levels } => levels.clone(),
+        _ => JUDGED_LEVELS.to_vec(),
+    }
+}
+
+/// Judges `model` on windows of every group, `[groups]`.
+pub(super) fn judge(
+    model: &Forecaster,
+    (table, groups): (&SeriesTable, &[Group]),
+    windows: &[Vec<Window>],
+    (settings, seed): (&ForecastSettings, Seed),
+) -> Result<Option<ForecastReport>> {
+    let levels = judged_levels(&settings.head);
+    let mut all = Tallies::default();
+    let mut of_groups = BTreeMap::new();
+    let (mut series, mut origins) = (0, 0);
+    for (index, (group, windows)) in groups.iter().zip(windows).enumerate() {
+        let question = Question {
+            horizon: group.shape.horizon,
+            levels: &levels,
+            samples: settings.samples,
+            seed,
+            head: &settings.head,
+        };
+        let networks = model.of_group(index, groups.len());
+        let asked = paths::of_group(group, table, windows);
+        let answers = paths::forecast(networks, &group.shape, &asked, &question)?;
+        let mut of_group = Tallies::default();
+        for (asked, answers) in asked.iter().zip(&answers) {
+            let trained_on = windows_trained(group, asked.row);
+            for (target, answer) in answers.iter().enumerate() {
+                let (history, rest) = asked.series.targets[target].split_at(asked.origin);
+                let judged = JudgedForecast {
+                    history,
+                    trained_on: trained_on.min(history.len()),
+                    season: asked.series.season,
+                    actual: &rest[..question.horizon],
+                    point: &answer.point,
+                    quantiles: &answer.quantiles,
+                };
+                all.add(&judged, &levels);
+                of_group.add(&judged, &levels);
+            }
+        }
+        series += group.series.len();
+        let mut distinct: Vec<usize> = windows.iter().map(|window| window.0).collect();
+        distinct.dedup();
+        origins = origins.max(windows.len() / distinct.len().max(1));
+        of_groups.extend(
+            of_group
+                .compared()
+                .map(|compared| (group.name.clone(), compared)),
+        );
+    }
+    if of_groups.len() < 2 {
+        of_groups.clear();
+    }
+    let nominal = levels
+        .first()
+        .zip(levels.last())
+        .map(|(low, high)| high - low);
+    Ok(all.compared().map(|all| ForecastReport {
+        all,
+        groups: of_groups,
+        nominal_coverage: nominal.filter(|&nominal| nominal > 0.0),
+        series,
+        origins,
+    }))
+}
+
+fn windows_trained(group: &Group, row: Option<usize>) -> usize {
+    row.map_or(usize::MAX, |row| group.trained[row])
+}

@@ -1,0 +1,370 @@
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::data::{ForecastData, settings};
+use super::model::{Forecaster, numbers};
+use super::smoothing;
+use super::*;
+use crate::recipe::{Override, Recipe};
+use crate::store::RunDirectory;
+use crate::task::network::NetworkRun;
+use crate::task::{FitPlan, RunFolder, fit};
+use crate::train::{FitOptions, Objective, Silent};
+
+/// A folder with a table of two monthly series of 96 steps: a trend and a season, one ten times the
+/// other.
+fn table() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    let mut text = "unique_id,ds,y,holiday\n".to_owned();
+    for (id, size) in [("small", 1.0), ("large", 10.0)] {
+        for month in 0..96 {
+            let season = (f64::from(month) * std::f64::consts::TAU / 12.0).sin();
+            let holiday = u8::from(month % 7 == 3);
+            let value =
+                size * (20.0 + 0.1 * f64::from(month) + 5.0 * season + 3.0 * f64::from(holiday));
+            let (year, month) = (2000 + month / 12, month % 12 + 1);
+            text += &format!("{id},{year}-{month:02},{value},{holiday}\n");
+        }
+    }
+    std::fs::write(folder.path().join("t.csv"), text).expect("written");
+    folder
+}
+
+fn recipe(folder: &Path, name: &str, texts: &[&str]) -> Recipe {
+    let mut overrides = vec![
+        Override::string("data.file", folder.join("t.csv").to_string_lossy()).expect("a key"),
+        Override::string("model.cell", "gru").expect("a key"),
+        Override::integer("train.epochs", 2).expect("a key"),
+        Override::integer("forecast.horizon", 4).expect("a key"),
+        Override::integer("forecast.window", 12).expect("a key"),
+    ];
+    overrides.extend(
+        texts
+            .iter()
+            .map(|text| text.parse::<Override>().expect("a setting")),
+    );
+    let text = include_str!("../../../../../recipes/gru.toml")
+        .replace("frequency = \"month\"\nstart = \"1949-01\"\n", "");
+    Recipe::from_toml(name, &text, &overrides).expect("sound")
+}
+
+fn trained(folder: &Path, texts: &[&str]) -> TrainedForecaster {
+    let plan = FitPlan {
+        recipe: recipe(folder, "r", texts),
+        folder: RunFolder::At(folder.join("run")),
+        options: FitOptions::default(),
+    };
+    fit(&plan, &mut Silent).expect("fitted");
+    TrainedForecaster::load(folder.join("run")).expect("loaded")
+}
+
+fn refused(folder: &Path, texts: &[&str]) -> String {
+    let error = ForecastData::load(&recipe(folder, "r", texts), None).expect_err("refused");
+    error
+        .to_string()
+        .replace(&folder.display().to_string(), "DIR")
+}
+
+#[test]
+fn a_season_and_a_trend_are_learnt() {
+    let folder = table();
+    let texts = [
+        "train.epochs=150",
+        "model.units=16",
+        "data.covariates=[\"holiday\"]",
+        "forecast.calendar=[\"month\"]",
+    ];
+    let trained = trained(folder.path(), &texts);
+    let report = trained.evaluate(None).expect("judged");
+    let Compared {
+        model,
+        naive,
+        seasonal_naive,
+    } = report.all;
+    assert!(
+        model.mae < 0.5 * seasonal_naive.mae,
+        "{model:?} {seasonal_naive:?}"
+    );
+    assert!(model.mae < 0.5 * naive.mae, "{model:?} {naive:?}");
+    assert_eq!((report.series, model.count), (2, 8));
+    assert_eq!(
+        report.verdict(),
+        "the model is better than naive and seasonal naive"
+    );
+}
+
+/// Every method and head trains, is saved, and says the same after loading; quantiles rise.
+#[test]
+fn every_head_goes_through_a_run() {
+    let heads = ["linear", "quantiles", "gaussian", "student_t"];
+    for method in ["direct", "recursive"] {
+        for head in heads {
+            let folder = table();
+            let texts = [
+                format!("forecast.method={method}"),
+                format!("forecast.head={head}"),
+                "forecast.ensemble=2".to_owned(),
+                "forecast.samples=30".to_owned(),
+            ];
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let trained = trained(folder.path(), &texts);
+            let request = ForecastRequest::default();
+            let forecasts = trained.forecast(&request).expect(head);
+            let [small, large] = &forecasts.series[..] else {
+                panic!("two series")
+            };
+            assert_eq!(
+                small.stamps,
+                ["2008-01-01", "2008-02-01", "2008-03-01", "2008-04-01"]
+            );
+            for target in [&small.targets[0], &large.targets[0]] {
+                let count = if head == "linear" {
+                    0
+                } else {
+                    forecasts.levels.len()
+                };
+                assert_eq!((target.point.len(), target.quantiles.len()), (4, count));
+                for step in 0..4 {
+                    let at = |quantile: &Vec<f64>| quantile[step];
+                    let values: Vec<f64> = target.quantiles.iter().map(at).collect();
+                    assert!(
+                        values.windows(2).all(|pair| pair[0] <= pair[1]),
+                        "{method} {head}"
+                    );
+                }
+                let paths = if method == "recursive" && head != "linear" {
+                    30
+                } else {
+                    0
+                };
+                assert_eq!(target.paths.len(), paths);
+            }
+            let again = trained.forecast(&request).expect(head);
+            assert_eq!(again.series[0].targets, small.targets);
+        }
+    }
+}
+
+#[test]
+fn counts_have_a_head_of_their_own() {
+    let folder = TempDir::new().expect("a folder");
+    let rows: String = (0..60)
+        .map(|at| format!("{}\n", at % 7 + at / 20))
+        .collect();
+    std::fs::write(folder.path().join("t.csv"), format!("sold\n{rows}")).expect("written");
+    let texts = [
+        "forecast.head=negative_binomial",
+        "forecast.scaling=[\"mean\"]",
+        "forecast.level=none",
+    ];
+    for method in ["forecast.method=direct", "forecast.method=recursive"] {
+        let _ = std::fs::remove_dir_all(folder.path().join("run"));
+        let trained = trained(folder.path(), &[&texts[..], &[method]].concat());
+        let forecasts = trained
+            .forecast(&ForecastRequest::default())
+            .expect("a forecast");
+        let target = &forecasts.series[0].targets[0];
+        if method.ends_with("direct") {
+            let mut all = target.quantiles.iter().flatten();
+            assert!(
+                all.all(|count| (count - count.round()).abs() < 1e-9 && *count >= -1e-9),
+                "{target:?}"
+            );
+        }
+        assert!(
+            target
+                .paths
+                .iter()
+                .flatten()
+                .all(|count| (count - count.round()).abs() < 1e-9)
+        );
+    }
+    let message = refused(table().path(), &texts);
+    assert!(
+        message.starts_with(
+            "forecast.head: `negative_binomial` is of counts, but series `small` has 22."
+        ),
+        "{message}"
+    );
+}
+
+/// What comes after an origin changes nothing of what is said from there.
+#[test]
+fn the_future_is_not_looked_at() {
+    let folder = table();
+    let trained = trained(folder.path(), &[]);
+    let before = trained
+        .forecast(&ForecastRequest::default())
+        .expect("a forecast");
+    let path = folder.path().join("t.csv");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let longer = text.replace("large,2000-01,", "small,2008-01,777,0\nlarge,2000-01,");
+    std::fs::write(folder.path().join("longer.csv"), longer).expect("written");
+    let (_, forecast) = settings(&trained.recipe).expect("a forecaster");
+    assert_eq!(forecast.valid, 0);
+    let request = ForecastRequest {
+        data: Some(folder.path().join("longer.csv")),
+        ..ForecastRequest::default()
+    };
+    let after = trained.forecast(&request).expect("a forecast");
+    assert_eq!(after.series[1].targets, before.series[1].targets);
+    assert_ne!(after.series[0].targets, before.series[0].targets);
+    assert_eq!(after.series[0].stamps[0], "2008-02-01");
+}
+
+#[test]
+fn smoothing_in_tensors_is_smoothing_in_plain_numbers() {
+    let folder = table();
+    let texts = [
+        "forecast.smoothing=true",
+        "forecast.level=none",
+        "forecast.scaling=[\"log\"]",
+        "forecast.calendar=[\"month\"]",
+    ];
+    let recipe = recipe(folder.path(), "r", &texts);
+    let task = ForecastTask::new(&recipe, ForecastData::load(&recipe, None).expect("read"))
+        .expect("a task");
+    let model: Forecaster = task.init().expect("a model");
+    let (group, network) = (&task.data.groups[0], &model.members[0]);
+    let (outputs, answers) =
+        smoothing::outputs(network, group, &[1, 0], NetworkRun::default()).expect("outputs");
+    let order: Vec<(usize, usize)> = [1, 0]
+        .into_iter()
+        .flat_map(|series| {
+            group
+                .train
+                .iter()
+                .copied()
+                .filter(move |window| window.0 == series)
+        })
+        .collect();
+    let plain = smoothing::plain_batch(network, group, &order).expect("a batch");
+    let said = network
+        .of_windows(&plain.windows, NetworkRun::default())
+        .expect("outputs");
+    let near = |one: Vec<f64>, other: Vec<f64>| {
+        assert_eq!(one.len(), other.len());
+        for (one, other) in one.iter().zip(&other) {
+            assert!((one - other).abs() < 1e-4, "{one} {other}");
+        }
+    };
+    near(
+        numbers(answers),
+        plain.answers.iter().map(|&it| f64::from(it)).collect(),
+    );
+    near(numbers(outputs), numbers(said));
+}
+
+#[test]
+fn smoothing_is_learnt_and_kept() {
+    let folder = table();
+    let texts = [
+        "forecast.smoothing=true",
+        "forecast.level=none",
+        "forecast.scaling=[\"log\"]",
+        "train.epochs=30",
+    ];
+    let trained = trained(folder.path(), &texts);
+    let report = trained.evaluate(None).expect("judged");
+    assert!(
+        report.all.model.mae < report.all.seasonal_naive.mae,
+        "{report:?}"
+    );
+    let factors = trained.model.members[0]
+        .smoothing
+        .as_ref()
+        .expect("smoothing")
+        .val();
+    assert_eq!(factors.dims(), [2, 14]);
+    assert!(numbers(factors)[0] != -0.5, "the factor was learnt");
+}
+
+#[test]
+fn a_backtest_needs_steps_that_training_has_not_seen() {
+    let folder = table();
+    let few = trained(folder.path(), &["forecast.test=6"]);
+    let report = few.backtest(None, 3).expect("three origins");
+    assert_eq!((report.origins, report.all.model.count), (3, 2 * 3 * 4));
+    let message = few.backtest(None, 5).expect_err("too many").to_string();
+    assert_eq!(
+        message,
+        "origins: series `small` has 6 steps that training has not seen: 3 origins of forecasts of 4, not 5; ask for fewer, or train with `forecast.test = 20`"
+    );
+    let recipe = with_origins(few.recipe, 5).expect("a forecaster");
+    assert_eq!(recipe.forecast.and_then(|it| it.test), Some(20));
+}
+
+#[test]
+fn what_cannot_be_forecast_is_refused() {
+    let folder = table();
+    let trained = trained(folder.path(), &["data.covariates=[\"holiday\"]"]);
+    let ask =
+        |request: ForecastRequest| trained.forecast(&request).expect_err("refused").to_string();
+    let request = ForecastRequest::default;
+    let told = [
+        ask(request()),
+        ask(ForecastRequest {
+            horizon: Some(9),
+            ..request()
+        }),
+        ask(ForecastRequest {
+            samples: Some(9),
+            ..request()
+        }),
+        ask(ForecastRequest {
+            series: vec!["smal".to_owned()],
+            ..request()
+        }),
+        ask(ForecastRequest {
+            quantiles: Some(vec![0.01]),
+            ..request()
+        }),
+    ];
+    insta::assert_snapshot!(told.join("\n"), @"");
+}
+
+#[test]
+fn what_the_data_do_not_allow_is_refused() {
+    let folder = table();
+    let told = [
+        refused(folder.path(), &["forecast.window=99"]),
+        refused(folder.path(), &["forecast.test=2"]),
+        refused(folder.path(), &["forecast.valid=2"]),
+        refused(
+            folder.path(),
+            &[
+                "forecast.scaling=[\"seasonal_difference\"]",
+                "forecast.horizon=13",
+                "forecast.test=13",
+            ],
+        ),
+        refused(
+            folder.path(),
+            &[
+                "data.past_covariates=[\"holiday\"]",
+                "forecast.method=recursive",
+            ],
+        ),
+        refused(
+            folder.path(),
+            &["model.readout=all", "forecast.method=recursive"],
+        ),
+        refused(
+            folder.path(),
+            &["data.target=[\"holiday\"]", "forecast.scaling=[\"log\"]"],
+        ),
+    ];
+    insta::assert_snapshot!(told.join("\n"), @"");
+}
+
+#[test]
+fn a_run_of_another_task_is_no_forecaster() {
+    let recipe = Recipe::load("mnist", &[]).expect("shipped");
+    let message = settings(&recipe).expect_err("no forecaster").to_string();
+    assert_eq!(
+        message,
+        "task: the recipe is no forecaster's; set `task = \"forecaster\"`, `data.format = \"series\"` and a table `[forecast]`"
+    );
+    assert!(RunDirectory::model(Path::new("/nowhere")).is_err());
+}

@@ -1,0 +1,368 @@
+//! A trained forecaster, read from its run's folder: forecasts and backtests.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use super::data::{ForecastData, Learnt, LearntSeries, Window, at, settings, shape_of};
+use super::forecasts::{ForecastRequest, Forecasts, SeriesForecast};
+use super::model::Forecaster;
+use super::origins::rolled;
+use super::paths::{self, Asked, Question};
+use super::prepared::{Prepared, fit_scalings};
+use super::report::{self, ForecastReport, judged_levels};
+use super::smoothing;
+use crate::data::series::{Clock, Series, SeriesFile, SeriesTable};
+use crate::error::{Error, Result};
+use crate::recipe::{ForecastSettings, Method, Recipe, nearest};
+use crate::store::{RunDirectory, StoredFile};
+use crate::task::network::Network;
+use crate::task::trained::Interface;
+use crate::train::restore;
+
+/// A trained forecaster with what is known about it.
+#[derive(Clone, Debug)]
+pub struct TrainedForecaster {
+    /// The networks, for inference.
+    pub model: Forecaster,
+    /// The recipe that they were trained by.
+    pub recipe: Recipe,
+    learnt: Learnt,
+}
+
+impl TrainedForecaster {
+    /// Loads the model of the run in `root`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, it is of another task, or its file is damaged or does not fit its own
+    /// recipe.
+    pub fn load(root: impl AsRef<Path>) -> Result<Self> {
+        let stored = RunDirectory::model(root)?;
+        let origin = format!("the recipe in {}", stored.path.display());
+        let recipe = stored.file.fact(&stored.path, "recipe")?;
+        let recipe = Recipe::from_toml(&origin, recipe, &[])?;
+        Self::stored(&recipe, stored)
+    }
+
+    /// The model in a file, of that recipe.
+    pub(in crate::task) fn stored(recipe: &Recipe, stored: StoredFile) -> Result<Self> {
+        let StoredFile { path, file } = stored;
+        let (_, settings) = settings(recipe)?;
+        let learnt: Learnt = serde_json::from_str(file.fact(&path, "learnt")?)
+            .map_err(|error| Error::damaged(&path, format!("`learnt`: {error}")))?;
+        let shapes: Vec<_> = learnt
+            .groups
+            .iter()
+            .map(|group| shape_of(settings, &learnt.schema, [group.window, group.horizon]))
+            .collect();
+        let mut model = Forecaster::init(
+            &recipe.model,
+            settings,
+            &shapes,
+            recipe.seed,
+            &Device::flex(),
+        )?;
+        if settings.smoothing {
+            let each = settings.ensemble;
+            for (group, networks) in learnt.groups.iter().zip(model.members.chunks_mut(each)) {
+                for network in networks {
+                    smoothing::blank(network, group.series, group.season);
+                }
+            }
+        }
+        let model = restore(model, file.tensors, &path)?;
+        Ok(Self {
+            model,
+            recipe: recipe.clone(),
+            learnt,
+        })
+    }
+
+    fn settings(&self) -> Result<(&SeriesFile, &ForecastSettings)> {
+        settings(&self.recipe)
+    }
+
+    /// The horizon for which each group was trained, by its name.
+    pub fn horizons(&self) -> Vec<(&str, usize)> {
+        let groups = self.learnt.groups.iter();
+        groups
+            .map(|group| (group.name.as_str(), group.horizon))
+            .collect()
+    }
+
+    /// The series in `data`, or of the recipe's file.
+    fn table(&self, data: Option<&Path>) -> Result<SeriesTable> {
+        let (file, _) = self.settings()?;
+        SeriesTable::read_as(&at(file, data)?, Some(&self.learnt.schema))
+    }
+
+    /// What goes into the first network and comes out of it.
+    pub(in crate::task) fn interface(&self) -> Interface {
+        let group = &self.learnt.groups[0];
+        Interface {
+            time: Some(group.window),
+            features: group.features,
+            answer: ("steps", group.horizon),
+        }
+    }
+
+    /// The first network; the others are alike.
+    pub(in crate::task) fn network(&self) -> &Network {
+        &self.model.members[0].network
+    }
+
+    /// What follows on the last step of every series.
+    ///
+    /// # Errors
+    ///
+    /// When the file is not as the model's was, a series is shorter than the window, or more is asked
+    /// than the model can say.
+    pub fn forecast(&self, request: &ForecastRequest) -> Result<Forecasts> {
+        let (_, settings) = self.settings()?;
+        let mut table = self.table(request.data.as_deref())?;
+        if let Some(id) = request.series.iter().find(|id| table.find(id).is_none()) {
+            let ids = table.series.iter().map(|series| series.id.as_str());
+            let advice = match nearest(id, ids) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the first one is `{}`", table.series[0].id),
+            };
+            return Err(Error::argument(
+                "series",
+                format!("there is no series `{id}`"),
+                advice,
+            ));
+        }
+        if !request.series.is_empty() {
+            table
+                .series
+                .retain(|series| request.series.contains(&series.id));
+        }
+        let default_levels = judged_levels(&settings.head);
+        let levels = match (&request.quantiles, default_levels.is_empty()) {
+            (Some(_), true) => {
+                return Err(Error::argument(
+                    "quantiles",
+                    "the head `linear` says one number a step",
+                    "train with another `forecast.head`, such as `quantiles`",
+                ));
+            }
+            (Some(levels), false) => levels.clone(),
+            (None, _) => default_levels,
+        };
+        if request.samples.is_some() && settings.method == Method::Direct {
+            return Err(Error::argument(
+                "samples",
+                "a direct forecast says each step by itself and has no sample paths",
+                "train with `forecast.method = \"recursive\"`",
+            ));
+        }
+        let mut forecasts = Vec::new();
+        let mut notes = Vec::new();
+        for series in &table.series {
+            let question = self.question(series, request, settings, &levels)?;
+            forecasts.push(self.one(&table, series, &question, &mut notes)?);
+        }
+        Ok(Forecasts {
+            table,
+            levels,
+            series: forecasts,
+            notes,
+        })
+    }
+
+    fn question<'a>(
+        &self,
+        series: &Series,
+        request: &ForecastRequest,
+        settings: &'a ForecastSettings,
+        levels: &'a [f64],
+    ) -> Result<Question<'a>> {
+        let (index, _) = self.group(series)?;
+        let trained = self.learnt.groups[index].horizon;
+        let horizon = request.horizon.unwrap_or(trained);
+        if horizon > trained && settings.method == Method::Direct {
+            return Err(Error::argument(
+                "horizon",
+                format!("the model says {trained} steps at once, not {horizon}"),
+                format!(
+                    "ask for {trained} or fewer, train with `forecast.horizon = {horizon}`, or with `forecast.method = \"recursive\"`"
+                ),
+            ));
+        }
+        let question = Question {
+            horizon,
+            levels,
+            samples: request.samples.unwrap_or(settings.samples),
+            seed: self.recipe.seed,
+            head: &settings.head,
+        };
+        paths::check(&question)?;
+        Ok(question)
+    }
+
+    /// The place of the group of `series`, and what was learnt of the series itself.
+    fn group(&self, series: &Series) -> Result<(usize, Option<&LearntSeries>)> {
+        let groups = &self.learnt.groups;
+        let Some(index) = groups.iter().position(|group| group.name == series.group) else {
+            let known: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+            return Err(Error::argument(
+                format!("series `{}`", series.id),
+                format!(
+                    "its step is a {}, the model was trained on {}",
+                    series.group,
+                    known.join(", ")
+                ),
+                "give series of that frequency, or train a model for this one",
+            ));
+        };
+        Ok((index, self.learnt.series.get(&series.id)))
+    }
+
+    fn one(
+        &self,
+        table: &SeriesTable,
+        series: &Series,
+        question: &Question<'_>,
+        notes: &mut Vec<String>,
+    ) -> Result<SeriesForecast> {
+        let (_, settings) = self.settings()?;
+        let (index, learnt) = self.group(series)?;
+        let group = &self.learnt.groups[index];
+        let shape = shape_of(settings, &self.learnt.schema, [group.window, group.horizon]);
+        let scalings = match learnt {
+            Some(learnt) => learnt.scalings.clone(),
+            None => {
+                notes.push(format!(
+                    "series `{}` is new to the model: its scaling is fitted on all of it",
+                    series.id
+                ));
+                fit_scalings(series, series.len(), &settings.scaling)?
+            }
+        };
+        let ahead = question.horizon.max(match shape.method {
+            Method::Direct => shape.horizon,
+            Method::Recursive => 0,
+        });
+        let of = (series, &table.clock);
+        let prepared = Prepared::new(of, scalings, &self.learnt.scales, settings, ahead)?;
+        ensure_reads(series, &prepared, [prepared.first + shape.window, ahead])?;
+        let stamps = stamps(series, &table.clock, question.horizon)?;
+        let asked = Asked {
+            series,
+            prepared: &prepared,
+            row: learnt.map(|it| it.row),
+            origin: series.len(),
+        };
+        let networks = self.model.of_group(index, self.learnt.groups.len());
+        let mut answers = paths::forecast(networks, &shape, &[asked], question)?;
+        Ok(SeriesForecast {
+            id: series.id.clone(),
+            stamps,
+            targets: answers.remove(0),
+        })
+    }
+
+    /// What the model is worth on the test part of its own data, or of the file `data` cut alike.
+    ///
+    /// # Errors
+    ///
+    /// When the data cannot be read or do not fit the model.
+    pub fn evaluate(&self, data: Option<&Path>) -> Result<ForecastReport> {
+        let (cut, _) = self.cut(data)?;
+        let windows: Vec<Vec<Window>> = cut.groups.iter().map(|group| group.test.clone()).collect();
+        self.judge(&cut, &windows)
+    }
+
+    /// Forecasts from `origins` origins, spread evenly over the steps that training has not seen, and
+    /// judged beside naive forecasts.
+    ///
+    /// # Errors
+    ///
+    /// When fewer steps were held out than it takes, or the data do not fit the model.
+    pub fn backtest(&self, data: Option<&Path>, origins: usize) -> Result<ForecastReport> {
+        let (cut, settings) = self.cut(data)?;
+        let windows = cut
+            .groups
+            .iter()
+            .map(|group| rolled(group, &cut.table, settings.valid, origins));
+        let windows: Vec<Vec<Window>> = windows.collect::<Result<_>>()?;
+        self.judge(&cut, &windows)
+    }
+
+    fn judge(&self, cut: &ForecastData, windows: &[Vec<Window>]) -> Result<ForecastReport> {
+        let (_, settings) = self.settings()?;
+        let with = (settings, self.recipe.seed);
+        let report = report::judge(&self.model, (&cut.table, &cut.groups), windows, with)?;
+        report
+            .ok_or_else(|| Error::argument("data", "there is no test part", "set `forecast.test`"))
+    }
+
+    /// The data, cut as they were for training: with the scalings that training has fitted.
+    fn cut(&self, data: Option<&Path>) -> Result<(ForecastData, &ForecastSettings)> {
+        let (_, settings) = self.settings()?;
+        let table = self.table(data)?;
+        for series in &table.series {
+            self.group(series)?;
+        }
+        let cut = ForecastData::cut(&self.recipe, table)?;
+        let sizes = |learnt: &Learnt| -> Vec<(String, usize, usize)> {
+            let groups = learnt.groups.iter();
+            groups
+                .map(|group| (group.name.clone(), group.series, group.features))
+                .collect()
+        };
+        if sizes(&cut.learnt) != sizes(&self.learnt)
+            || cut.learnt.series.keys().ne(self.learnt.series.keys())
+        {
+            return Err(Error::argument(
+                "data",
+                "these are other series than the model was trained on",
+                "judge it on those, or train it on these",
+            ));
+        }
+        Ok((cut, settings))
+    }
+}
+
+/// Checks that a series has the `needed` steps, and everything known in advance for `ahead` more.
+fn ensure_reads(series: &Series, prepared: &Prepared, [needed, ahead]: [usize; 2]) -> Result<()> {
+    let (steps, reach) = (series.len(), prepared.reach());
+    let (problem, remedy) = if steps < needed {
+        (
+            format!("has {steps} steps, the model reads {needed}"),
+            "give a longer series",
+        )
+    } else if reach < steps + ahead {
+        let known = reach - steps;
+        (
+            format!(
+                "covariates are known for {known} steps after its last number, but {ahead} are needed"
+            ),
+            "add rows with the covariates and no target",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::argument(
+        format!("series `{}`", series.id),
+        problem,
+        remedy,
+    ))
+}
+
+/// The stamps of the `horizon` steps after the last of `series`, as a person reads them.
+fn stamps(series: &Series, clock: &Clock, horizon: usize) -> Result<Vec<String>> {
+    let stamp = |step: usize| {
+        let at = (series.len() + step) as i64;
+        let stamp = series.frequency.add(clock, series.start, at);
+        stamp.map(|stamp| clock.label(stamp)).ok_or_else(|| {
+            Error::argument(
+                format!("series `{}`", series.id),
+                format!("step {} after its end lies beyond the year 9999", step + 1),
+                "forecast fewer steps",
+            )
+        })
+    };
+    (0..horizon).map(stamp).collect()
+}
