@@ -11,7 +11,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use elman::exchange::Weights;
 use elman::recipe::{
     AdaGradSettings, AdamSettings, AdamWSettings, Decay, DecayRate, MomentumSettings,
-    OptimiserSettings, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings,
+    OptimiserSettings, RmsPropForm, RmsPropSettings, Schedule, ScheduleUnit, SgdSettings,
 };
 use elman::train::{Clip, Optimiser, snapshot};
 use serde_json::Value;

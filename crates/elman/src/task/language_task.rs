@@ -402,7 +402,9 @@ impl Trained {
     pub fn language(&self) -> Result<&TrainedLanguage> {
         match &self.model {
             TrainedModel::Language(language) => Ok(language),
-            TrainedModel::Sequence(_) | TrainedModel::Polyphony(_) => Err(Error::argument(
+            TrainedModel::Sequence(_)
+            | TrainedModel::Polyphony(_)
+            | TrainedModel::Forecaster(_) => Err(Error::argument(
                 "generate",
                 format!(
                     "this run is a `{}`, which writes no text",

@@ -223,8 +223,10 @@ mod tests {
     }
 
     fn texts(parts: &TextParts) -> Vec<Vec<&str>> {
-        let texts = |part: &'_ Vec<Corpus>| -> Vec<_> { part.iter().map(Corpus::text).collect() };
-        parts.0.iter().map(|part| texts(part)).collect()
+        let parts = parts.0.iter();
+        parts
+            .map(|part| part.iter().map(Corpus::text).collect())
+            .collect()
     }
 
     #[test]

@@ -143,14 +143,14 @@ fn series(out: &mut Writer, file: &SeriesFile) {
         decimal_comma,
     } = file;
     out.text("file", file);
-    let texts = [
+    let optional = [
         ("time", time),
         ("time_format", time_format),
         ("time_zone", time_zone),
         ("id", id),
         ("start", start),
     ];
-    for (key, text) in texts {
+    for (key, text) in optional {
         if let Some(text) = text {
             out.text(key, text);
         }
