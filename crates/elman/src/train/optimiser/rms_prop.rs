@@ -111,9 +111,21 @@ mod tests {
     fn its_form_in_pytorch_gives_pytorchs_numbers() {
         // torch.optim.RMSprop(lr=0.002, alpha=0.95, eps=1e-8) of PyTorch 2.15.0 in f64.
         for (momentum, centered, expected) in [
-            (0.0, false, [0.994_863_544_438_936_2, -1.999_610_749_941_002_5]),
-            (0.5, false, [0.986_114_099_820_784, -1.996_922_697_488_731_7]),
-            (0.5, true, [0.985_435_138_667_670_9, -1.996_587_264_225_809_1]),
+            (
+                0.0,
+                false,
+                [0.994_863_544_438_936_2, -1.999_610_749_941_002_5],
+            ),
+            (
+                0.5,
+                false,
+                [0.986_114_099_820_784, -1.996_922_697_488_731_7],
+            ),
+            (
+                0.5,
+                true,
+                [0.985_435_138_667_670_9, -1.996_587_264_225_809_1],
+            ),
         ] {
             let found = after_three_steps(momentum, centered);
             for (found, expected) in found.iter().zip(expected) {
