@@ -58,15 +58,13 @@ impl Corpus {
         tunes.map(|tune| Self(tune.into_bytes())).collect()
     }
 
-    /// Cuts it before the characters at `places`, which rise.
+    /// Cuts it before the characters at `places`, which rise or are the same.
     fn cut(&self, places: [usize; 2]) -> [Self; 3] {
-        let mut starts = (0..self.0.len()).filter(|&at| begins_a_character(self.0[at]));
-        let mut passed = 0;
-        let [first, second] = places.map(|place| {
-            let skipped = place - passed;
-            passed = place + 1;
-            starts.nth(skipped).unwrap_or(self.0.len())
-        });
+        let byte_of = |place: usize| {
+            let mut starts = (0..self.0.len()).filter(|&at| begins_a_character(self.0[at]));
+            starts.nth(place).unwrap_or(self.0.len())
+        };
+        let [first, second] = places.map(byte_of);
         [0..first, first..second, second..self.0.len()].map(|range| Self(self.0[range].to_vec()))
     }
 }

@@ -99,34 +99,43 @@ fn the_place_of_the_data_is_the_formats_own_key() {
 
 #[test]
 fn what_does_not_go_together_is_told() {
-    insta::assert_snapshot!(problem(&["data.files=[]"]), @"");
-    insta::assert_snapshot!(problem(&["data.valid=0.5", "data.test=0.6"]), @"");
-    insta::assert_snapshot!(problem(&["data.test=0"]), @"");
-    insta::assert_snapshot!(problem(&["data.test=0.1", "data.test_files=b"]), @"");
-    insta::assert_snapshot!(problem(&["data.valid_files=b"]), @"");
-    insta::assert_snapshot!(problem(&["data.min_count=3"]), @"");
-    insta::assert_snapshot!(problem(&["data.tokens=tokenizer"]), @"");
-    insta::assert_snapshot!(problem(&["data.tokens=notes"]), @"");
-    insta::assert_snapshot!(problem(&["data.tokens=bytes", "data.normalise=nfc"]), @"");
-    insta::assert_snapshot!(problem(&["train.shuffle=true"]), @"");
-    insta::assert_snapshot!(problem(&["model.softmax=tied"]), @"");
-    insta::assert_snapshot!(problem(&["model.softmax=tied", "model.embedding=9"]), @"");
-    insta::assert_snapshot!(problem(&["model.softmax={kind='adaptive', cutoffs=[5, 3]}"]), @"");
-    insta::assert_snapshot!(problem(&["model.softmax={kind='full', samples=3}"]), @"");
-    insta::assert_snapshot!(problem(&["model.bidirectional=true"]), @"");
-    insta::assert_snapshot!(problem(&["model.readout=all"]), @"");
-    insta::assert_snapshot!(problem(&["model.output=linear"]), @"");
-    insta::assert_snapshot!(problem(&["data.folder=d"]), @"");
-    insta::assert_snapshot!(problem(&["train.early_stopping.monitor=valid_accuracy", "train.early_stopping.patience=2"]), @"");
+    insta::assert_snapshot!(problem(&["data.files=[]"]), @"data.files (--set): expected a path or a list of paths, found a list of 0");
+    insta::assert_snapshot!(problem(&["data.valid=0.5", "data.test=0.6"]), @"data.valid, data.test: 0.5 and 0.6 leave nothing to train on; make them smaller");
+    insta::assert_snapshot!(problem(&["data.test=0"]), @"data.test (--set): expected a number above 0 and below 1, found 0");
+    insta::assert_snapshot!(problem(&["data.test=0.1", "data.test_files=b"]), @"data.test (--set): what is held out stands in files of its own; remove this key or those files");
+    insta::assert_snapshot!(problem(&["data.valid_files=b"]), @"data.test_files: this key is missing; set it to a path or a list of paths");
+    insta::assert_snapshot!(problem(&["data.min_count=3"]), @"data.min_count (--set): the choice of tokens is `characters`, only `words` has this key; remove it or change `data.tokens`");
+    insta::assert_snapshot!(problem(&["data.tokens=tokenizer"]), @"data.tokenizer: this key is missing; set it to a string that is not empty");
+    insta::assert_snapshot!(problem(&["data.tokens=notes"]), @"data.tokens: `notes` are of tunes; set `data.format` to `tunes` or use other tokens");
+    insta::assert_snapshot!(problem(&["data.tokens=bytes", "data.normalise=nfc"]), @"data.normalise: bytes are read as they are; remove this key or change `data.tokens`");
+    insta::assert_snapshot!(problem(&["train.shuffle=true"]), @"train.shuffle: a text is read in its own order; set it to `false` or remove it");
+    insta::assert_snapshot!(problem(&["model.softmax=tied"]), @"model.softmax: `tied` shares the embedding, and there is none; set `model.embedding`");
+    insta::assert_snapshot!(problem(&["model.softmax=tied", "model.embedding=9"]), @"model.softmax: `tied` needs an embedding as wide as what the topmost layer shows, 8, found 9; set `embedding = 8`, or give that layer `output_projection = 9`");
+    insta::assert_snapshot!(problem(&["model.softmax={kind='adaptive', cutoffs=[5, 3]}"]), @"model.softmax.cutoffs: expected at least one, each larger than the one before");
+    insta::assert_snapshot!(problem(&["model.softmax={kind='full', samples=3}"]), @"model.softmax.samples (--set): the softmax is `full`, only `sampled` has this key; remove it or change `model.softmax.kind`");
+    insta::assert_snapshot!(problem(&["model.bidirectional=true"]), @"model.bidirectional (--set): what comes next is foretold from what was before; remove this key");
+    insta::assert_snapshot!(problem(&["model.readout=all"]), @"model.readout (--set): what the topmost layer shows is read at every step; remove this key");
+    insta::assert_snapshot!(problem(&["model.output=linear"]), @"model.output: `linear` is not for this task; remove this key");
+    insta::assert_snapshot!(problem(&["data.folder=d"]), @"data.folder (--set): the format is `text`, only `idx` has this key; remove it or change `data.format`");
+    insta::assert_snapshot!(problem(&["train.early_stopping.monitor=valid_accuracy", "train.early_stopping.patience=2"]), @"train.early_stopping.monitor: `valid_accuracy` is of classifiers, the task is `language_model`; watch `valid_loss` or `train_loss`");
     let without = SOUND.replace("backpropagation.window = 5\n", "");
     let message = Recipe::from_toml("r.toml", &without, &[]).expect_err("no window");
-    insta::assert_snapshot!(message, @"");
+    insta::assert_snapshot!(message, @r#"
+    r.toml: 1 problem
+      - train.backpropagation.window: this key is missing; set it to the number of steps that a text is read at once
+    "#);
     let classifier = Recipe::from_toml("r.toml", SOUND, &overrides(&["task=classifier"]));
-    insta::assert_snapshot!(classifier.expect_err("no classes"), @"");
+    insta::assert_snapshot!(classifier.expect_err("no classes"), @r#"
+    r.toml: 1 problem
+      - task: a classifier learns classes, the data have the tokens of a text; set it to `language_model` or change `data.format`
+    "#);
     let embedding = overrides(&["task=classifier", "data.format=reber", "model.embedding=3"]);
     let text = SOUND.replace("files = \"a.txt\"\n", "");
     let classifier = Recipe::from_toml("r.toml", &text, &embedding);
-    insta::assert_snapshot!(classifier.expect_err("no embedding"), @"");
+    insta::assert_snapshot!(classifier.expect_err("no embedding"), @r#"
+    r.toml: 1 problem
+      - model.embedding (--set): the task is `classifier`, only a `language_model` has this key; remove it or change `task`
+    "#);
 }
 
 fn any_text() -> impl Strategy<Value = TextSettings> {

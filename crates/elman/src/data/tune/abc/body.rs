@@ -314,6 +314,18 @@ impl Body {
     }
 }
 
+/// Has the part that `items` begin with an ending for time `pass`?
+fn has_ending(items: &[Item], pass: u32) -> bool {
+    let part = items
+        .iter()
+        .take_while(|item| !matches!(item, Item::Bar(bar) if bar.begins_repeat));
+    let mut endings = part.filter_map(|item| match item {
+        Item::Ending(times) => Some(times),
+        Item::Bar(_) | Item::Sound { .. } => None,
+    });
+    endings.any(|times| times.contains(&pass))
+}
+
 /// The sounds in the order in which they are played.
 fn played(items: &[Item]) -> Vec<(&[u8], u32, bool)> {
     let mut out = Vec::new();
@@ -347,7 +359,7 @@ fn played(items: &[Item]) -> Vec<(&[u8], u32, bool)> {
                 };
                 if bar.ends_repeat && !is_skipped {
                     let again = match next_times {
-                        Some(times) => times.iter().any(|&time| time > pass),
+                        Some(_) => has_ending(&items[start..], pass + 1),
                         None => pass == 1 && !has_endings,
                     };
                     if again {

@@ -164,7 +164,7 @@ fn faults_are_told_with_their_place() {
     insta::assert_snapshot!(message("K:C\n>C"), @"tune, line 2, column 1: a broken rhythm has no note before it; correct the tune");
     insta::assert_snapshot!(message("K:C\nC0"), @"tune, line 2, column 1: expected a number from 1 to 1000, found 0; correct the tune");
     insta::assert_snapshot!(message("K:C\n\"Am C"), @r#"tune, line 2, column 1: `"` has no `"` after it; correct the tune"#);
-    insta::assert_snapshot!(message("K:C\nc''"), @"tune, line 2, column 1: the note is beyond the eleven octaves of MIDI; correct the tune");
+    insta::assert_snapshot!(message("K:C\nc''''''''"), @"tune, line 2, column 1: the note is beyond the eleven octaves of MIDI; correct the tune");
     insta::assert_snapshot!(message("K:C\n(11C"), @"tune, line 2, column 1: a tuplet of 11 must say its time, such as `(11:2`; correct the tune");
 }
 
