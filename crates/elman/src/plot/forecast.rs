@@ -57,7 +57,7 @@ impl Drawing for Forecast<'_> {
             .map(|(at, &value)| self.at(&axis, at, value))
             .collect();
         canvas.line(&history, INK, 1.6)?;
-        let line = self.from_history(self.picture.point);
+        let line = self.joined(self.picture.point);
         let median: Vec<Point> = line.map(|(at, value)| self.at(&axis, at, value)).collect();
         canvas.line(&median, BLUE, 2.4)?;
         let now = self.at(&axis, known.len() - 1, axis.low)[0];
@@ -99,7 +99,7 @@ impl Forecast<'_> {
     }
 
     /// Steps and values of a line of the forecast, joined to the last known step.
-    fn from_history<'a>(
+    fn joined<'a>(
         &self,
         values: &'a [f64],
     ) -> impl DoubleEndedIterator<Item = (usize, f64)> + use<'a> {
@@ -121,8 +121,8 @@ impl Forecast<'_> {
         for (index, &(low, high)) in pairs.iter().enumerate() {
             let colour = shade(index, pairs.len());
             let quantiles = self.picture.quantiles;
-            let up = self.from_history(&quantiles[high]);
-            let down = self.from_history(&quantiles[low]).rev();
+            let up = self.joined(&quantiles[high]);
+            let down = self.joined(&quantiles[low]).rev();
             let edge: Vec<Point> = up
                 .chain(down)
                 .map(|(at, value)| self.at(axis, at, value))

@@ -97,8 +97,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
-    assert_eq!(Recipe::shipped().len(), 21);
-    assert_eq!(Recipe::shipped().len(), 16);
+    assert_eq!(Recipe::shipped().len(), 26);
     for shipped in Recipe::shipped() {
         let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
         assert_eq!(recipe.title, shipped.title);
@@ -196,7 +195,7 @@ minimum_change = -0.5
     insta::assert_snapshot!(message(text, &["train.early_stopping.patience=0"]), @r#"
     r.toml: 28 problems
       - title (line 1): expected a string that is not empty, found the string ""
-      - task (line 2): expected `classifier`, `regressor`, `language_model` or `polyphony`, found the string "clasifier"; did you mean `classifier`?
+      - task (line 2): expected `classifier`, `regressor`, `language_model`, `polyphony` or `forecaster`, found the string "clasifier"; did you mean `classifier`?
       - seed (line 3): expected a whole number from 0 to 18446744073709551615, found -1
       - data.folder (line 7): expected a string that is not empty, found 7
       - data.classes (line 8): expected a whole number from 2 to 256, found 1
@@ -242,14 +241,14 @@ fn syntax_errors_have_their_line() {
 
 #[test]
 fn missing_tables_are_named() {
-    insta::assert_snapshot!(message("data = 3\n", &[]), @r#"
+    insta::assert_snapshot!(message("data = 3\n", &[]), @r"
     r.toml: 5 problems
       - title: this key is missing; set it to a string that is not empty
-      - task: this key is missing; set it to `classifier`, `regressor`, `language_model` or `polyphony`
+      - task: this key is missing; set it to `classifier`, `regressor`, `language_model`, `polyphony` or `forecaster`
       - data (line 1): expected the table `[data]`, found 3
       - the table `[model]` is missing
       - the table `[train]` is missing
-    "#);
+    ");
 }
 
 #[test]
@@ -350,7 +349,7 @@ fn overrides_that_are_none_are_refused() {
 fn names_and_paths_that_lead_nowhere() {
     let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
     insta::assert_snapshot!(message("mnits"), @"recipe `mnits`: no recipe of this name is shipped; did you mean `mnist`? (a path has a `/` or ends in `.toml`)");
-    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `adding-lstm`, `adding-gru`, `adding-tanh`, `mnist-tune`, `char-rnn`, `shakespeare`, `tunes` or `chorales` (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `japanese-vowels`, `adding-lstm`, `adding-gru`, `adding-tanh`, `mnist-tune`, `char-rnn`, `shakespeare`, `tunes`, `chorales`, `forecast-air-passengers`, `forecast-sunspots`, `forecast-load`, `forecast-stocks`, `m3`, `deepar`, `lstm`, `gru` or `es-rnn` (a path has a `/` or ends in `.toml`)");
     insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"cannot open /nowhere/mnist.toml: No such file or directory (os error 2)");
     assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
     let folder = tempfile::TempDir::new().expect("a temporary folder");

@@ -272,10 +272,10 @@ fn rows_of_series(columns: &Columns, roles: &Roles) -> Result<RowsOfSeries> {
     let mut series = RowsOfSeries::new();
     for row in 0..columns.rows.len() {
         let id = match roles.id {
-            None => String::new(),
+            None => "the table".to_owned(),
             Some(id) => columns.word(row, id).ok_or_else(|| {
                 let problem = format!(
-                    "the column `{}` is empty: whose row is this?",
+                    "the column `{}` is empty, which says whose row this is",
                     columns.names[id]
                 );
                 columns.fault((row, id), problem, "fill it in or remove the row")

@@ -30,6 +30,8 @@ pub(super) enum Written {
     Moment(i64),
 }
 
+const SECONDS_IN_A_MINUTE: i32 = 60;
+
 /// Larger whole numbers are no stamps: differences of these are far from overflowing.
 const LARGEST_WHOLE: u64 = 1 << 53;
 
@@ -155,8 +157,11 @@ impl Clock {
             (Self::Local, Some(local)) => local.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
             (Self::Zoned(zone), Some(local)) => {
                 let moment = Timestamp::from_second(stamp).unwrap_or(Timestamp::UNIX_EPOCH);
-                let offset = zone.to_offset(moment);
-                format!("{}{offset:#}", local.strftime("%Y-%m-%dT%H:%M:%S"))
+                let minutes = zone.to_offset(moment).seconds() / SECONDS_IN_A_MINUTE;
+                let sign = if minutes < 0 { '-' } else { '+' };
+                let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+                let local = local.strftime("%Y-%m-%dT%H:%M:%S");
+                format!("{local}{sign}{hours:02}:{minutes:02}")
             }
             _ => stamp.to_string(),
         }

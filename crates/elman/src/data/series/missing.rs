@@ -78,9 +78,8 @@ fn interpolate(values: &mut [f64], first: usize) {
         }
         let (from, to) = (values[known], values[at]);
         let steps = (at - known) as f64;
-        for between in known + 1..at {
-            let share = (between - known) as f64 / steps;
-            values[between] = from + (to - from) * share;
+        for (step, between) in values[known + 1..at].iter_mut().enumerate() {
+            *between = from + (to - from) * (step + 1) as f64 / steps;
         }
         known = at;
     }

@@ -69,7 +69,12 @@ fn days(header: &str, cells: &[&str]) -> String {
 #[test]
 fn a_wide_table_has_a_series_a_column() {
     let case = text(&days("date,a,b,word", &["1,5,x", "2,6,y", "3,7,x"]));
-    insta::assert_snapshot!(case.notes(), @"");
+    insta::assert_snapshot!(case.notes(), @r"
+    wide table, 3 rows: 2 series `a`, `b`, 3 steps
+    time: column `date`, 2024-01-01 to 2024-01-03, step: day, season: 7 steps
+    forecast: `a`, `b`
+    not used: `word`
+    ");
     let table = case.table();
     assert_eq!(values(&table, "a"), [1.0, 2.0, 3.0]);
     assert_eq!(values(&table, "b"), [5.0, 6.0, 7.0]);
@@ -85,7 +90,15 @@ fn a_long_table_has_its_series_in_rows() {
         file.covariates = vec!["price".to_owned()];
         file.statics = vec!["kind".to_owned()];
     });
-    insta::assert_snapshot!(case.notes(), @"");
+    insta::assert_snapshot!(case.notes(), @r"
+    long table, 5 rows: 2 series `b`, `a`, 2 steps
+    time: column `ds`, 2024-01-01 to 2024-02-01, step: month, season: 12 steps
+    forecast: `y`
+    known in advance: `price`
+    of a whole series: `kind`
+    unsorted: the rows of 1 series were put in order
+    series `a` has covariates for 1 steps after its last number
+    ");
     let table = case.table();
     assert_eq!(values(&table, "a"), [1.0, 2.0]);
     assert_eq!(values(&table, "b"), [3.0, 4.0]);
@@ -122,7 +135,11 @@ fn columns_go_together_when_asked() {
 #[test]
 fn rows_alone_are_steps() {
     let case = text("value\n3\n1\n2\n");
-    insta::assert_snapshot!(case.notes(), @"");
+    insta::assert_snapshot!(case.notes(), @r"
+    wide table, 3 rows: 1 series `value`, 3 steps
+    time: no column, rows are steps: step, season: 1 steps
+    forecast: `value`
+    ");
     let dated = text("value\n3\n1\n2\n").with(|file| {
         file.frequency = Some(Frequency::Months(1));
         file.start = Some("1949-11".to_owned());
@@ -178,9 +195,18 @@ fn a_compressed_table_is_read() {
 fn gaps_unsorted_rows_and_constants_are_told() {
     let content = "date,a,b\n2024-01-05,5,1\n2024-01-01,1,1\n2024-01-02,2,1\n2024-01-03,,1\n";
     let filled = text(content).with(|file| file.missing = Missing::Interpolate);
-    insta::assert_snapshot!(filled.notes(), @"");
+    insta::assert_snapshot!(filled.notes(), @r"
+    wide table, 4 rows: 2 series `a`, `b`, 5 steps
+    time: column `date`, 2024-01-01 to 2024-01-05, step: day, season: 7 steps
+    forecast: `a`, `b`
+    constant: `b` never changes
+    unsorted: the rows of 1 series were put in order
+    gaps: 1 steps of 1 series have no row, the first in series `the table` after line 5
+    missing: 2 numbers of series `a` were filled
+    missing: 1 numbers of series `b` were filled
+    ");
     assert_eq!(values(&filled.table(), "a"), [1.0, 2.0, 3.0, 4.0, 5.0]);
-    insta::assert_snapshot!(text(content).message(), @"");
+    insta::assert_snapshot!(text(content).message(), @"t.csv: column `a`, series `a`: 2 missing: t.csv:5:2 (2024-01-03), 2024-01-04 (no row); fill them in, or set `data.missing` to `interpolate`, `forward_fill`, `zero` or `mean`");
 }
 
 #[test]
@@ -195,23 +221,29 @@ fn what_is_unknown_at_the_ends_is_not_part_of_a_series() {
         .map(|it| table.clock.label(it.start))
         .collect();
     assert_eq!(starts, ["2024-01-02", "2024-01-01"]);
-    insta::assert_snapshot!(case.notes(), @"");
+    insta::assert_snapshot!(case.notes(), @r"
+    wide table, 3 rows: 2 series `a`, `b`, 2 steps
+    time: column `date`, 2024-01-01 to 2024-01-03, step: day, season: 7 steps
+    forecast: `a`, `b`
+    series `a` begins 1 steps after its first row: nothing is known before
+    series `b` ends 1 steps before its last row: nothing is known after
+    ");
 }
 
 #[test]
 fn clocks_that_are_set_need_their_zone() {
     let hours =
         "ds,y\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 02:00,3\n2024-10-27 03:00,4\n";
-    insta::assert_snapshot!(text(hours).message(), @"");
+    insta::assert_snapshot!(text(hours).message(), @"t.csv:4:1: the stamp 2024-10-27T02:00:00 of series `the table` is there twice, first in line 3; remove one of the rows, or name the column that tells series apart by `data.id`; if clocks were set back, name the zone by `data.time_zone`");
     let zoned = text(hours).with(|file| file.time_zone = Some("Europe/Berlin".to_owned()));
     let table = zoned.table();
     assert_eq!(values(&table, "y"), [1.0, 2.0, 3.0, 4.0]);
     assert_eq!(table.series[0].frequency, Frequency::Seconds(3600));
     let gap = text("ds,y\n2024-03-31 01:00,1\n2024-03-31 02:00,2\n2024-03-31 03:00,3\n");
     let gap = gap.with(|file| file.time_zone = Some("Europe/Berlin".to_owned()));
-    insta::assert_snapshot!(gap.message(), @"");
+    insta::assert_snapshot!(gap.message(), @"t.csv:3:1: there is no 2024-03-31T02:00:00 in Europe/Berlin: clocks are set forward over it; correct the stamp, or leave `data.time_zone` out if the clock is never set");
     let nowhere = text(hours).with(|file| file.time_zone = Some("Europe/Nowhere".to_owned()));
-    insta::assert_snapshot!(nowhere.message(), @"");
+    insta::assert_snapshot!(nowhere.message(), @"data.time_zone: `Europe/Nowhere` is no time zone of the IANA database; use a name such as `Europe/Paris` or `UTC`");
 }
 
 /// Every kind of fault of a table, with its message.
@@ -269,7 +301,10 @@ fn faults_are_told_with_their_place() {
         ),
         (
             "used twice",
-            text(&daily(&["1"])).with(|file| file.covariates = vec!["a".to_owned()]),
+            text(&daily(&["1"])).with(|file| {
+                file.target = vec!["a".to_owned()];
+                file.covariates = file.target.clone();
+            }),
         ),
         (
             "duplicate stamp",
@@ -349,7 +384,47 @@ fn faults_are_told_with_their_place() {
         .iter()
         .map(|(name, case)| format!("{name}: {}", case.message()))
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    empty: t.csv: expected a table with a header and rows, found an empty file; give a CSV file whose first line names the columns
+    empty first line: t.csv: expected a table with a header and rows, found an empty first line; give a CSV file whose first line names the columns
+    header only: t.csv: expected a table with a header and rows, found a header and nothing below it; give a CSV file whose first line names the columns
+    no header: t.csv:1:1: the first line has numbers only: `1,2`; put a line with the names of the columns before it
+    one row: t.csv: no series has more than one row, so that there is no step; give more rows, or set `data.frequency`
+    ragged: t.csv:3:3: this line has 3 cells, the header 2; give every line as many cells; put quotes around a cell with a delimiter in it
+    unclosed quote: t.csv:2:12: the quote that opens here is never closed; close it, or double it if it belongs to the text
+    NUL: t.csv:2:13: a NUL byte in a text file; save the file as UTF-8 text
+    UTF-16: t.csv: is UTF-16 text, expected UTF-8; save the file as UTF-8 text
+    Latin-1: t.csv:1:9: byte 8 is not UTF-8; save the file as UTF-8 text
+    long line: t.csv:2:1: this line is longer than 16777216 bytes; check that the file is a table with a line for each row
+    twice the same column: t.csv:1:3: the column `a` is there twice; give every column a name of its own
+    word: t.csv:3:2: column `a`: `much` is no number; write a number, or leave the cell empty if it is not known
+    decimal comma: t.csv:2:2: column `a`: `1,5` has a decimal comma; set `data.decimal_comma = true`
+    thousands: t.csv:2:2: column `a`: `1,500,000` has commas between thousands; write the number without them
+    too large: t.csv:3:2: column `a`: `1e400` is larger than any 64-bit float; give it in another unit, or leave the cell empty and set `data.missing`
+    too long an integer: t.csv:3:2: column `a`: `9007199254740993` is a whole number above 2^53, which no 64-bit float holds exactly; subtract a constant, or write it with a decimal point to have it rounded
+    infinity: t.csv:3:2: column `a`: `inf` is larger than any 64-bit float; give it in another unit, or leave the cell empty and set `data.missing`
+    missing: t.csv: column `a`, series `a`: 4 missing: t.csv:3:2 (2024-01-02), t.csv:4:2 (2024-01-03), t.csv:5:2 (2024-01-04) and 1 more; fill them in, or set `data.missing` to `interpolate`, `forward_fill`, `zero` or `mean`
+    all missing: t.csv:2:3: series `b` has no number in the column `b`; remove the column, or name others by `data.target`
+    nothing but words: t.csv: no column of numbers is left to be forecast; there are `date` or `a`; name the column by `data.target`
+    target absent: t.csv:1: no column is called `aa` (`data.target`); there are `date` or `a`
+    used twice: t.csv: the column `a` is used twice; name it for one purpose only
+    duplicate stamp: t.csv:4:1: the stamp 2024-01-01 of series `the table` is there twice, first in line 2; remove one of the rows, or name the column that tells series apart by `data.id`; if clocks were set back, name the zone by `data.time_zone`
+    bad stamp: t.csv:3:1: `2024-02-30` is no date, time or whole number; write it as 2024-03-31 or 2024-03-31T14:30, or set `data.time_format`, such as "%d.%m.%Y"
+    missing stamp: t.csv:3:1: the stamp is missing; fill it in or remove the row
+    mixed stamps: t.csv:3:1: the stamp is a whole number, in line 2 it is a date without an offset; write all stamps in one form
+    other form: t.csv:2:1: `31.01.2024` is no time in the form `%Y%m%d`; correct the stamp or `data.time_format`
+    irregular: t.csv:4:1: the steps of series `the table` are irregular: from 2024-01-02 to 2024-01-03T07:13:00 is no whole number of steps of a day; bring the rows to one step (sum or mean), or set `data.frequency`
+    other frequency: t.csv:3:1: the steps of series `the table` are irregular: from 2024-01-01 to 2024-01-02 is no whole number of steps of a month; bring the rows to one step (sum or mean), or set `data.frequency`
+    stray stamp: t.csv:3:1: series `the table` would have 738885 steps of a day before 2024-01-01, but has 4 rows; correct the stamp, or set `data.frequency`
+    mixed frequencies: t.csv: mixed frequencies: a month in series `a`, a day in series `b`; put series of each frequency into a file of their own
+    no id: t.csv:3:1: the column `unique_id` is empty, which says whose row this is; fill it in or remove the row
+    changing static: t.csv:3:4: the column `kind` changes within series `a`; say one thing about a whole series, or name the column by `data.covariates`
+    start without step: data.start: `2024-01` is there without `data.frequency`; give the first stamp, such as "1949-01", and `data.frequency`, such as "month"
+    no start: data.start: `soon` is no date, time or whole number; give the first stamp, such as "1949-01", and `data.frequency`, such as "month"
+    bad JSON: t.jsonl:1:50: trailing comma; give every line the keys id, period, h, x and xx
+    unknown period: t.jsonl:1:1: the period `DAILY` is none of the competition's; use YEARLY, QUARTERLY, MONTHLY or OTHER
+    short test part: t.jsonl:1:1: series N1 has 1 steps, then 1 to be forecast; h says 2; give as many numbers in xx as h says, some in x
+    "#);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub enum DataSettings {
     /// Piano rolls (`"piano_rolls"`): see [`crate::data::PianoRolls`].
     PianoRolls(PianoRollSettings),
     /// A table of time series (`"series"`): see [`crate::data::series`].
-    Series(SeriesFile),
+    Series(Box<SeriesFile>),
 }
 
 /// Pieces as sets of notes (`data.format = "piano_rolls"`).

@@ -396,7 +396,11 @@ fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
             missing,
             decimal_comma,
         };
-        (DataSettings::Series(file), Task::Forecaster, Output::Linear)
+        (
+            DataSettings::Series(Box::new(file)),
+            Task::Forecaster,
+            Output::Linear,
+        )
     });
     prop_oneof![idx, reber, adding, ts, series]
 }

@@ -36,7 +36,7 @@ fn what_is_left_out_has_its_default() {
         file: "some.csv".to_owned(),
         ..SeriesFile::default()
     };
-    assert_eq!(recipe.data, DataSettings::Series(file));
+    assert_eq!(recipe.data, DataSettings::Series(Box::new(file)));
     let expected = ForecastSettings {
         window: None,
         horizon: None,
@@ -110,5 +110,26 @@ fn what_is_wrong_with_a_forecast_is_told() {
             &[],
         ),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    forecast.head (--set): expected `linear`, `quantiles`, `gaussian`, `student_t` or `negative_binomial`, found the string "gausian"; did you mean `gaussian`?
+    forecast.quantiles (--set): the head is `gaussian`, only `quantiles` has this key; remove it or change `forecast.head`
+    forecast.quantiles (--set): expected a list of rising levels above 0 and below 1 with 0.5 among them, found a list of 2
+    forecast.quantiles (--set): expected a list, each a number above 0 and below 1, found a list of 2; place 2 of it is 1.5
+    forecast.loss (--set): the head is `gaussian`, only `linear` has this key; remove it or change `forecast.head`
+    forecast.scaling (--set): expected a list, each `log`, `log1p`, `standard`, `robust`, `min_max`, `mean`, `seasonal`, `difference` or `seasonal_difference`, found a list of 2; place 2 of it is the string "sqrt"
+    forecast.scaling: `difference` is summed up, and a quantile of a sum is not the sum of quantiles; use `method = "recursive"`, `level = "last"` in place of it, or the head `linear`
+    forecast.head: `negative_binomial` is of counts, which may only be divided: use `scaling = ["mean"]` and no level
+    forecast.smoothing: smoothing gives all steps at once; use `method = "direct"`
+      - forecast.level: smoothing has a level of its own; remove this key
+    model.bidirectional: a recursive forecast goes forward only; remove it or use `forecast.method = "direct"`
+    model.output: of a forecaster `forecast.head` says it; remove this key
+    task: the data are series; set it to `forecaster`
+      - forecast: only a forecaster has this table; remove it
+    data.file (line 6): the format is `reber`, only `series` has this key; remove it or change `data.format`
+      - data.format: a forecaster learns series; set it to `series` and name a file by `data.file`
+    data.frequency (--set): expected `year`, `quarter`, `month`, `week`, `day`, `business_day`, `hour`, `half_hour`, `quarter_hour`, `minute`, `second` or `step`, found the string "fortnight"
+    train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out`, `data.valid` or `forecast.valid`) or watch `train_loss`
+    r.toml: 1 problem
+      - the table `[forecast]` is missing
+    "#);
 }

@@ -66,7 +66,7 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
             .map(|file| DataSettings::PianoRolls(PianoRollSettings { file })),
         FormatKind::Ts => ts(&mut section).map(DataSettings::Ts),
         FormatKind::Tunes => language::text(&mut section, true).map(DataSettings::Tunes),
-        FormatKind::Series => series(&mut section).map(DataSettings::Series),
+        FormatKind::Series => series(&mut section).map(|file| DataSettings::Series(Box::new(file))),
     });
     refuse_others(
         &mut section,

@@ -291,7 +291,7 @@ fn a_backtest_needs_steps_that_training_has_not_seen() {
         message,
         "origins: series `small` has 6 steps that training has not seen: 3 origins of forecasts of 4, not 5; ask for fewer, or train with `forecast.test = 20`"
     );
-    let recipe = with_origins(few.recipe, 5).expect("a forecaster");
+    let recipe = with_origins(*few.recipe, 5).expect("a forecaster");
     assert_eq!(recipe.forecast.and_then(|it| it.test), Some(20));
 }
 
@@ -321,7 +321,13 @@ fn what_cannot_be_forecast_is_refused() {
             ..request()
         }),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    series `small`: covariates are known for 0 steps after its last number, but 4 are needed; add rows with the covariates and no target
+    horizon: the model says 4 steps at once, not 9; ask for 4 or fewer, train with `forecast.horizon = 9`, or with `forecast.method = "recursive"`
+    samples: a direct forecast says each step by itself and has no sample paths; train with `forecast.method = "recursive"`
+    series: there is no series `smal`; did you mean `small`?
+    quantiles: the model has learnt levels from 0.1 to 0.9, not 0.01; ask for levels between them, or train with `forecast.quantiles` that reach further
+    "#);
 }
 
 #[test]
@@ -355,7 +361,15 @@ fn what_the_data_do_not_allow_is_refused() {
             &["data.target=[\"holiday\"]", "forecast.scaling=[\"log\"]"],
         ),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    series `small`: has 96 steps, but 107 are needed: window, horizon, validation and test part; give a longer series, or set `forecast.window`, `forecast.test` or `forecast.horizon` lower
+    forecast.test: 2 steps hold no whole forecast of 4; set it to the horizon or more, or leave it out
+    forecast.valid: 2 steps hold no whole forecast of 4; set it to the horizon or more, or leave it out
+    forecast.scaling: `seasonal_difference` of 12 steps is summed up over a horizon of 13; use a horizon of a season at most, `method = "recursive"`, or the head `linear`
+    data.past_covariates: a recursive forecast reads its own steps, of which these columns say nothing; use `forecast.method = "direct"`, or `data.covariates` if they are known in advance
+    model.readout: a recursive forecast reads the topmost layer; remove this key or use `forecast.method = "direct"`
+    series `small`: forecast.scaling `log`: step 0 of a series is 0, which has no logarithm; use `log1p`, which takes 0; or leave the series out
+    "#);
 }
 
 #[test]

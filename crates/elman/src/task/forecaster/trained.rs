@@ -26,7 +26,7 @@ pub struct TrainedForecaster {
     /// The networks, for inference.
     pub model: Forecaster,
     /// The recipe that they were trained by.
-    pub recipe: Recipe,
+    pub recipe: Box<Recipe>,
     learnt: Learnt,
 }
 
@@ -74,7 +74,7 @@ impl TrainedForecaster {
         let model = restore(model, file.tensors, &path)?;
         Ok(Self {
             model,
-            recipe: recipe.clone(),
+            recipe: Box::new(recipe.clone()),
             learnt,
         })
     }
