@@ -111,6 +111,7 @@ impl Observer for Progress {
             match now.measure {
                 Measure::BitsPerCharacter => "tokens",
                 Measure::KeyAccuracy => "steps",
+                Measure::ScaledError => "windows",
                 Measure::Accuracy | Measure::AbsoluteError => "sequences",
             },
             HumanDuration(left),
