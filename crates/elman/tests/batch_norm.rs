@@ -243,7 +243,7 @@ fn the_statistics_are_saved_and_not_trained() {
     let run = dynamic_rnn(&wrapper, x, UnrollOptions::default()).expect("the shapes fit");
     let before = snapshot(&wrapper);
     assert!(before.contains_key("mean") && before.contains_key("variance"));
-    let mut optimiser = Optimiser::new(elman::recipe::MomentumSettings::default());
+    let mut optimiser = Optimiser::new(elman::recipe::AdamSettings::default());
     let loss = run.outputs.powi_scalar(2).sum();
     let wrapper = optimiser
         .update(wrapper, loss.backward(), 0.1, 0)
