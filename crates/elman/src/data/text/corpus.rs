@@ -109,9 +109,9 @@ impl TextParts {
     pub fn read(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
         let files = places(&settings.files, place);
         let text = Corpus::read(settings, &files)?;
+        let characters = text.characters();
         let parts = match &settings.held_out {
             HeldOutText::Shares { valid, test } => {
-                let characters = text.characters();
                 let at = |share: f64| (characters as f64 * (1.0 - share)).round() as usize;
                 let first = at(valid + test);
                 text.cut([first, at(*test).max(first)])
@@ -126,10 +126,7 @@ impl TextParts {
             if part.0.is_empty() && !may_be_empty {
                 return Err(Error::argument(
                     format!("data {}", files[0].display()),
-                    format!(
-                        "there is no text to {name}: it has {} characters",
-                        parts[0].characters()
-                    ),
+                    format!("there is no text to {name}: of {characters} characters none is left"),
                     "give more text, or other shares (`data.valid`, `data.test`)",
                 ));
             }
@@ -265,8 +262,8 @@ mod tests {
             let message = refused.expect_err("refused").to_string();
             message.replace(&folder.path().display().to_string(), "DIR")
         };
-        insta::assert_snapshot!(refused("a"), @"");
-        insta::assert_snapshot!(refused("abcd"), @"");
+        insta::assert_snapshot!(refused("a"), @"data DIR/a.txt: there is no text to validate on: of 1 characters none is left; give more text, or other shares (`data.valid`, `data.test`)");
+        insta::assert_snapshot!(refused("abcd"), @"data DIR/a.txt: there is no text to test on: of 4 characters none is left; give more text, or other shares (`data.valid`, `data.test`)");
     }
 
     #[test]

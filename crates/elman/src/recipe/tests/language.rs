@@ -116,7 +116,7 @@ fn what_does_not_go_together_is_told() {
     insta::assert_snapshot!(problem(&["model.bidirectional=true"]), @"model.bidirectional (--set): what comes next is foretold from what was before; remove this key");
     insta::assert_snapshot!(problem(&["model.readout=all"]), @"model.readout (--set): what the topmost layer shows is read at every step; remove this key");
     insta::assert_snapshot!(problem(&["model.output=linear"]), @"model.output: `linear` is not for this task; remove this key");
-    insta::assert_snapshot!(problem(&["data.folder=d"]), @"data.folder (--set): the format is `text`, only `idx` has this key; remove it or change `data.format`");
+    insta::assert_snapshot!(problem(&["data.folder=d"]), @"data.folder (--set): the format is `text`, only `idx` or `ts` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(problem(&["train.early_stopping.monitor=valid_accuracy", "train.early_stopping.patience=2"]), @"train.early_stopping.monitor: `valid_accuracy` is of classifiers, the task is `language_model`; watch `valid_loss` or `train_loss`");
     let without = SOUND.replace("backpropagation.window = 5\n", "");
     let message = Recipe::from_toml("r.toml", &without, &[]).expect_err("no window");
@@ -139,7 +139,7 @@ fn what_does_not_go_together_is_told() {
 }
 
 fn any_text() -> impl Strategy<Value = TextSettings> {
-    let files = || prop::collection::vec("[^ \t\r\n]\\PC{0,9}", 1..3);
+    let files = || prop::collection::vec("[a-z]\\PC{0,9}", 1..3);
     let held_out = prop_oneof![
         (0.0..0.4_f64, 0.01..0.4_f64).prop_map(|(valid, test)| HeldOutText::Shares { valid, test }),
         (prop::option::of(files()), files()).prop_map(|(valid, test)| HeldOutText::Files {
@@ -154,7 +154,7 @@ fn any_text() -> impl Strategy<Value = TextSettings> {
             min_count,
             max_size
         }),
-        "[^ \t\r\n]\\PC{0,9}".prop_map(|file| TokenSettings::Tokenizer { file }),
+        "[a-z]\\PC{0,9}".prop_map(|file| TokenSettings::Tokenizer { file }),
     ];
     let form = prop::sample::select(NORMALISED);
     (files(), held_out, tokens, form).prop_map(|(files, held_out, tokens, (_, normalise))| {

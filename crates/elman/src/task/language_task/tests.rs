@@ -185,9 +185,9 @@ fn texts_that_are_too_short_are_refused() {
         let message = refused.expect_err("too short").to_string();
         message.replace(&folder.path().display().to_string(), "DIR")
     };
-    insta::assert_snapshot!(message("a"), @"");
-    insta::assert_snapshot!(message("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), @"");
-    insta::assert_snapshot!(message("abababab"), @"");
-    insta::assert_snapshot!(message(""), @"");
+    insta::assert_snapshot!(message("a"), @"data DIR/sums.txt: there is no text to validate on: of 1 characters none is left; give more text, or other shares (`data.valid`, `data.test`)");
+    insta::assert_snapshot!(message("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), @"data: the text has 1 token, always the same: nothing is to be learnt; give a text of at least two different tokens");
+    insta::assert_snapshot!(message("abababab"), @"data DIR/sums.txt: there is no text to test on: of 8 characters none is left; give more text, or other shares (`data.valid`, `data.test`)");
+    insta::assert_snapshot!(message(""), @"DIR/sums.txt: is empty; give a file with text in it");
     assert!(!folder.path().join("run").exists(), "no run is begun");
 }

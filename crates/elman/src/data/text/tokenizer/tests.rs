@@ -133,11 +133,11 @@ fn what_cannot_be_learnt_or_read_is_refused() {
         let read = characters.encode("the prompt", text);
         read.expect_err("unknown").to_string()
     };
-    insta::assert_snapshot!(unknown("face\nxaxe"), @"");
+    insta::assert_snapshot!(unknown("face\nxaxe"), @"the prompt: line 1, column 4: the model's vocabulary does not have 'e' (U+0065, 2 times), 'x' (U+0078, 2 times); use characters that the model was trained on (`vocabulary.json` in its run's folder lists them)");
     // A combining mark, and a letter of another script that looks the same.
-    insta::assert_snapshot!(unknown("cafe\u{301}"), @"");
-    insta::assert_snapshot!(unknown("c\u{430}fé"), @"");
-    insta::assert_snapshot!(unknown("ABCDEFGHIJKL"), @"");
+    insta::assert_snapshot!(unknown("cafe\u{301}"), @r"the prompt: line 1, column 4: the model's vocabulary does not have 'e' (U+0065, 1 times), '\u{301}' (U+0301, 1 times); use characters that the model was trained on (`vocabulary.json` in its run's folder lists them)");
+    insta::assert_snapshot!(unknown("c\u{430}fé"), @"the prompt: line 1, column 2: the model's vocabulary does not have 'а' (U+0430, 1 times); use characters that the model was trained on (`vocabulary.json` in its run's folder lists them)");
+    insta::assert_snapshot!(unknown("ABCDEFGHIJKL"), @"the prompt: line 1, column 1: the model's vocabulary does not have 'A' (U+0041, 1 times), 'B' (U+0042, 1 times), 'C' (U+0043, 1 times), 'D' (U+0044, 1 times), 'E' (U+0045, 1 times), 'F' (U+0046, 1 times), 'G' (U+0047, 1 times), 'H' (U+0048, 1 times), 4 others; use characters that the model was trained on (`vocabulary.json` in its run's folder lists them)");
 
     let tokenizer =
         tokenizer("so so so so so so ".repeat(2).as_bytes(), &words(1)).expect("tokens");
