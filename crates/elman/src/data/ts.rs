@@ -394,19 +394,20 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        insta::assert_snapshot!(refusal(""), @"");
-        insta::assert_snapshot!(refusal("1,2:a\n"), @"");
-        insta::assert_snapshot!(refusal("@data\n1:a\n"), @"");
-        insta::assert_snapshot!(refusal("@timeStamps true\n"), @"");
-        insta::assert_snapshot!(refusal("@dimensions many\n"), @"");
-        insta::assert_snapshot!(refusal("@classLabel true\n"), @"");
-        insta::assert_snapshot!(refusal(HEADER), @"");
-        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:a\n")), @"");
-        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:3,4:c\n")), @"");
-        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:3:a\n")), @"");
-        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:3,x:a\n")), @"");
-        insta::assert_snapshot!(refusal(&format!("{HEADER}1,?:3,4:a\n")), @"");
-        insta::assert_snapshot!(refusal(&format!("{HEADER}1,1e400:3,4:a\n")), @"");
-        insta::assert_snapshot!(refusal("@targetLabel true\n@data\n1:x\n"), @"");
+        insta::assert_snapshot!(refusal(""), @": is empty; give a file with text in it");
+        insta::assert_snapshot!(refusal("@problemName x\n"), @": there is no line `@data`; give a .ts file of the UCR or UEA archive");
+        insta::assert_snapshot!(refusal("1,2:a\n"), @": line 1, column 1: `1,2:a` stands before `@data` and is no `@key`; give a .ts file of the UCR or UEA archive");
+        insta::assert_snapshot!(refusal("@data\n1:a\n"), @": line 1, column 1: the answers are not described before `@data`; add `@classLabel true NAME…` for classes or `@targetLabel true` for numbers");
+        insta::assert_snapshot!(refusal("@timeStamps true\n"), @": line 1, column 1: the values have time stamps, which are not read; write the values alone, at equal distances, and `@timeStamps false`");
+        insta::assert_snapshot!(refusal("@dimensions many\n"), @": line 1, column 1: `@dimensions` is `many`; give the number of features, 1 or more");
+        insta::assert_snapshot!(refusal("@classLabel true\n"), @": line 1, column 1: `@classLabel true` names no class; name them all after it");
+        insta::assert_snapshot!(refusal(HEADER), @": there is no sequence after `@data`; give a file with at least one");
+        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:a\n")), @": line 6, column 1: expected 2 features and an answer with `:` between them, found 2 parts; write every feature's values with `,` between them, then `:`");
+        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:3,4:c\n")), @": line 6, column 9: the class `c` is none of a, b; name it after `@classLabel true`, or correct it");
+        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:3:a\n")), @": line 6, column 1: feature 0 has 2 values, feature 1 has 1; give every feature as many values");
+        insta::assert_snapshot!(refusal(&format!("{HEADER}1,2:3,x:a\n")), @": line 6, column 7: expected a finite number, found `x`; give numbers with `,` between them");
+        insta::assert_snapshot!(refusal(&format!("{HEADER}1,?:3,4:a\n")), @": line 6, column 3: a value is missing; fill it in, or leave the sequence out");
+        insta::assert_snapshot!(refusal(&format!("{HEADER}1,1e400:3,4:a\n")), @": line 6, column 3: expected a finite number, found `1e400`; give numbers with `,` between them");
+        insta::assert_snapshot!(refusal("@targetLabel true\n@data\n1:x\n"), @": line 3, column 3: expected a finite number as answer, found `x`; give a number");
     }
 }

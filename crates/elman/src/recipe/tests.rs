@@ -221,7 +221,7 @@ minimum_change = -0.5
       - train.early_stopping.patience (--set): expected a whole number from 1 to 1000000, found 0
       - train.early_stopping.minimum_change (line 46): expected a finite number of at least 0, found -0.5
       - unknown key `train.epocs` (line 21); did you mean `epochs`?
-      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `model`, `train` or `tune`
+      - unknown key `extra` (line 4); known here: `title`, `task`, `seed`, `data`, `forecast`, `model`, `train` or `tune`
     "#);
 }
 

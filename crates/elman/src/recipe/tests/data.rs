@@ -63,7 +63,7 @@ fn every_format_has_its_own_keys() {
 fn keys_of_another_format_are_refused() {
     insta::assert_snapshot!(problem(&["data.numpy_seed=3"]), @"data.numpy_seed (--set): the format is `idx`, only `reber` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(problem(&["data.train=3"]), @"data.train (--set): the format is `idx`, only `reber` or `adding` has this key; remove it or change `data.format`");
-    insta::assert_snapshot!(generated(&["data.format=reber", "data.folder=x"]), @"data.folder (--set): the format is `reber`, only `idx` has this key; remove it or change `data.format`");
+    insta::assert_snapshot!(generated(&["data.format=reber", "data.folder=x"]), @"data.folder (--set): the format is `reber`, only `idx` or `ts` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(generated(&["data.format=rebre"]), @r#"data.format (--set): expected `idx`, `reber`, `adding`, `text`, `tunes`, `piano_rolls`, `ts` or `series`, found the string "rebre"; did you mean `reber`?"#);
     insta::assert_snapshot!(generated(&["data.format=reber", "data.numpy_seed=4294967296"]), @"data.numpy_seed (--set): expected a whole number from 0 to 4294967295, found 4294967296");
     insta::assert_snapshot!(generated(&["data.format=reber", "data.test=0"]), @"data.test (--set): expected a whole number from 1 to 10000000, found 0");
@@ -100,9 +100,9 @@ fn an_archives_files_have_a_name_and_classes() {
         Some(crate::data::TargetKind::Numbers(1))
     );
     let refused = |more: &str| problem(&["data.format=ts", "data.name=Vowels", more]);
-    insta::assert_snapshot!(refused("data.classes=[\"a\", \"a\"]"), @"");
-    insta::assert_snapshot!(refused("data.classes=[\"a\"]"), @"");
-    insta::assert_snapshot!(refused("data.classes=3"), @"");
+    insta::assert_snapshot!(refused("data.classes=[\"a\", \"a\"]"), @"data.classes: `a` stands there twice; remove one");
+    insta::assert_snapshot!(refused("data.classes=[\"a\"]"), @"data.classes: expected 2 to 256 names, found 1; leave the key out where the answers are numbers");
+    insta::assert_snapshot!(refused("data.classes=3"), @"data.classes (--set): expected a list, each a string that is not empty, found 3");
 }
 
 #[test]

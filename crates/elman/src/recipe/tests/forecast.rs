@@ -125,7 +125,7 @@ fn what_is_wrong_with_a_forecast_is_told() {
     model.output: of a forecaster `forecast.head` says it; remove this key
     task: the data are series; set it to `forecaster`
       - forecast: only a forecaster has this table; remove it
-    data.file (line 6): the format is `reber`, only `series` has this key; remove it or change `data.format`
+    data.file (line 6): the format is `reber`, only `piano_rolls` or `series` has this key; remove it or change `data.format`
       - data.format: a forecaster learns series; set it to `series` and name a file by `data.file`
     data.frequency (--set): expected `year`, `quarter`, `month`, `week`, `day`, `business_day`, `hour`, `half_hour`, `quarter_hour`, `minute`, `second` or `step`, found the string "fortnight"
     train.early_stopping.monitor: `valid_loss` needs held-out examples and there are none; hold some out (`data.hold_out`, `data.valid` or `forecast.valid`) or watch `train_loss`
