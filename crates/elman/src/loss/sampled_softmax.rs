@@ -83,7 +83,7 @@ mod tests {
     impl Golden {
         fn open() -> Self {
             let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-            let path = root.join("../../fixtures/golden/losses.safetensors");
+            let path = root.join("../../fixtures/losses/tensorflow.safetensors");
             Self(fs::read(path).expect("the fixture"))
         }
 
