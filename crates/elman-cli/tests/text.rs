@@ -226,7 +226,7 @@ fn chorales_are_learnt_and_judged() {
         "--json",
     ]);
     for setting in [
-        "train.epochs=40",
+        "train.epochs=150",
         "model.units=16",
         "train.optimiser.learning_rate=0.02",
     ] {

@@ -104,7 +104,7 @@ impl PianoRolls {
     }
 }
 
-fn list<'v>(value: &'v Value, place: impl Fn() -> String) -> Result<&'v [Value], String> {
+fn list(value: &Value, place: impl Fn() -> String) -> Result<&[Value], String> {
     match value {
         Value::Array(items) => Ok(items),
         Value::Null => Err(format!("{} is missing", place())),

@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn candidates_differ_and_come_as_often_as_expected() {
         const ROUNDS: u32 = 4000;
-        let mut found = vec![0_u32; 20];
-        let mut expected = vec![0.0; 20];
+        let mut found = [0_u32; 20];
+        let mut expected = [0.0; 20];
         for round in 0..ROUNDS {
             let mut generator = Seed::new(3).generator(&format!("candidates {round}"));
             let candidates = Candidates::draw(5, 20, &mut generator);

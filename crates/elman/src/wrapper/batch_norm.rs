@@ -80,7 +80,8 @@ impl BatchNormConfig {
         device: &Device,
     ) -> Result<BatchNormWrapper<C>> {
         let BatchNormSettings { decay, epsilon, .. } = self.settings;
-        if !(0.0..=1.0).contains(&decay) || !(epsilon > 0.0 && epsilon.is_finite()) {
+        let are_sound = (0.0..=1.0).contains(&decay) && epsilon > 0.0 && epsilon.is_finite();
+        if !are_sound {
             return Err(Error::argument(
                 "batch normalisation",
                 format!("the decay is {decay}, the epsilon {epsilon}"),

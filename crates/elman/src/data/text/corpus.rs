@@ -279,7 +279,7 @@ mod tests {
         let parts = TextParts::read(&settings, None).expect("parts");
         assert_eq!(
             texts(&parts),
-            [vec!["é", "é"].concat().as_str()]
+            [["é", "é"].concat().as_str()]
                 .iter()
                 .map(|it| vec![*it])
                 .chain([vec![], vec!["é"]])

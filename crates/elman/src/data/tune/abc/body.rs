@@ -27,6 +27,9 @@ enum Item {
     Ending(Vec<u32>),
 }
 
+/// The notes of a chord that is open, with the length of the first.
+type OpenChord = (Vec<(usize, i8, u8)>, Option<Fraction>);
+
 /// The music of a tune while it is read.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -41,7 +44,7 @@ pub(super) struct Body {
     /// The last notes, for a tie after them.
     last: Vec<(usize, i8, u8)>,
     /// The notes of a chord that is open, with the length of the first.
-    chord: Option<(Vec<(usize, i8, u8)>, Option<Fraction>)>,
+    chord: Option<OpenChord>,
     is_grace: bool,
     /// What a broken rhythm makes of the next length.
     next_factor: Option<Fraction>,
