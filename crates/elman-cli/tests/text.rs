@@ -227,6 +227,9 @@ fn chorales_are_learnt_and_judged() {
     ]);
     for setting in [
         "train.epochs=40",
+        "train.batch=2",
+        "model.dropout.input_keep=1.0",
+        "model.dropout.output_keep=1.0",
         "model.units=16",
         "train.optimiser.learning_rate=0.02",
     ] {
