@@ -4,7 +4,7 @@
 
 Writes `count` tunes with the seeds from the first on, parses each, and prints what it found. A tune
 counts when music21 reads it without an error and finds at least eight notes in it.
-Exit status 1 when fewer than nine of ten count. Needs Python 3.10 or newer and `pip install music21==9.9.1`.
+Exit status 1 when fewer than nine of ten count. Needs Python 3.10 or newer and `pip install music21==10.5.1`.
 """
 
 import argparse
