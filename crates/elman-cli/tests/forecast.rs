@@ -48,7 +48,7 @@ fn write_table(path: &Path) {
 
 #[test]
 fn a_forecast_is_written_as_csv_json_and_a_picture() {
-    let place = trained(&["--set", "data.frequency=month", "--set", "forecast.test=15"]);
+    let place = trained(&["--set", "forecast.test=15"]);
     let csv = succeed(&mut place.elman(&[
         "forecast",
         "run",
@@ -147,5 +147,13 @@ fn what_cannot_be_done_is_said() {
         ),
         fail(&mut place.elman(&["predict", "run", "x"]), 1),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    elman: origins: series `y` has 3 steps that training has not seen: 1 origins of forecasts of 3, not 5; ask for fewer, or train with `forecast.test = 15`
+
+    elman: horizon: the model says 3 steps at once, not 9; ask for 3 or fewer, train with `forecast.horizon = 9`, or with `forecast.method = "recursive"`
+
+    elman: --plot f.gif: a picture is SVG or PNG; end its name in .svg or .png
+
+    elman: predict: this run is a forecaster, which gives no one answer to a whole sequence; use `elman forecast`, `elman evaluate` or `elman backtest`
+    "#);
 }
