@@ -48,7 +48,7 @@ fn write_table(path: &Path) {
 
 #[test]
 fn a_forecast_is_written_as_csv_json_and_a_picture() {
-    let place = trained(&["--set", "data.frequency=month", "--set", "forecast.test=15"]);
+    let place = trained(&["--set", "forecast.test=15"]);
     let csv = succeed(&mut place.elman(&[
         "forecast",
         "run",

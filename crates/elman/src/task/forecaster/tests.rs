@@ -44,9 +44,8 @@ fn recipe(folder: &Path, name: &str, texts: &[&str]) -> Recipe {
             .iter()
             .map(|text| text.parse::<Override>().expect("a setting")),
     );
-    let text = include_str!("../../../../../recipes/gru.toml")
-        .replace("frequency = \"month\"\nstart = \"1949-01\"\n", "");
-    Recipe::from_toml(name, &text, &overrides).expect("sound")
+    let text = include_str!("../../../../../recipes/gru.toml");
+    Recipe::from_toml(name, text, &overrides).expect("sound")
 }
 
 fn trained(folder: &Path, texts: &[&str]) -> TrainedForecaster {
