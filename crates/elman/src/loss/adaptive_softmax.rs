@@ -85,7 +85,7 @@ impl AdaptiveSoftmaxConfig {
     }
 }
 
-/// See the [module's equations](self).
+/// The equations stand at the head of its file.
 #[derive(Module, Debug)]
 pub struct AdaptiveSoftmax {
     /// `[H, c_1 + K]`.

@@ -7,7 +7,7 @@ use crate::data::series::SeriesTable;
 use crate::error::Result;
 use crate::plot::{self, Figure};
 
-/// What is asked of [`TrainedForecaster::forecast`].
+/// What is asked of `TrainedForecaster::forecast`.
 #[derive(Clone, Debug, Default)]
 pub struct ForecastRequest {
     /// The file to go on from, in place of the recipe's.
