@@ -10,12 +10,14 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use elman::book::TRAININGS;
 use elman::task::RunFolder;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Done;
 use crate::arguments::BookFlags;
 use crate::fit::RUNS;
 use crate::output::{self, Failure};
+use crate::progress::{Progress, Talk};
+use crate::signals::Signals;
 
 pub(crate) fn run(flags: &BookFlags) -> Done {
     if let Some(threads) = flags.threads {
@@ -48,6 +50,24 @@ fn folder(flags: &BookFlags, name: &str) -> RunFolder {
             name: format!("book-{name}"),
         },
     }
+}
+
+/// Carries out a trained example with its progress shown, and prints its report.
+fn shown<R>(
+    flags: &BookFlags,
+    work: impl FnOnce(&mut Progress) -> elman::Result<R>,
+    objects: impl FnOnce(&R) -> Vec<Value>,
+    text: impl FnOnce(&R) -> String,
+) -> Result<R, Failure> {
+    let mut progress = Progress::new(Talk::suited(flags.quiet), Signals::listen()?);
+    let report = work(&mut progress);
+    progress.finish();
+    let report = report?;
+    match flags.json.json {
+        true => output::json(&objects(&report))?,
+        false => output::results(&text(&report))?,
+    }
+    Ok(report)
 }
 
 /// The examples that need no training.

@@ -6,23 +6,16 @@ use elman::book::{PERFECT_BY, ReberReport};
 use elman::train::FitOptions;
 use serde_json::json;
 
-use super::{folder, judged, verdict};
+use super::{folder, judged, shown, verdict};
 use crate::Done;
 use crate::arguments::BookFlags;
-use crate::output;
-use crate::progress::{Progress, Talk};
-use crate::signals::Signals;
+use crate::progress::Progress;
 
 pub(super) fn run(flags: &BookFlags) -> Done {
-    let mut progress = Progress::new(Talk::suited(flags.quiet), Signals::listen()?);
-    let report = elman::book::reber(folder(flags, "reber"), FitOptions::default(), &mut progress);
-    progress.finish();
-    let report = report?;
-    if flags.json.json {
-        output::json(&objects(&report))?;
-    } else {
-        output::results(&text(&report))?;
-    }
+    let work = |progress: &mut Progress| {
+        elman::book::reber(folder(flags, "reber"), FitOptions::default(), progress)
+    };
+    let report = shown(flags, work, objects, text)?;
     judged(report.holds())
 }
 

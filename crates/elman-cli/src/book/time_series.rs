@@ -5,23 +5,15 @@ use comfy_table::presets::NOTHING;
 use elman::book::{SeriesNetwork, SeriesReport};
 use serde_json::json;
 
-use super::{folder, judged, verdict};
+use super::{folder, judged, shown, verdict};
 use crate::Done;
 use crate::arguments::BookFlags;
-use crate::output;
-use crate::progress::{Progress, Talk};
-use crate::signals::Signals;
+use crate::progress::Progress;
 
 pub(super) fn run(flags: &BookFlags) -> Done {
-    let mut progress = Progress::new(Talk::suited(flags.quiet), Signals::listen()?);
-    let report = elman::book::time_series(&folder(flags, "time-series"), &mut progress);
-    progress.finish();
-    let report = report?;
-    if flags.json.json {
-        output::json(&objects(&report))?;
-    } else {
-        output::results(&text(&report))?;
-    }
+    let work =
+        |progress: &mut Progress| elman::book::time_series(&folder(flags, "time-series"), progress);
+    let report = shown(flags, work, objects, text)?;
     judged(report.holds())
 }
 
@@ -72,7 +64,7 @@ fn text(report: &SeriesReport) -> String {
     for index in 0..iterations {
         let errors = || report.networks.iter().map(|network| &network.errors[index]);
         let iteration = errors().next().map_or(0, |error| error.iteration);
-        let cells = errors().flat_map(|error| [shown(error.book), shown(error.here)]);
+        let cells = errors().flat_map(|error| [digits(error.book), digits(error.here)]);
         table.add_row([iteration.to_string()].into_iter().chain(cells));
     }
     let networks: Vec<String> = report.networks.iter().map(ending).collect();
@@ -88,7 +80,7 @@ fn text(report: &SeriesReport) -> String {
     )
 }
 
-fn shown(error: f64) -> String {
+fn digits(error: f64) -> String {
     format!("{error:.4}")
 }
 

@@ -6,28 +6,21 @@ use elman::book::{BELOW, TrainingReport};
 use elman::train::FitOptions;
 use serde_json::json;
 
-use super::{folder, judged, verdict};
+use super::{folder, judged, shown, verdict};
 use crate::Done;
 use crate::arguments::BookFlags;
 use crate::fit;
-use crate::output::{self, Failure};
-use crate::progress::{Progress, Talk};
-use crate::signals::Signals;
+use crate::output::Failure;
+use crate::progress::Progress;
 
 pub(super) fn run(flags: &BookFlags, example: &str) -> Done {
     let overrides =
         fit::overrides(&flags.set, flags.data.as_deref(), None).map_err(Failure::Usage)?;
-    let mut progress = Progress::new(Talk::suited(flags.quiet), Signals::listen()?);
     let folder = folder(flags, example);
-    let options = FitOptions::default();
-    let report = elman::book::training(example, &overrides, folder, options, &mut progress);
-    progress.finish();
-    let report = report?;
-    if flags.json.json {
-        output::json(&objects(example, &report))?;
-    } else {
-        output::results(&text(&report))?;
-    }
+    let work = |progress: &mut Progress| {
+        elman::book::training(example, &overrides, folder, FitOptions::default(), progress)
+    };
+    let report = shown(flags, work, |report| objects(example, report), text)?;
     judged(report.holds() != Some(false))
 }
 
@@ -51,7 +44,7 @@ fn objects(example: &str, report: &TrainingReport) -> Vec<serde_json::Value> {
 }
 
 fn text(report: &TrainingReport) -> String {
-    let shown = |accuracy: f64| format!("{accuracy:.4}");
+    let digits = |accuracy: f64| format!("{accuracy:.4}");
     let mut table = Table::new();
     table
         .load_style(NOTHING)
@@ -59,20 +52,20 @@ fn text(report: &TrainingReport) -> String {
     for epoch in &report.epochs {
         table.add_row([
             epoch.epoch.to_string(),
-            epoch.tensorflow.map_or("-".to_owned(), shown),
-            shown(epoch.here),
+            epoch.tensorflow.map_or("-".to_owned(), digits),
+            digits(epoch.here),
         ]);
     }
     let ending = match (report.tensorflow, report.holds()) {
         (Some(tensorflow), Some(holds)) => format!(
             "TF 1 {}, here {}, at most {BELOW} below: {}",
-            shown(tensorflow),
-            shown(report.last),
+            digits(tensorflow),
+            digits(report.last),
             verdict(holds)
         ),
         _ => format!(
             "here {}; TF 1 was not run on these images and epochs",
-            shown(report.last)
+            digits(report.last)
         ),
     };
     format!(

@@ -30,6 +30,18 @@ fn of_inputs(kernel: &Param<Tensor<2>>, inputs: usize) -> Tensor<2> {
     kernel.val().narrow(0, 0, inputs)
 }
 
+/// Of a cell with one kernel for all its gates.
+fn of_one_kernel(
+    kernel: &Param<Tensor<2>>,
+    bias: &Param<Tensor<1>>,
+    inputs: usize,
+) -> Option<InputTransform> {
+    Some(InputTransform {
+        kernel: of_inputs(kernel, inputs),
+        bias: bias.val(),
+    })
+}
+
 /// `kernel` with other first rows, as part of a graph.
 fn with_rows(kernel: &Param<Tensor<2>>, rows: Tensor<2>) -> Param<Tensor<2>> {
     let [inputs, _] = rows.dims();
@@ -40,10 +52,7 @@ fn with_rows(kernel: &Param<Tensor<2>>, rows: Tensor<2>) -> Param<Tensor<2>> {
 
 impl TransformsInputs for BasicRnnCell {
     fn input_transform(&self) -> Option<InputTransform> {
-        Some(InputTransform {
-            kernel: of_inputs(&self.kernel, self.input_size()),
-            bias: self.bias.val(),
-        })
+        of_one_kernel(&self.kernel, &self.bias, self.input_size())
     }
 
     fn with_input_transform(&self, transform: InputTransform) -> Self {
@@ -57,10 +66,7 @@ impl TransformsInputs for BasicRnnCell {
 
 impl TransformsInputs for LstmCell {
     fn input_transform(&self) -> Option<InputTransform> {
-        Some(InputTransform {
-            kernel: of_inputs(&self.kernel, self.input_size()),
-            bias: self.bias.val(),
-        })
+        of_one_kernel(&self.kernel, &self.bias, self.input_size())
     }
 
     fn with_input_transform(&self, transform: InputTransform) -> Self {

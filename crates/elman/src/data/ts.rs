@@ -13,7 +13,7 @@
 
 use std::path::Path;
 
-use crate::data::text::read_text;
+use crate::data::text::{Place, read_text};
 use crate::data::{SequenceDataset, Targets};
 use crate::error::{Error, Result};
 
@@ -70,7 +70,7 @@ impl TextFile<'_> {
         remedy: &str,
     ) -> Error {
         let problem = match place {
-            Some((line, column)) => format!("line {line}, column {column}: {problem}"),
+            Some((line, column)) => format!("{}: {problem}", Place::new(line, column)),
             None => problem.to_string(),
         };
         Error::data(self.path, problem, remedy)

@@ -1,5 +1,7 @@
 //! Where an axis has its ticks.
 
+use super::frame::Tick;
+
 /// A range of numbers with ticks at multiples of 1, 2 or 5 times a power of ten.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
@@ -43,6 +45,12 @@ impl Axis {
     /// Where `value` lies: 0 at the low end, 1 at the high end.
     pub(super) fn place(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
+    }
+
+    /// The ticks as a frame draws them.
+    pub(super) fn marks(&self) -> Vec<Tick> {
+        let marks = self.ticks.iter();
+        marks.map(|&it| (self.place(it), self.label(it))).collect()
     }
 
     pub(super) fn label(&self, tick: f64) -> String {

@@ -3,9 +3,8 @@
 use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
-use super::canvas::{
-    BLUE, Canvas, Drawing, Drawn, FAINT, GREEN, GRID, Lettering, Point, VERMILLION,
-};
+use super::canvas::{BLUE, Canvas, Drawing, Drawn, GREEN, Lettering, Point, VERMILLION};
+use super::frame::Frame;
 use crate::metric::{EpochMetrics, Figures, Measure};
 
 /// Two panels side by side: the loss on the left, the score on the right.
@@ -118,15 +117,17 @@ impl LearningCurve<'_> {
 }
 
 impl Panel {
-    fn right(&self) -> f64 {
-        self.left + PANEL_WIDTH
+    fn frame(&self) -> Frame {
+        Frame {
+            left: self.left,
+            top: PANEL_TOP,
+            width: PANEL_WIDTH,
+            height: PANEL_BOTTOM - PANEL_TOP,
+        }
     }
 
-    fn at(&self, (x, y): (f64, f64)) -> Point {
-        [
-            self.left + self.x.place(x) * PANEL_WIDTH,
-            PANEL_BOTTOM - self.y.place(y) * (PANEL_BOTTOM - PANEL_TOP),
-        ]
+    fn at(&self, point: (f64, f64)) -> Point {
+        self.frame().point([&self.x, &self.y], point)
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
@@ -135,7 +136,8 @@ impl Panel {
             self.heading,
             Lettering::new(17.0).starting_here(),
         )?;
-        self.grid(canvas)?;
+        let ticks = [&self.x.marks()[..], &self.y.marks()];
+        self.frame().draw(canvas, ticks, Some("Epoch"))?;
         for series in &self.series {
             let points: Vec<Point> = series.points.iter().map(|&point| self.at(point)).collect();
             canvas.line(&points, series.colour, 2.0)?;
@@ -146,29 +148,6 @@ impl Panel {
             }
         }
         self.labels(canvas)
-    }
-
-    fn grid<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
-        let lettering = Lettering::new(14.0).in_colour(FAINT);
-        for &tick in &self.y.ticks {
-            let [_, y] = self.at((self.x.low, tick));
-            canvas.line(&[[self.left, y], [self.right(), y]], GRID, 1.0)?;
-            let label = self.y.label(tick);
-            canvas.text([self.left - 8.0, y], &label, lettering.ending_here())?;
-        }
-        for &tick in &self.x.ticks {
-            let [x, _] = self.at((tick, self.y.low));
-            canvas.line(&[[x, PANEL_BOTTOM], [x, PANEL_BOTTOM + 5.0]], FAINT, 1.0)?;
-            canvas.text([x, PANEL_BOTTOM + 17.0], &self.x.label(tick), lettering)?;
-        }
-        let ends = [[self.left, PANEL_BOTTOM], [self.right(), PANEL_BOTTOM]];
-        canvas.line(&ends, FAINT, 1.0)?;
-        let middle = self.left + PANEL_WIDTH / 2.0;
-        canvas.text(
-            [middle, PANEL_BOTTOM + 40.0],
-            "Epoch",
-            Lettering::new(15.0).in_colour(FAINT),
-        )
     }
 
     /// The name and last value of every line, at its end.
@@ -184,7 +163,7 @@ impl Panel {
         ends.sort_by(|a, b| a.0[1].total_cmp(&b.0[1]));
         let heights = spread(ends.iter().map(|(end, ..)| end[1]).collect());
         for ((end, series, value), y) in ends.into_iter().zip(heights) {
-            let x = end[0].max(self.right()) + 9.0;
+            let x = end[0].max(self.frame().right()) + 9.0;
             let label = format!("{} {value:.3}", series.name);
             let lettering = Lettering::new(14.0)
                 .in_colour(series.colour)

@@ -3,7 +3,8 @@
 use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
-use super::canvas::{BLUE, Canvas, Drawing, Drawn, FAINT, GRID, INK, Lettering, Point};
+use super::canvas::{BLUE, Canvas, Drawing, Drawn, FAINT, INK, Lettering, Point};
+use super::frame::{Frame, Tick};
 
 /// What a picture of a forecast shows.
 #[derive(Clone, Debug)]
@@ -28,10 +29,12 @@ pub(super) struct Forecast<'a> {
 }
 
 const SIZE: [usize; 2] = [1040, 440];
-const LEFT: f64 = 78.0;
-const RIGHT: f64 = 1000.0;
-const TOP: f64 = 92.0;
-const BOTTOM: f64 = 380.0;
+const FRAME: Frame = Frame {
+    left: 78.0,
+    top: 92.0,
+    width: 922.0,
+    height: 288.0,
+};
 const TICKS: usize = 5;
 const DATES: usize = 6;
 /// The colour of the outermost band, and of the innermost, where there are several.
@@ -46,7 +49,7 @@ impl Drawing for Forecast<'_> {
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
         let title = Lettering::new(21.0).starting_here();
-        canvas.text([LEFT, 30.0], &self.title, title)?;
+        canvas.text([FRAME.left, 30.0], &self.title, title)?;
         let axis = self.axis();
         self.grid(canvas, &axis)?;
         self.bands(canvas, &axis)?;
@@ -61,7 +64,7 @@ impl Drawing for Forecast<'_> {
         let median: Vec<Point> = line.map(|(at, value)| self.at(&axis, at, value)).collect();
         canvas.line(&median, BLUE, 2.4)?;
         let now = self.at(&axis, known.len() - 1, axis.low)[0];
-        canvas.line(&[[now, TOP], [now, BOTTOM]], FAINT, 1.0)?;
+        canvas.line(&[[now, FRAME.top], [now, FRAME.bottom()]], FAINT, 1.0)?;
         self.legend(canvas, now)
     }
 }
@@ -90,12 +93,13 @@ impl Forecast<'_> {
         self.picture.known.len() + self.picture.point.len()
     }
 
+    /// How far along a step is, 0 to 1.
+    fn share(&self, step: usize) -> f64 {
+        step as f64 / (self.steps() - 1).max(1) as f64
+    }
+
     fn at(&self, axis: &Axis, step: usize, value: f64) -> Point {
-        let share = step as f64 / (self.steps() - 1).max(1) as f64;
-        [
-            LEFT + share * (RIGHT - LEFT),
-            BOTTOM - axis.place(value) * (BOTTOM - TOP),
-        ]
+        FRAME.at(self.share(step), axis.place(value))
     }
 
     /// Steps and values of a line of the forecast, joined to the last known step.
@@ -133,35 +137,26 @@ impl Forecast<'_> {
     }
 
     fn grid<B: DrawingBackend>(&self, canvas: &Canvas<B>, axis: &Axis) -> Drawn {
-        let lettering = Lettering::new(14.0).in_colour(FAINT);
-        for &tick in &axis.ticks {
-            let [_, y] = self.at(axis, 0, tick);
-            canvas.line(&[[LEFT, y], [RIGHT, y]], GRID, 1.0)?;
-            canvas.text([LEFT - 8.0, y], &axis.label(tick), lettering.ending_here())?;
-        }
-        canvas.line(&[[LEFT, BOTTOM], [RIGHT, BOTTOM]], FAINT, 1.0)?;
         let every = self.steps().div_ceil(DATES).max(1);
-        for step in (0..self.steps()).step_by(every) {
-            let [x, _] = self.at(axis, step, axis.low);
-            canvas.line(&[[x, BOTTOM], [x, BOTTOM + 5.0]], FAINT, 1.0)?;
-            let label: String = self
-                .picture
-                .labels
-                .get(step)
-                .into_iter()
-                .flat_map(|it| it.chars())
-                .take(LONGEST_LABEL)
-                .collect();
-            canvas.text([x, BOTTOM + 17.0], &label.replace('T', " "), lettering)?;
-        }
-        Ok(())
+        let dates = (0..self.steps()).step_by(every);
+        let dates: Vec<Tick> = dates
+            .map(|step| (self.share(step), self.date(step)))
+            .collect();
+        FRAME.draw(canvas, [&dates, &axis.marks()], None)
+    }
+
+    /// The stamp of a step, no longer than there is room for.
+    fn date(&self, step: usize) -> String {
+        let label = self.picture.labels.get(step).map_or("", String::as_str);
+        let label: String = label.chars().take(LONGEST_LABEL).collect();
+        label.replace('T', " ")
     }
 
     /// What each line and band is, above the panel.
     fn legend<B: DrawingBackend>(&self, canvas: &Canvas<B>, now: f64) -> Drawn {
-        let y = TOP - 24.0;
+        let y = FRAME.top - 24.0;
         let text = Lettering::new(14.0);
-        let mut x = LEFT;
+        let mut x = FRAME.left;
         let mut entry = |name: &str, colour: RGBColor, width: f64| -> Drawn {
             canvas.line(&[[x, y], [x + 24.0, y]], colour, width)?;
             canvas.text([x + 30.0, y], name, text.starting_here())?;
@@ -184,15 +179,10 @@ impl Forecast<'_> {
                 entry(&name, shade(index, pairs.len()), 9.0)?;
             }
         }
-        let last = self.picture.labels.get(self.picture.known.len() - 1);
-        let last: String = last
-            .into_iter()
-            .flat_map(|it| it.chars())
-            .take(LONGEST_LABEL)
-            .collect();
-        let note = format!("last known: {}", last.replace('T', " "));
+        let last = self.date(self.picture.known.len() - 1);
+        let note = format!("last known: {last}");
         let lettering = text.in_colour(FAINT);
-        canvas.text([now - 6.0, TOP + 8.0], &note, lettering.ending_here())
+        canvas.text([now - 6.0, FRAME.top + 8.0], &note, lettering.ending_here())
     }
 }
 

@@ -3,9 +3,8 @@
 use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
-use super::canvas::{
-    BLUE, Canvas, Drawing, Drawn, FAINT, GREEN, GRID, Lettering, Point, VERMILLION,
-};
+use super::canvas::{BLUE, Canvas, Drawing, Drawn, GREEN, Lettering, Point, VERMILLION};
+use super::frame::Frame;
 
 /// One line: its name, and the norm at each lag from 0.
 pub(super) struct LagSeries {
@@ -22,10 +21,12 @@ pub(super) struct LagPlot {
 }
 
 const SIZE: [usize; 2] = [820, 460];
-const LEFT: f64 = 86.0;
-const RIGHT: f64 = 610.0;
-const TOP: f64 = 84.0;
-const BOTTOM: f64 = 396.0;
+const FRAME: Frame = Frame {
+    left: 86.0,
+    top: 84.0,
+    width: 524.0,
+    height: 312.0,
+};
 const LABEL_DISTANCE: f64 = 17.0;
 const TICKS: usize = 6;
 /// Powers of ten below the largest number that are shown; what is smaller ends the line.
@@ -58,47 +59,28 @@ impl Drawing for LagPlot {
         let longest = self.series.iter().map(|series| series.norms.len()).max();
         let x = Axis::of_whole_numbers(0, longest.unwrap_or(1).saturating_sub(1), TICKS);
         let y = Axis::around(lowest, highest, TICKS);
-        let at = |(lag, share): (f64, f64)| -> Point {
-            [
-                LEFT + x.place(lag) * (RIGHT - LEFT),
-                BOTTOM - y.place(share) * (BOTTOM - TOP),
-            ]
-        };
         let heading = Lettering::new(21.0).starting_here();
-        canvas.text([LEFT, 28.0], &self.title, heading)?;
+        canvas.text([FRAME.left, 28.0], &self.title, heading)?;
         let subtitle = "Gradient of the loss, relative to that of the last state";
         canvas.text(
-            [LEFT, TOP - 26.0],
+            [FRAME.left, FRAME.top - 26.0],
             subtitle,
             Lettering::new(16.0).starting_here(),
         )?;
-        let small = Lettering::new(14.0).in_colour(FAINT);
-        for &tick in &y.ticks {
-            let [_, height] = at((0.0, tick));
-            canvas.line(&[[LEFT, height], [RIGHT, height]], GRID, 1.0)?;
-            let label = format!("1e{}", y.label(tick));
-            canvas.text([LEFT - 8.0, height], &label, small.ending_here())?;
-        }
-        for &tick in &x.ticks {
-            let [along, _] = at((tick, y.low));
-            canvas.line(&[[along, BOTTOM], [along, BOTTOM + 5.0]], FAINT, 1.0)?;
-            canvas.text([along, BOTTOM + 17.0], &x.label(tick), small)?;
-        }
-        canvas.line(&[[LEFT, BOTTOM], [RIGHT, BOTTOM]], FAINT, 1.0)?;
-        let middle = (LEFT + RIGHT) / 2.0;
-        let under = Lettering::new(15.0).in_colour(FAINT);
-        canvas.text(
-            [middle, BOTTOM + 40.0],
-            "Time lag (steps before the last)",
-            under,
-        )?;
+        let powers = y.marks().into_iter();
+        let powers: Vec<_> = powers
+            .map(|(place, label)| (place, format!("1e{label}")))
+            .collect();
+        let along = "Time lag (steps before the last)";
+        FRAME.draw(canvas, [&x.marks(), &powers], Some(along))?;
         for (index, (series, line)) in self.series.iter().zip(&lines).enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
-            let points: Vec<Point> = line.iter().map(|&point| at(point)).collect();
+            let points = line.iter();
+            let points: Vec<Point> = points.map(|&point| FRAME.point([&x, &y], point)).collect();
             canvas.line(&points, colour, 2.0)?;
-            let height = TOP + 8.0 + index as f64 * LABEL_DISTANCE;
+            let height = FRAME.top + 8.0 + index as f64 * LABEL_DISTANCE;
             let label = Lettering::new(14.0).in_colour(colour).starting_here();
-            canvas.text([RIGHT + 14.0, height], &series.name, label)?;
+            canvas.text([FRAME.right() + 14.0, height], &series.name, label)?;
         }
         Ok(())
     }

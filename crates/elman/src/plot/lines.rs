@@ -4,8 +4,9 @@ use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
 use super::canvas::{
-    BLUE, Canvas, Drawing, Drawn, FAINT, GREEN, GRID, Lettering, PAPER, Point, VERMILLION,
+    BLUE, Canvas, Drawing, Drawn, FAINT, GREEN, Lettering, PAPER, Point, VERMILLION,
 };
+use super::frame::Frame;
 
 /// Points with a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +51,12 @@ pub(super) struct LinePlot<'a> {
 }
 
 const SIZE: [usize; 2] = [900, 420];
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 720.0;
-const TOP: f64 = 72.0;
-const BOTTOM: f64 = 360.0;
+const FRAME: Frame = Frame {
+    left: 70.0,
+    top: 72.0,
+    width: 650.0,
+    height: 288.0,
+};
 const LABEL_DISTANCE: f64 = 19.0;
 const TICKS: usize = 6;
 const COLOURS: [RGBColor; 3] = [BLUE, VERMILLION, GREEN];
@@ -83,46 +86,28 @@ impl Drawing for LinePlot<'_> {
         let x = Axis::around(low, high, TICKS);
         let (low, high) = self.range(|point| point.1);
         let y = Axis::around(low, high, TICKS);
-        let at = |(along, up): (f64, f64)| -> Point {
-            [
-                LEFT + x.place(along) * (RIGHT - LEFT),
-                BOTTOM - y.place(up) * (BOTTOM - TOP),
-            ]
-        };
         let heading = Lettering::new(21.0).starting_here();
-        canvas.text([LEFT, 28.0], &self.title, heading)?;
+        canvas.text([FRAME.left, 28.0], &self.title, heading)?;
         let [along, up] = self.axes;
-        canvas.text(
-            [LEFT, TOP - 18.0],
-            up,
-            Lettering::new(15.0).in_colour(FAINT),
-        )?;
-        let small = Lettering::new(14.0).in_colour(FAINT);
-        for &tick in &y.ticks {
-            let [_, height] = at((x.low, tick));
-            canvas.line(&[[LEFT, height], [RIGHT, height]], GRID, 1.0)?;
-            canvas.text([LEFT - 8.0, height], &y.label(tick), small.ending_here())?;
-        }
-        for &tick in &x.ticks {
-            let [place, _] = at((tick, y.low));
-            canvas.line(&[[place, BOTTOM], [place, BOTTOM + 5.0]], FAINT, 1.0)?;
-            canvas.text([place, BOTTOM + 17.0], &x.label(tick), small)?;
-        }
-        canvas.line(&[[LEFT, BOTTOM], [RIGHT, BOTTOM]], FAINT, 1.0)?;
-        let under = Lettering::new(15.0).in_colour(FAINT);
-        canvas.text([(LEFT + RIGHT) / 2.0, BOTTOM + 40.0], along, under)?;
+        let above = Lettering::new(15.0).in_colour(FAINT);
+        canvas.text([FRAME.left, FRAME.top - 18.0], up, above)?;
+        FRAME.draw(canvas, [&x.marks(), &y.marks()], Some(along))?;
         for (index, line) in self.lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
-            let points: Vec<Point> = line.points.iter().map(|&point| at(point)).collect();
+            let points = line.points.iter();
+            let points: Vec<Point> = points.map(|&point| FRAME.point([&x, &y], point)).collect();
             line.marks.draw(canvas, &points, colour)?;
-            let height = TOP + 8.0 + index as f64 * LABEL_DISTANCE;
+            let height = FRAME.top + 8.0 + index as f64 * LABEL_DISTANCE;
             line.marks.draw(
                 canvas,
-                &[[RIGHT + 18.0, height], [RIGHT + 34.0, height]],
+                &[
+                    [FRAME.right() + 18.0, height],
+                    [FRAME.right() + 34.0, height],
+                ],
                 colour,
             )?;
             let label = Lettering::new(14.0).in_colour(colour).starting_here();
-            canvas.text([RIGHT + 44.0, height], &line.name, label)?;
+            canvas.text([FRAME.right() + 44.0, height], &line.name, label)?;
         }
         Ok(())
     }

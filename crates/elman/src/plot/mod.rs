@@ -9,6 +9,7 @@ mod canvas;
 mod confusion;
 mod curve;
 mod forecast;
+mod frame;
 mod lag;
 mod lines;
 mod search;

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
-use super::canvas::{
-    BLUE, Canvas, Drawing, Drawn, FAINT, GRID, Lettering, Point, VERMILLION, tint,
-};
+use super::canvas::{BLUE, Canvas, Drawing, Drawn, FAINT, Lettering, Point, VERMILLION, tint};
+use super::frame::{Frame, Tick};
 use crate::error::{Error, Result};
 use crate::recipe::{Monitor, Range, Searched, Setting};
 
@@ -86,54 +85,6 @@ fn legend<B: DrawingBackend>(canvas: &Canvas<B>, [x, y]: Point, trials: &[Search
     Ok(())
 }
 
-/// A rectangle with axes.
-struct Frame {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
-}
-
-impl Frame {
-    fn bottom(&self) -> f64 {
-        self.top + self.height
-    }
-
-    /// A point of the frame, from places of 0 to 1.
-    fn at(&self, x: f64, y: f64) -> Point {
-        [self.left + x * self.width, self.bottom() - y * self.height]
-    }
-
-    fn draw<B: DrawingBackend>(
-        &self,
-        canvas: &Canvas<B>,
-        y: &Axis,
-        ticks: &[(f64, String)],
-        name: &str,
-    ) -> Drawn {
-        let lettering = Lettering::new(14.0).in_colour(FAINT);
-        for &tick in &y.ticks {
-            let height = y.place(tick);
-            canvas.line(&[self.at(0.0, height), self.at(1.0, height)], GRID, 1.0)?;
-            let [left, middle] = self.at(0.0, height);
-            canvas.text(
-                [left - 8.0, middle],
-                &y.label(tick),
-                lettering.ending_here(),
-            )?;
-        }
-        for (place, label) in ticks {
-            let [x, bottom] = self.at(*place, 0.0);
-            canvas.line(&[[x, bottom], [x, bottom + 5.0]], FAINT, 1.0)?;
-            canvas.text([x, bottom + 17.0], label, lettering)?;
-        }
-        canvas.line(&[self.at(0.0, 0.0), self.at(1.0, 0.0)], FAINT, 1.0)?;
-        let [middle, bottom] = self.at(0.5, 0.0);
-        let lettering = Lettering::new(15.0).in_colour(FAINT);
-        canvas.text([middle, bottom + 40.0], name, lettering)
-    }
-}
-
 /// The metric against epochs.
 pub(super) struct Curves<'a> {
     pub(super) title: String,
@@ -164,12 +115,7 @@ impl Drawing for Curves<'_> {
         let last = points().map(|point| point.0 + 1).max().unwrap_or(1);
         let x = Axis::of_whole_numbers(1, last, 8);
         let y = around(points().map(|point| point.1));
-        let ticks: Vec<_> = x
-            .ticks
-            .iter()
-            .map(|&it| (x.place(it), x.label(it)))
-            .collect();
-        frame.draw(canvas, &y, &ticks, "Epochs")?;
+        frame.draw(canvas, [&x.marks(), &y.marks()], Some("Epochs"))?;
         // The best is drawn last, over all others.
         for at in (0..self.trials.len()).rev() {
             let trial = &self.trials[at];
@@ -177,7 +123,7 @@ impl Drawing for Curves<'_> {
             let line: Vec<Point> = trial
                 .curve
                 .iter()
-                .map(|&(epoch, value)| frame.at(x.place((epoch + 1) as f64), y.place(value)))
+                .map(|&(epoch, value)| frame.point([&x, &y], ((epoch + 1) as f64, value)))
                 .collect();
             let width = if at == 0 || trial.trial == 0 {
                 2.5
@@ -284,13 +230,9 @@ impl Scale {
         }
     }
 
-    fn ticks(&self) -> Vec<(f64, String)> {
+    fn ticks(&self) -> Vec<Tick> {
         match self {
-            Self::Linear(axis) => axis
-                .ticks
-                .iter()
-                .map(|&it| (axis.place(it), axis.label(it)))
-                .collect(),
+            Self::Linear(axis) => axis.marks(),
             Self::Log(axis) => {
                 let first = axis.low.floor() as i32;
                 let last = axis.high.ceil() as i32;
@@ -404,7 +346,7 @@ impl Drawing for Panels<'_> {
                 width: PANEL[0],
                 height: PANEL[1],
             };
-            frame.draw(canvas, &y, &scale.ticks(), key)?;
+            frame.draw(canvas, [&scale.ticks(), &y.marks()], Some(key))?;
             for at in (0..self.trials.len()).rev() {
                 let trial = &self.trials[at];
                 let value = trial.values.get(panel).and_then(Option::as_ref);

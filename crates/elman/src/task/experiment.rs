@@ -1,12 +1,13 @@
 //! A recipe carried out: data, model, training, run directory.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metric::EpochMetrics;
 use crate::plot;
 use crate::recipe::{Recipe, Task};
-use crate::store::{RunDirectory, StoredFile};
+use crate::store::{RunDirectory, StoredFile, folder};
 use crate::task::evaluation::Evaluation;
 use crate::task::forecaster::ForecastTask;
 use crate::task::language_task::LanguageTask;
@@ -37,6 +38,23 @@ pub enum RunFolder {
         /// What the run's folder is called, without the number.
         name: String,
     },
+}
+
+impl RunFolder {
+    /// The folder, made if it is not there. Whether it may hold something, its user says.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub(crate) fn make(&self) -> Result<PathBuf> {
+        match self {
+            Self::Next { parent, name } => folder::next_folder(parent, name),
+            Self::At(root) => {
+                fs::create_dir_all(root).map_err(|source| Error::io("create", root, source))?;
+                Ok(root.clone())
+            }
+        }
+    }
 }
 
 /// How a finished run came out.

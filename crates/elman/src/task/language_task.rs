@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::data::BatchOrder;
 use crate::data::text::{Corpus, Documents, Streams, TextParts, TokenBatch, Tokenizer};
 use crate::error::{Error, Result};
-use crate::metric::{EpochMetrics, Figures, Measure};
+use crate::metric::{Figures, Measure};
 use crate::recipe::{DataSettings, Recipe, TextSettings};
 use crate::store::{NamedTensors, RunDirectory, StoredFile};
 use crate::task::evaluation::{Evaluation, TextWorth};
@@ -17,7 +17,7 @@ use crate::task::experiment::TaskKind;
 use crate::task::language_model::{LanguageModel, LanguageModelConfig};
 use crate::task::network::NetworkRun;
 use crate::task::trained::{Trained, TrainedModel};
-use crate::train::{BatchLoss, Carried, FinishedEpoch, Objective, restore};
+use crate::train::{BatchLoss, Carried, Judgement, Objective, restore};
 
 /// The file of a run that has its vocabulary.
 pub(super) const VOCABULARY: &str = "vocabulary.json";
@@ -303,18 +303,11 @@ impl Objective for LanguageTask {
         })
     }
 
-    fn evaluate(&self, model: &LanguageModel, finished: &FinishedEpoch) -> Result<EpochMetrics> {
+    fn evaluate(&self, model: &LanguageModel) -> Result<Judgement> {
         let figures = |texts: &[EncodedText]| -> Result<Figures> {
             worth(model, texts).map(|worth| Evaluation::Tokens(worth).figures())
         };
-        let norms = finished.running.gradient_norms();
-        Ok(EpochMetrics {
-            epoch: finished.epoch,
-            learning_rate: finished.learning_rate,
-            gradient_norm: norms.before,
-            clipped_norm: norms.after,
-            measure: self.measure(),
-            train: finished.running.figures(),
+        Ok(Judgement {
             valid: match self.valid.is_empty() {
                 true => None,
                 false => Some(figures(&self.valid)?),

@@ -7,14 +7,14 @@ use burn::tensor::Device;
 
 use crate::data::{Batches, PianoRolls, Piece};
 use crate::error::{Error, Result};
-use crate::metric::{EpochMetrics, Measure};
+use crate::metric::Measure;
 use crate::recipe::{DataSettings, Recipe};
 use crate::store::StoredFile;
 use crate::task::evaluation::{Evaluation, MusicWorth};
 use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
 use crate::task::polyphony_model::{PieceBatch, PolyphonyModel, StepSums};
-use crate::train::{BatchLoss, FinishedEpoch, Objective, restore};
+use crate::train::{BatchLoss, Judgement, Objective, restore};
 
 /// Pieces at once in evaluation.
 const EVALUATION_BATCH: usize = 50;
@@ -150,18 +150,11 @@ impl Objective for PolyphonyTask {
         })
     }
 
-    fn evaluate(&self, model: &PolyphonyModel, finished: &FinishedEpoch) -> Result<EpochMetrics> {
+    fn evaluate(&self, model: &PolyphonyModel) -> Result<Judgement> {
         let figures = |pieces: &[Piece]| -> Result<_> {
             worth(model, pieces).map(|worth| Evaluation::Music(worth).figures())
         };
-        let norms = finished.running.gradient_norms();
-        Ok(EpochMetrics {
-            epoch: finished.epoch,
-            learning_rate: finished.learning_rate,
-            gradient_norm: norms.before,
-            clipped_norm: norms.after,
-            measure: self.measure(),
-            train: finished.running.figures(),
+        Ok(Judgement {
             valid: match self.rolls.valid.is_empty() {
                 true => None,
                 false => Some(figures(&self.rolls.valid)?),

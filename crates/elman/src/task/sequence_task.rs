@@ -11,7 +11,7 @@ use crate::data::{
 };
 use crate::diagnosis::{LayerDiagnosis, worry};
 use crate::error::{Error, Result};
-use crate::metric::{EpochMetrics, Measure};
+use crate::metric::Measure;
 use crate::recipe::{DataSettings, Recipe};
 use crate::store::StoredFile;
 use crate::task::evaluation::Evaluation;
@@ -20,7 +20,7 @@ use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
 use crate::task::sequence_model::{Prediction, SequenceModel, SequenceModelConfig};
 use crate::task::trained::{Trained, number};
-use crate::train::{BatchLoss, FinishedEpoch, Objective, restore, snapshot};
+use crate::train::{BatchLoss, Judgement, Objective, restore, snapshot};
 
 /// Test sequences that a diagnosis looks at.
 pub const DIAGNOSED_ROWS: usize = 100;
@@ -121,20 +121,12 @@ impl Objective for SequenceTask {
         model.loss(batch, run)
     }
 
-    fn evaluate(&self, model: &SequenceModel, finished: &FinishedEpoch) -> Result<EpochMetrics> {
-        let valid = match &self.parts.valid {
-            Some(examples) => Some(model.evaluate(examples)?.figures()),
-            None => None,
-        };
-        let norms = finished.running.gradient_norms();
-        Ok(EpochMetrics {
-            epoch: finished.epoch,
-            learning_rate: finished.learning_rate,
-            gradient_norm: norms.before,
-            clipped_norm: norms.after,
-            measure: self.measure(),
-            train: finished.running.figures(),
-            valid,
+    fn evaluate(&self, model: &SequenceModel) -> Result<Judgement> {
+        Ok(Judgement {
+            valid: match &self.parts.valid {
+                Some(examples) => Some(model.evaluate(examples)?.figures()),
+                None => None,
+            },
             test: model.evaluate(&self.parts.test)?.figures(),
         })
     }

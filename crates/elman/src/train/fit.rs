@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use crate::diagnosis::Verdict;
 use crate::error::{Error, Result};
-use crate::metric::{EpochMetrics, Measure};
+use crate::metric::{EpochMetrics, Figures, Measure};
 use crate::recipe::TrainSettings;
 use crate::store::{FileKind, NamedTensors, RunDirectory, StoredFile, TensorFile};
 use crate::train::observer::{Observer, StepProgress};
@@ -60,12 +60,12 @@ pub trait Objective {
         step: u64,
     ) -> Result<BatchLoss>;
 
-    /// The figures of a finished epoch: those of its training, and `model` on other data.
+    /// What `model` is worth after an epoch, on data that it was not trained on.
     ///
     /// # Errors
     ///
     /// When the data does not fit the model.
-    fn evaluate(&self, model: &Self::Model, epoch: &FinishedEpoch) -> Result<EpochMetrics>;
+    fn evaluate(&self, model: &Self::Model) -> Result<Judgement>;
 
     /// What in `model` after `epoch` should worry whoever trains it, in words: gradients that vanish or
     /// explode. Asked after every epoch until there is something. By default nothing is looked at.
@@ -124,15 +124,13 @@ pub struct BatchLoss {
     pub count: usize,
 }
 
-/// An epoch whose steps are done.
+/// What a model is worth on data that it was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FinishedEpoch {
-    /// From 0.
-    pub epoch: usize,
-    /// Of its last step.
-    pub learning_rate: f64,
-    /// Sums over its steps.
-    pub running: Running,
+pub struct Judgement {
+    /// On what is held out to watch training, if anything is.
+    pub valid: Option<Figures>,
+    /// On the test part.
+    pub test: Figures,
 }
 
 /// What of a run is not part of its result.
@@ -322,12 +320,19 @@ impl<'a, O: Objective> Trainer<'a, O> {
                 self.save()?;
             }
         }
-        let finished = FinishedEpoch {
+        let running = self.position.running;
+        let norms = running.gradient_norms();
+        let Judgement { valid, test } = self.objective.evaluate(&self.model)?;
+        let metrics = EpochMetrics {
             epoch,
             learning_rate: self.learning_rate(self.position.step.saturating_sub(1)),
-            running: self.position.running,
+            gradient_norm: norms.before,
+            clipped_norm: norms.after,
+            measure: self.objective.measure(),
+            train: running.figures(),
+            valid,
+            test,
         };
-        let metrics = self.objective.evaluate(&self.model, &finished)?;
         if let Some(name) = metrics.not_finite() {
             return Err(self.not_finite(&format!("`{name}` of epoch {epoch}")));
         }

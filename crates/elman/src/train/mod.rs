@@ -9,7 +9,7 @@ mod position;
 mod regularisation;
 
 pub use clip::{Clip, GradientNorms};
-pub use fit::{BatchLoss, Carried, FinishedEpoch, FitOptions, FitReport, Objective, Training};
+pub use fit::{BatchLoss, Carried, FitOptions, FitReport, Judgement, Objective, Training};
 pub use observer::{Observer, Silent, StepProgress};
 pub use optimiser::{Optimiser, OptimiserState};
 pub(crate) use parameters::replace;

@@ -7,7 +7,7 @@ use super::journal::Journal;
 use crate::error::{Error, Result};
 use crate::recipe::Template;
 use crate::store::disk::{self, System};
-use crate::store::folder::{self, FolderLock, LOCK};
+use crate::store::folder::{FolderLock, LOCK};
 use crate::task::RunFolder;
 
 const RECIPE: &str = "recipe.toml";
@@ -30,13 +30,7 @@ impl TuneFolder {
     ///
     /// When the folder holds something already, is in use, or cannot be written.
     pub(super) fn create(place: &RunFolder, template: &Template) -> Result<Self> {
-        let root = match place {
-            RunFolder::At(root) => {
-                fs::create_dir_all(root).map_err(|source| Error::io("create", root, source))?;
-                root.clone()
-            }
-            RunFolder::Next { parent, name } => folder::next_folder(parent, name)?,
-        };
+        let root = place.make()?;
         let folder = Self::locked(&root)?;
         for path in disk::files(&root)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::unroll::sequence_of_one;
-use crate::wrapper::{Clock, Clocked, Noise, around};
+use crate::wrapper::{Clocked, Noise, around};
 
 /// What of the old moving statistics stays after a step of training.
 const DECAY: f64 = 0.9;
@@ -247,10 +247,7 @@ impl<C: TransformsInputs> Cell for BatchNormWrapper<C> {
     }
 
     fn zero_state(&self, batch: usize) -> Self::State {
-        Clocked {
-            state: self.cell.zero_state(batch),
-            clock: Clock::default(),
-        }
+        Clocked::at_start(self.cell.zero_state(batch))
     }
 
     fn step(&self, input: Tensor<2>, state: Self::State) -> Result<Step<Self::State>> {

@@ -28,6 +28,16 @@ pub struct Clocked<S> {
     pub clock: Clock,
 }
 
+impl<S> Clocked<S> {
+    /// Before the first time step.
+    pub(super) fn at_start(state: S) -> Self {
+        Self {
+            state,
+            clock: Clock::default(),
+        }
+    }
+}
+
 impl<S: State> State for Clocked<S> {
     fn into_parts(self) -> Vec<Tensor<2>> {
         self.state.into_parts()

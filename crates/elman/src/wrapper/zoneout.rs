@@ -146,10 +146,7 @@ impl<C: Cell> Cell for ZoneoutWrapper<C> {
     }
 
     fn zero_state(&self, batch: usize) -> Clocked<C::State> {
-        Clocked {
-            state: self.cell.zero_state(batch),
-            clock: Clock::default(),
-        }
+        Clocked::at_start(self.cell.zero_state(batch))
     }
 
     fn step(&self, input: Tensor<2>, state: Self::State) -> Result<Step<Self::State>> {

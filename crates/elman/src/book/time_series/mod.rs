@@ -22,7 +22,6 @@ use crate::plot::{self, Figure, Line, Marks};
 use crate::random::numpy::RandomState;
 use crate::recipe::AdamSettings;
 use crate::store::disk::{self, System};
-use crate::store::folder;
 use crate::task::RunFolder;
 use crate::train::{Observer, Optimiser, StepProgress};
 
@@ -198,19 +197,14 @@ pub fn time_series(folder: &RunFolder, observer: &mut dyn Observer) -> Result<Se
 
 /// The folder of the figures, new or empty.
 fn place(folder: &RunFolder) -> Result<PathBuf> {
-    match folder {
-        RunFolder::Next { parent, name } => folder::next_folder(parent, name),
-        RunFolder::At(root) => {
-            std::fs::create_dir_all(root).map_err(|source| Error::io("create", root, source))?;
-            match disk::files(root)?.is_empty() {
-                true => Ok(root.clone()),
-                false => Err(Error::argument(
-                    format!("folder {}", root.display()),
-                    "it holds files already",
-                    "give a new or an empty one by --out",
-                )),
-            }
-        }
+    let root = folder.make()?;
+    match disk::files(&root)?.is_empty() {
+        true => Ok(root),
+        false => Err(Error::argument(
+            format!("folder {}", root.display()),
+            "it holds files already",
+            "give a new or an empty one by --out",
+        )),
     }
 }
 

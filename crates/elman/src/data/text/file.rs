@@ -106,6 +106,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Both from 1.
+    pub(crate) fn new(line: usize, column: usize) -> Self {
+        Self { line, column }
+    }
+
     /// The place after `before`.
     pub(crate) fn of(before: &str) -> Self {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);

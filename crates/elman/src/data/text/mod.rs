@@ -10,6 +10,7 @@ mod words;
 
 pub use corpus::{Corpus, TextParts};
 pub use documents::Documents;
+pub(crate) use file::Place;
 pub use file::read_text;
 pub use streams::{Streams, TokenBatch};
 pub(crate) use tokenizer::PROMPT;

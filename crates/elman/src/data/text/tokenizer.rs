@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::Place;
 use super::corpus::{Corpus, TextParts};
-use super::file::Place;
 use super::vocabulary::{UNKNOWN, Vocabulary, unknown_characters};
 use super::words::pieces;
 use crate::data::tune::lexemes;

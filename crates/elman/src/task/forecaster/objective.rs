@@ -11,12 +11,12 @@ use super::model::{ForecastNetwork, Forecaster, Windows, numbers, tensor};
 use super::{report, smoothing};
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::metric::{EpochMetrics, Figures, Measure};
+use crate::metric::{Figures, Measure};
 use crate::recipe::{ForecastSettings, Recipe};
 use crate::task::evaluation::Evaluation;
 use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
-use crate::train::{BatchLoss, FinishedEpoch, Objective};
+use crate::train::{BatchLoss, Judgement, Objective};
 
 /// Windows at once in evaluation.
 const EVALUATION_BATCH: usize = 500;
@@ -310,16 +310,9 @@ impl Objective for ForecastTask {
         })
     }
 
-    fn evaluate(&self, model: &Forecaster, finished: &FinishedEpoch) -> Result<EpochMetrics> {
-        let norms = finished.running.gradient_norms();
+    fn evaluate(&self, model: &Forecaster) -> Result<Judgement> {
         let test = self.figures(model, |group| &group.test)?;
-        Ok(EpochMetrics {
-            epoch: finished.epoch,
-            learning_rate: finished.learning_rate,
-            gradient_norm: norms.before,
-            clipped_norm: norms.after,
-            measure: self.measure(),
-            train: finished.running.figures(),
+        Ok(Judgement {
             valid: self.figures(model, |group| &group.valid)?,
             test: test.ok_or_else(no_test)?,
         })
