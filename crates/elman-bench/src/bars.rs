@@ -145,18 +145,19 @@ pub fn epoch_bars(epoch: &EpochRequest, median_of: impl Fn(PeerKind) -> Option<f
 /// The bar of a language model, from the medians of the peers in milliseconds: char-rnn's default
 /// network in training, two layers of 512 units in writing.
 pub fn text_bars(text: &TextRequest, median_of: impl Fn(PeerKind) -> Option<f64>) -> Vec<Bar> {
-    let least = match (text.mode, text.layers, text.units) {
-        (TextMode::Train, 2, 128) => 1.5,
-        (TextMode::Generate, 2, 512) => 10.0,
+    let (least, what) = match (text.mode, text.layers, text.units) {
+        (TextMode::Train, 2, 128) => (
+            1.5,
+            "char-rnn in training, 2 x LSTM 128, T 50, B 50, over PyTorch",
+        ),
+        (TextMode::Generate, 2, 512) => {
+            (10.0, "one text token by token, 2 x LSTM 512, over PyTorch")
+        }
         _ => return Vec::new(),
     };
     let ratio = median_of(PeerKind::PyTorch)
         .zip(median_of(PeerKind::Elman))
         .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
-    let what = match text.mode {
-        TextMode::Train => "char-rnn in training, 2 x LSTM 128, T 50, B 50, over PyTorch",
-        TextMode::Generate => "one text token by token, 2 x LSTM 512, over PyTorch",
-    };
     vec![Bar::new(what.to_owned(), least, &[ratio])]
 }
 

@@ -130,7 +130,7 @@ impl Generate {
 
 impl Epoch for Generate {
     fn run(&mut self) -> Result<f64, Failure> {
-        let mut stream = self.model.stream();
+        let mut stream = self.model.stream()?;
         let (mut token, mut nats) = (0, f64::NAN);
         for _ in 0..self.count {
             let logits = stream.feed(&[token])?;

@@ -23,26 +23,21 @@ pub(crate) fn run(flags: &GenerateFlags) -> Done {
     if flags.interactive {
         return converse(&mut writer, flags);
     }
-    let mut text = Vec::new();
-    if flags.json.json {
-        let tokens = write(&mut writer, flags.length, &mut text)?;
-        let text = String::from_utf8_lossy(&text);
-        let object = json!({"prompt": flags.prompt, "text": text, "tokens": tokens});
-        output::json(&[object])?;
+    let text = if flags.json.json {
+        let (text, tokens) = write(&mut writer, flags.length, &mut io::sink())?;
+        output::json(&[json!({"prompt": flags.prompt, "text": text, "tokens": tokens})])?;
+        text
     } else {
         let mut stdout = io::stdout().lock();
         stdout.write_all(flags.prompt.as_bytes())?;
-        let mut out = Both(&mut stdout, &mut text);
-        write(&mut writer, flags.length, &mut out)?;
+        let (text, _) = write(&mut writer, flags.length, &mut stdout)?;
         writeln!(stdout)?;
         stdout.flush()?;
-    }
+        text
+    };
     match &flags.midi {
         None => Ok(()),
-        Some(path) => {
-            let tune = format!("{}{}", flags.prompt, String::from_utf8_lossy(&text));
-            play(&tune, path)
-        }
+        Some(path) => play(&format!("{}{text}", flags.prompt), path),
     }
 }
 
@@ -52,21 +47,6 @@ fn play(tune: &str, path: &Path) -> Done {
     let bytes = write_midi(tune.score())?;
     fs::write(path, bytes).map_err(|source| elman::Error::io("write", path, source))?;
     Ok(())
-}
-
-/// Writes to two places.
-struct Both<'a>(&'a mut dyn Write, &'a mut Vec<u8>);
-
-impl Write for Both<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.0.write(bytes)?;
-        self.1.extend(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 fn sampler(flags: &GenerateFlags) -> Result<Sampler> {
@@ -80,23 +60,27 @@ fn sampler(flags: &GenerateFlags) -> Result<Sampler> {
     Ok(config.init(Seed::new(flags.seed)))
 }
 
-/// Writes up to `length` tokens to `out` as they come, or to the end of a document; gives how many.
+/// Writes up to `length` tokens to `out` as they come, or to the end of a document; gives the text, and
+/// of how many tokens it is.
 fn write(
     writer: &mut Writer<'_>,
     length: usize,
     out: &mut dyn Write,
-) -> std::result::Result<usize, Failure> {
-    let mut written = 0;
+) -> std::result::Result<(String, usize), Failure> {
+    let (mut text, mut written) = (String::new(), 0);
     while written < length {
-        let Some(text) = writer.write()? else {
+        let Some(piece) = writer.write()? else {
             break;
         };
-        out.write_all(text.as_bytes())?;
+        out.write_all(piece.as_bytes())?;
         out.flush()?;
+        text.push_str(&piece);
         written += 1;
     }
-    out.write_all(writer.finish().as_bytes())?;
-    Ok(written)
+    let rest = writer.finish();
+    out.write_all(rest.as_bytes())?;
+    text.push_str(&rest);
+    Ok((text, written))
 }
 
 /// Goes on after every line of stdin, until it ends.

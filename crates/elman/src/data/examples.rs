@@ -4,6 +4,7 @@ use crate::data::sequences::{SequenceBatch, SequenceDataset, TargetKind, Targets
 use crate::data::{AddingProblem, Batches, ImageDataset};
 use crate::error::Result;
 use crate::random::Seed;
+use crate::recipe::Recipe;
 
 /// Examples that a model can read: sequences of numbers with what belongs to them.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +106,29 @@ pub struct BatchOrder {
     pub shuffle: bool,
 }
 
+impl BatchOrder {
+    /// That of `recipe`.
+    pub(crate) fn of(recipe: &Recipe) -> Self {
+        Self {
+            seed: recipe.seed,
+            batch: recipe.train.batch,
+            shuffle: recipe.train.shuffle,
+        }
+    }
+
+    /// The batches of `epoch` of `count` examples.
+    ///
+    /// # Errors
+    ///
+    /// When a batch is to have no example.
+    pub(crate) fn batches(self, epoch: usize, count: usize) -> Result<Batches> {
+        match self.shuffle {
+            true => Batches::shuffled(self.seed, epoch, count, self.batch),
+            false => Batches::in_order(count, self.batch),
+        }
+    }
+}
+
 impl TrainingExamples {
     /// The number of examples of an epoch.
     #[expect(clippy::len_without_is_empty, reason = "an epoch is never empty")]
@@ -150,16 +174,8 @@ impl TrainingExamples {
         epoch: usize,
         from: usize,
     ) -> Result<impl Iterator<Item = SequenceBatch>> {
-        let BatchOrder {
-            seed,
-            batch,
-            shuffle,
-        } = order;
-        let batches = if shuffle {
-            Batches::shuffled(seed, epoch, self.len(), batch)?
-        } else {
-            Batches::in_order(self.len(), batch)?
-        };
+        let seed = order.seed;
+        let batches = order.batches(epoch, self.len())?;
         Ok(batches.from_step(from).map(move |batch| match self {
             Self::Kept(dataset) => dataset.batch(&batch.indices),
             Self::Sums { problem, .. } => {

@@ -100,7 +100,7 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// When a logit is not a number, or all tokens are barred.
+    /// When a logit is not a number or the highest is infinite, or all tokens are barred.
     pub fn draw(&mut self, logits: &[f32], barred: &[u32]) -> Result<u32> {
         if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
             return Err(Error::argument(
@@ -128,13 +128,27 @@ impl Sampler {
         } = self.config;
         let kept = if temperature == 0.0 { Some(1) } else { top_k };
         if kept.is_some() || top_p.is_some() {
-            candidates.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
-            candidates.truncate(kept.unwrap_or(usize::MAX));
+            let order = |one: &(u32, f64), other: &(u32, f64)| {
+                other.1.total_cmp(&one.1).then(one.0.cmp(&other.0))
+            };
+            if let Some(kept) = kept.filter(|&kept| kept < candidates.len()) {
+                candidates.select_nth_unstable_by(kept - 1, order);
+                candidates.truncate(kept);
+            }
+            candidates.sort_unstable_by(order);
         }
         if let [(token, _)] = candidates[..] {
             return Ok(token);
         }
-        let highest = candidates.iter().map(|it| it.1).fold(f64::MIN, f64::max);
+        let weights = candidates.iter().map(|it| it.1);
+        let highest = weights.fold(f64::NEG_INFINITY, f64::max);
+        if !highest.is_finite() {
+            return Err(Error::argument(
+                "logits",
+                format!("the highest is {highest}"),
+                "use the model of a training that went well",
+            ));
+        }
         for (_, weight) in &mut candidates {
             *weight = ((*weight - highest) / temperature).exp();
         }
@@ -156,7 +170,7 @@ impl Sampler {
         }
         // What rounding left over goes to the last that can be drawn.
         let possible = candidates.iter().rfind(|it| it.1 > 0.0);
-        possible.map_or(0, |it| it.0)
+        possible.expect("the highest has the weight 1").0
     }
 }
 

@@ -5,6 +5,9 @@ use crate::error::Result;
 use crate::generate::Sampler;
 use crate::task::{LanguageStream, TrainedLanguage};
 
+/// What errors call a text that is read.
+const PROMPT: &str = "the prompt";
+
 /// A model in the middle of a text that it continues: the state is kept, so that each token costs
 /// one step.
 ///
@@ -27,7 +30,7 @@ impl<'m> Writer<'m> {
     ///
     /// When the model cannot read its own boundary of documents.
     pub fn new(trained: &'m TrainedLanguage, sampler: Sampler) -> Result<Self> {
-        let mut stream = trained.model.stream();
+        let mut stream = trained.model.stream()?;
         let logits = match trained.tokenizer.boundary() {
             Some(boundary) => stream.feed(&[boundary])?,
             None => vec![0.0; trained.tokenizer.size()],
@@ -47,7 +50,7 @@ impl<'m> Writer<'m> {
     ///
     /// When it has characters that the vocabulary does not have.
     pub fn read(&mut self, text: &str) -> Result<()> {
-        let tokens = self.tokenizer.encode(crate::data::text::PROMPT, text)?;
+        let tokens = self.tokenizer.encode(PROMPT, text)?;
         if !tokens.is_empty() {
             self.logits = self.stream.feed(&tokens)?;
         }

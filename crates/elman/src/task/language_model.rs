@@ -313,11 +313,15 @@ impl LanguageModel {
     }
 
     /// A text of one row that is read token by token, in inference.
-    pub fn stream(&self) -> LanguageStream<'_> {
-        LanguageStream {
-            network: self.network.stream(self.network.zero_state(1)),
+    ///
+    /// # Errors
+    ///
+    /// When the network reads in both directions.
+    pub fn stream(&self) -> Result<LanguageStream<'_>> {
+        Ok(LanguageStream {
+            network: self.network.stream(self.network.zero_state(1))?,
             model: self,
-        }
+        })
     }
 
     fn device(&self) -> Device {

@@ -148,11 +148,7 @@ impl TaskKind for LanguageTask {
             ("tokens", tokenizer.size().to_string()),
         ];
         let window = recipe.train.backpropagation.window.unwrap_or(usize::MAX);
-        let order = BatchOrder {
-            seed: recipe.seed,
-            batch: recipe.train.batch,
-            shuffle: recipe.train.shuffle,
-        };
+        let order = BatchOrder::of(recipe);
         let training = match are_tunes {
             true => TrainingText::Documents(Documents::new(tokens.collect(), order)?),
             false => TrainingText::Streams(Streams::new(

@@ -345,16 +345,10 @@ impl Network {
         state: NetworkState,
         run: NetworkRun,
     ) -> Result<(Tensor<3>, NetworkState)> {
-        if !self.backward.is_empty() {
-            return Err(Error::argument(
-                "network",
-                "it reads in both directions, so no sequence can be cut",
-                "use a network of one direction",
-            ));
-        }
+        self.ensure_goes_on_from(&state)?;
         let mut states = state.0.into_iter();
         let unroll = |cell: &AnyCell, inputs, _| {
-            let state = states.next().unwrap_or_else(|| cell.zero_state(0));
+            let state = states.next().expect("one for each layer");
             let options = run.options().with_initial_state(state);
             run.through.unroll(cell, inputs, options)
         };
@@ -367,10 +361,35 @@ impl Network {
 
     /// A sequence of one row that is read piece by piece, from `state` on, in inference: see
     /// [`Runner`].
-    pub fn stream(&self, state: NetworkState) -> NetworkStream<'_> {
+    ///
+    /// # Errors
+    ///
+    /// When the network reads in both directions, or the state has more or fewer layers.
+    pub fn stream(&self, state: NetworkState) -> Result<NetworkStream<'_>> {
+        self.ensure_goes_on_from(&state)?;
         let layers = self.layers.iter().zip(state.0);
         let runners = layers.map(|(layer, state)| layer.runner(state.without_noise()));
-        NetworkStream(runners.collect())
+        Ok(NetworkStream(runners.collect()))
+    }
+
+    /// Checks that a sequence can be cut, and that `state` is of as many layers.
+    fn ensure_goes_on_from(&self, state: &NetworkState) -> Result<()> {
+        if !self.backward.is_empty() {
+            return Err(Error::argument(
+                "network",
+                "it reads in both directions, so no sequence can be cut",
+                "use a network of one direction",
+            ));
+        }
+        let (layers, states) = (self.layers.len(), state.0.len());
+        if states != layers {
+            return Err(Error::argument(
+                "state",
+                format!("it is of {states} layers, the network has {layers}"),
+                "give a state of this network",
+            ));
+        }
+        Ok(())
     }
 
     /// Runs layer after layer by `unroll` and shows each run of a cell, in the order of its own time,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use crate::data::{Batches, PianoRolls, Piece};
+use crate::data::{BatchOrder, Batches, PianoRolls, Piece};
 use crate::error::{Error, Result};
 use crate::metric::Measure;
 use crate::recipe::{DataSettings, Recipe};
@@ -122,11 +122,7 @@ impl Objective for PolyphonyTask {
     }
 
     fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = Vec<usize>>> {
-        let (count, batch) = (self.rolls.train.len(), self.recipe.train.batch);
-        let batches = match self.recipe.train.shuffle {
-            true => Batches::shuffled(self.recipe.seed, epoch, count, batch)?,
-            false => Batches::in_order(count, batch)?,
-        };
+        let batches = BatchOrder::of(&self.recipe).batches(epoch, self.rolls.train.len())?;
         Ok(batches.from_step(from).map(|batch| batch.indices))
     }
 

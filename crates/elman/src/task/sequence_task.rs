@@ -64,16 +64,6 @@ impl TaskKind for SequenceTask {
     }
 }
 
-impl SequenceTask {
-    fn order(&self) -> BatchOrder {
-        BatchOrder {
-            seed: self.recipe.seed,
-            batch: self.recipe.train.batch,
-            shuffle: self.recipe.train.shuffle,
-        }
-    }
-}
-
 /// Rows on which the flow of gradients is looked at after an epoch.
 const PROBED_ROWS: usize = 8;
 
@@ -104,7 +94,9 @@ impl Objective for SequenceTask {
     }
 
     fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = SequenceBatch>> {
-        self.parts.train.batches(self.order(), epoch, from)
+        self.parts
+            .train
+            .batches(BatchOrder::of(&self.recipe), epoch, from)
     }
 
     fn loss(
@@ -140,7 +132,7 @@ impl Objective for SequenceTask {
         }
         let order = BatchOrder {
             batch: self.recipe.train.batch.min(PROBED_ROWS),
-            ..self.order()
+            ..BatchOrder::of(&self.recipe)
         };
         let Some(batch) = self.parts.train.batches(order, epoch, 0)?.next() else {
             return Ok(None);

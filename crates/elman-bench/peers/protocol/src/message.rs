@@ -232,7 +232,8 @@ pub enum Reply {
         /// they all work and each has a core. Absent where the system does not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cpu_per_wall: Option<f64>,
-        /// Training loss of the epoch's last batch, for [`Request::Epoch`] and [`Request::Text`] only.
+        /// For [`Request::Epoch`] and [`Request::Text`] only: the loss of the last batch, or what the last token
+        /// that was written costs, in nats.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         loss: Option<f64>,
     },

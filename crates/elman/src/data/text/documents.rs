@@ -9,6 +9,7 @@ use crate::error::Result;
 pub struct Documents {
     documents: Vec<Vec<u32>>,
     order: BatchOrder,
+    steps: usize,
 }
 
 /// So many batches are sorted by length together, so that rows of a batch are of similar length.
@@ -21,14 +22,17 @@ impl Documents {
     ///
     /// When there is none.
     pub fn new(documents: Vec<Vec<u32>>, order: BatchOrder) -> Result<Self> {
-        Batches::in_order(documents.len(), order.batch)?;
-        Ok(Self { documents, order })
+        let steps = Batches::in_order(documents.len(), order.batch)?.steps();
+        Ok(Self {
+            documents,
+            order,
+            steps,
+        })
     }
 
     /// Batches of an epoch.
     pub fn steps(&self) -> usize {
-        let batches = Batches::in_order(self.documents.len(), self.order.batch);
-        batches.map_or(0, |batches| batches.steps())
+        self.steps
     }
 
     /// The batches of `epoch` from number `from` on.
@@ -41,22 +45,11 @@ impl Documents {
         epoch: usize,
         from: usize,
     ) -> Result<impl Iterator<Item = TokenBatch> + '_> {
-        let BatchOrder {
-            seed,
-            batch,
-            shuffle,
-        } = self.order;
-        let count = self.documents.len();
-        let batches: Vec<Vec<usize>> = match shuffle {
-            true => Batches::shuffled(seed, epoch, count, batch)?,
-            false => Batches::in_order(count, batch)?,
-        }
-        .map(|batch| batch.indices)
-        .collect();
-        let batches = if shuffle {
-            self.sorted(batches)
-        } else {
-            batches
+        let batches = self.order.batches(epoch, self.documents.len())?;
+        let batches: Vec<Vec<usize>> = batches.map(|batch| batch.indices).collect();
+        let batches = match self.order.shuffle {
+            true => self.sorted(epoch, batches),
+            false => batches,
         };
         Ok(batches
             .into_iter()
@@ -64,10 +57,11 @@ impl Documents {
             .map(|batch| self.batch(&batch)))
     }
 
-    /// The same documents in batches of the same sizes, of similar lengths within some.
-    fn sorted(&self, batches: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+    /// The same documents in batches of the same sizes, of similar lengths within some; in an order
+    /// that has nothing to do with their lengths.
+    fn sorted(&self, epoch: usize, batches: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
         let some = batches.chunks(SORTED_TOGETHER);
-        some.flat_map(|some| {
+        let sorted = some.flat_map(|some| {
             let mut all: Vec<usize> = some.concat();
             all.sort_by_key(|&at| self.documents[at].len());
             let mut all = all.into_iter();
@@ -75,8 +69,12 @@ impl Documents {
             sizes
                 .map(|size| all.by_ref().take(size).collect())
                 .collect::<Vec<_>>()
-        })
-        .collect()
+        });
+        let mut sorted: Vec<Vec<usize>> = sorted.collect();
+        let purpose = format!("order of batches, epoch {epoch}");
+        let mut generator = self.order.seed.generator(&purpose);
+        let order = generator.permutation(sorted.len()).into_iter();
+        order.map(|at| std::mem::take(&mut sorted[at])).collect()
     }
 
     fn batch(&self, indices: &[usize]) -> TokenBatch {
@@ -149,5 +147,7 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, [1, 2, 3, 4, 5]);
         assert_eq!(lengths(3), lengths(3));
+        let orders: std::collections::BTreeSet<Vec<usize>> = (0..8).map(lengths).collect();
+        assert!(orders.len() > 1, "every epoch has the same order");
     }
 }

@@ -13,7 +13,6 @@ pub use documents::Documents;
 pub(crate) use file::Place;
 pub use file::read_text;
 pub use streams::{Streams, TokenBatch};
-pub(crate) use tokenizer::PROMPT;
 pub use tokenizer::{StreamedText, Tokenizer};
 pub use vocabulary::{UNKNOWN, Vocabulary};
 pub use words::pieces;

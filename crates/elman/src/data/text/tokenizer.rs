@@ -54,6 +54,8 @@ enum Units {
 #[derive(Clone, Debug)]
 struct Model {
     tokenizer: tokenizers::Tokenizer,
+    /// Its tokens, counted once: it copies its vocabulary to count them.
+    size: usize,
     /// The file's content.
     json: Value,
 }
@@ -142,7 +144,7 @@ impl Tokenizer {
         match &self.scheme {
             Scheme::Own(_, vocabulary) => vocabulary.len(),
             Scheme::Bytes => BYTES + usize::from(self.boundary),
-            Scheme::Model(model) => model.size() + usize::from(self.boundary),
+            Scheme::Model(model) => model.size + usize::from(self.boundary),
         }
     }
 
@@ -167,7 +169,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// When a character is unknown, with which and where; when every word is.
+    /// When a character is unknown, with which and where.
     pub fn encode(&self, origin: &str, text: &str) -> Result<Vec<u32>> {
         match &self.scheme {
             Scheme::Bytes => Ok(text.bytes().map(u32::from).collect()),
@@ -185,11 +187,8 @@ impl Tokenizer {
         let unknown = self.unknown();
         let mut numbers = Vec::with_capacity(text.len());
         let mut at = 0;
-        let mut known = 0_usize;
         for token in units.cut(text) {
-            let number = vocabulary.number(token);
-            known += usize::from(number.is_some());
-            match number.or(unknown) {
+            match vocabulary.number(token).or(unknown) {
                 Some(number) => numbers.push(number),
                 None => {
                     let unknown = unknown_characters(text, vocabulary, NAMED);
@@ -206,16 +205,6 @@ impl Tokenizer {
             }
             at += token.len();
         }
-        if known == 0 && !numbers.is_empty() && origin != PROMPT {
-            return Err(Error::argument(
-                origin,
-                format!(
-                    "not one of its {} words is in the vocabulary",
-                    numbers.len()
-                ),
-                "give a text in the language that the model was trained on",
-            ));
-        }
         Ok(numbers)
     }
 
@@ -223,12 +212,21 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// As [`encode`](Self::encode).
+    /// As [`encode`](Self::encode), and when every word is unknown.
     pub fn encode_corpus(&self, origin: &str, corpus: &Corpus) -> Result<Vec<u32>> {
-        match &self.scheme {
-            Scheme::Bytes => Ok(corpus.bytes().iter().copied().map(u32::from).collect()),
-            _ => self.encode(origin, corpus.text()),
+        if let Scheme::Bytes = self.scheme {
+            return Ok(corpus.bytes().iter().copied().map(u32::from).collect());
         }
+        let tokens = self.encode(origin, corpus.text())?;
+        let unknown = self.unknown();
+        if !tokens.is_empty() && tokens.iter().all(|&token| Some(token) == unknown) {
+            return Err(Error::argument(
+                origin,
+                format!("not one of its {} words is in the vocabulary", tokens.len()),
+                "give a text in the language that the model was trained on",
+            ));
+        }
+        Ok(tokens)
     }
 
     /// The text of `tokens`: unknown words are `<unk>`, boundaries nothing, bytes that are no UTF-8
@@ -308,9 +306,6 @@ impl Tokenizer {
     }
 }
 
-/// What errors call a prompt; of a prompt every word may be unknown.
-pub(crate) const PROMPT: &str = "the prompt";
-
 impl Model {
     fn read(file: &str) -> Result<Self> {
         let path = Path::new(file);
@@ -334,11 +329,11 @@ impl Model {
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
         tokenizer.with_padding(None);
-        Ok(Self { tokenizer, json })
-    }
-
-    fn size(&self) -> usize {
-        self.tokenizer.get_vocab_size(true)
+        Ok(Self {
+            size: tokenizer.get_vocab_size(true),
+            tokenizer,
+            json,
+        })
     }
 
     fn encode(&self, origin: &str, text: &str) -> Result<Vec<u32>> {
@@ -349,7 +344,7 @@ impl Model {
         match self.tokenizer.encode_fast(text, false) {
             Err(error) => refuse(format!("the tokenizer refuses it: {error}")),
             Ok(encoding) => {
-                let size = self.size();
+                let size = self.size;
                 let beyond = |&&token: &&u32| token as usize >= size;
                 match encoding.get_ids().iter().find(beyond) {
                     None => Ok(encoding.get_ids().to_vec()),
@@ -411,7 +406,10 @@ impl<'t> StreamedText<'t> {
     fn fresh(&self) -> String {
         let whole = self.tokenizer.decode(&self.tokens);
         let before = self.tokenizer.decode(&self.tokens[..self.new]);
-        whole.strip_prefix(&before).unwrap_or(&whole).to_owned()
+        // A character that was incomplete may have become another: what is shared was handed out.
+        let pairs = whole.bytes().zip(before.bytes());
+        let shared = pairs.take_while(|(one, other)| one == other).count();
+        whole[whole.floor_char_boundary(shared)..].to_owned()
     }
 
     fn hand_out(&mut self, fresh: String) -> String {

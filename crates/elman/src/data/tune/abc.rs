@@ -161,9 +161,8 @@ fn meter(value: &str) -> Option<(u8, u8)> {
             let (beats, beat) = value.split_once('/')?;
             // 2+3/8 has five beats.
             let beats = beats.trim_matches(['(', ')', ' ']).split('+');
-            let beats: u8 = beats
-                .map(|part| part.trim().parse::<u8>().ok())
-                .sum::<Option<u8>>()?;
+            let mut parts = beats.map(|part| part.trim().parse::<u8>().ok());
+            let beats = parts.try_fold(0_u8, |sum, part| sum.checked_add(part?))?;
             let beat: u8 = beat.trim().parse().ok()?;
             (beats > 0 && beat.is_power_of_two()).then_some((beats, beat))
         }
@@ -172,6 +171,8 @@ fn meter(value: &str) -> Option<(u8, u8)> {
 
 /// Quarter notes a minute, of `1/4=120`, `"Slow" 3/8=60` or `120`.
 fn tempo(value: &str) -> Option<u32> {
+    /// A slower beat is longer than a MIDI file can say.
+    const SLOWEST: u32 = 4;
     const FASTEST: u32 = 10_000;
     let without_words: String = value.split('"').step_by(2).collect();
     let value = without_words.trim();
@@ -184,7 +185,7 @@ fn tempo(value: &str) -> Option<u32> {
     };
     let number: u32 = number.trim().parse().ok()?;
     let quarters = beat.times(Fraction::new(4, 1)).of(number);
-    (1..=FASTEST).contains(&quarters).then_some(quarters)
+    (SLOWEST..=FASTEST).contains(&quarters).then_some(quarters)
 }
 
 impl Tune {
@@ -237,7 +238,7 @@ impl Tune {
 }
 
 /// The field that a line is, if it is one: `K:D`, but not `d:|`.
-fn field(line: &str) -> Option<(char, &str)> {
+pub(super) fn field(line: &str) -> Option<(char, &str)> {
     let mut letters = line.chars();
     let name = letters.next()?;
     let is_field = name.is_ascii_alphabetic() && letters.next() == Some(':');

@@ -1,5 +1,7 @@
 //! Files of tunes: from a collection in ABC to tunes one by one.
 
+use super::abc::field;
+
 /// Fields that say how a tune sounds or is called; others (who wrote it down, where) are left out.
 const KEPT_FIELDS: &str = "TRMLQK";
 
@@ -26,22 +28,15 @@ pub fn tunes(text: &str) -> Vec<String> {
 
 fn add(tune: &mut String, line: &str) {
     let line = line.split('%').next().unwrap_or_default().trim_end();
-    let mut letters = line.chars();
-    let name = letters.next().filter(char::is_ascii_alphabetic);
-    let value = match (name, letters.next()) {
-        (Some(_), Some(':')) => Some(letters.as_str()),
-        _ => None,
-    };
-    let is_field = value.is_some_and(|value| !value.starts_with(['|', ':']));
-    match (name, value) {
-        (Some(name), Some(value)) if is_field => {
+    match field(line) {
+        Some((name, value)) => {
             let again = name == 'T' && tune.contains("\nT:");
             if KEPT_FIELDS.contains(name) && !again && !value.trim().is_empty() {
                 tune.push_str(&format!("{name}:{}\n", value.trim()));
             }
         }
-        _ if line.is_empty() => {}
-        _ => {
+        None if line.is_empty() => {}
+        None => {
             tune.push_str(line);
             tune.push('\n');
         }
@@ -61,7 +56,7 @@ pub fn lexemes(tune: &str) -> impl Iterator<Item = &str> {
         } else if is_line_start && rest.starts_with("T:") {
             is_title = true;
             "T:".len()
-        } else if is_line_start && is_field(rest) {
+        } else if is_line_start && field(rest).is_some() {
             rest.find('\n').map_or(rest.len(), |at| at + 1)
         } else {
             sign(rest)
@@ -72,13 +67,6 @@ pub fn lexemes(tune: &str) -> impl Iterator<Item = &str> {
         rest = after;
         Some(piece)
     })
-}
-
-fn is_field(line: &str) -> bool {
-    let mut bytes = line.bytes();
-    bytes.next().is_some_and(|it| it.is_ascii_alphabetic())
-        && bytes.next() == Some(b':')
-        && !matches!(bytes.next(), Some(b'|' | b':'))
 }
 
 /// The bytes of the note, bar or other sign at the start of `text`, which is not empty.

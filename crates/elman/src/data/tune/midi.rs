@@ -16,6 +16,9 @@ const FLUTE: u8 = 73;
 /// MIDI clocks of a metronome click, and 32nd notes of a quarter.
 const CLOCKS: [u8; 2] = [24, 8];
 
+/// The largest time between two events, in ticks: 28 bits.
+const LONGEST: u32 = (1 << 28) - 1;
+
 /// What happens to a note.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Change {
@@ -28,7 +31,7 @@ enum Change {
 ///
 /// # Errors
 ///
-/// When it has no note.
+/// When it has no note, or is longer than a file can say.
 pub fn write_midi(score: &Score) -> Result<Vec<u8>> {
     if score.notes.is_empty() {
         return Err(Error::argument(
@@ -40,11 +43,19 @@ pub fn write_midi(score: &Score) -> Result<Vec<u8>> {
     let mut changes: Vec<(u32, Change, u8)> = Vec::with_capacity(2 * score.notes.len());
     for note in &score.notes {
         changes.push((note.start, Change::Begins, note.pitch));
-        changes.push((note.start + note.duration, Change::Ends, note.pitch));
+        let end = note.start.saturating_add(note.duration);
+        changes.push((end, Change::Ends, note.pitch));
     }
     changes.sort_unstable();
+    if changes.last().is_some_and(|(end, ..)| *end > LONGEST) {
+        return Err(Error::argument(
+            "tune",
+            "it is longer than a MIDI file can say",
+            "write a shorter one, or shorter rests",
+        ));
+    }
     let (beats, beat) = score.meter;
-    let per_beat = MICROSECONDS_A_MINUTE / score.tempo.max(4);
+    let per_beat = MICROSECONDS_A_MINUTE / score.tempo;
     let meta = |message| event(0, TrackEventKind::Meta(message));
     let mut track = vec![
         meta(MetaMessage::TrackName(score.title.as_bytes())),

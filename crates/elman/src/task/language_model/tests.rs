@@ -79,7 +79,7 @@ fn whole_windows_and_single_tokens_give_the_same_numbers() {
             "{nats} {windows}"
         );
         // Token by token, as text is written.
-        let mut stream = model.stream();
+        let mut stream = model.stream().expect("one direction");
         let mut single = 0.0;
         for pair in tokens[..300].windows(2) {
             let logits = stream.feed(&pair[..1]).expect("read");
@@ -169,7 +169,7 @@ fn what_does_not_fit_is_refused() {
     let language = model(Some(4), SoftmaxSettings::Full, &Device::flex());
     let error = language.nats(&[1, 11]).expect_err("beyond");
     insta::assert_snapshot!(error, @"tokens: there is 11, the vocabulary has 11; give tokens of the model's own vocabulary");
-    assert!(language.stream().feed(&[]).is_err());
+    assert!(language.stream().expect("one direction").feed(&[]).is_err());
     let config = LanguageModelConfig {
         model: settings(None, SoftmaxSettings::Full),
         vocabulary: 5000,

@@ -141,12 +141,17 @@ fn what_cannot_be_learnt_or_read_is_refused() {
 
     let tokenizer =
         tokenizer("so so so so so so ".repeat(2).as_bytes(), &words(1)).expect("tokens");
+    let text = "quite another text";
+    let corpus = &parts(text.repeat(2).as_bytes(), &words(1)).0[2][0];
+    assert_eq!(corpus.text(), text);
     let other = tokenizer
-        .encode("data b.txt", "quite another text")
+        .encode_corpus("data b.txt", corpus)
         .expect_err("unknown");
     insta::assert_snapshot!(other, @"data b.txt: not one of its 3 words is in the vocabulary; give a text in the language that the model was trained on");
     assert_eq!(
-        tokenizer.encode(PROMPT, "quite").expect("a prompt may"),
+        tokenizer
+            .encode("the prompt", "quite")
+            .expect("a prompt may"),
         [0]
     );
 }

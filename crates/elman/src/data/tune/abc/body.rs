@@ -83,7 +83,7 @@ impl Body {
         loop {
             let column = lexer.column();
             let Some(symbol) = lexer.next()? else {
-                return Ok(());
+                return self.line_ends(column);
             };
             let is_bar = matches!(symbol, Symbol::Bar(_));
             self.symbol(symbol, column)?;
@@ -91,6 +91,19 @@ impl Body {
                 self.items.push(Item::Ending(times));
             }
         }
+    }
+
+    /// Nothing that was begun goes on in the next line.
+    fn line_ends(&self, column: usize) -> Result<(), Fault> {
+        let open = match (&self.chord, self.is_grace) {
+            (Some(_), _) => "a chord that `]` ends",
+            (None, true) => "grace notes that `}` ends",
+            (None, false) => return Ok(()),
+        };
+        Err(Fault::new(
+            column,
+            format!("expected {open}, found the end of the line"),
+        ))
     }
 
     fn symbol(&mut self, symbol: Symbol, column: usize) -> Result<(), Fault> {
@@ -219,7 +232,7 @@ impl Body {
         Ok(())
     }
 
-    /// What was last goes on in what is next; within a chord, too.
+    /// What was last goes on in what is next. Ties of single notes of a chord are passed over.
     fn tie(&mut self) {
         if self.chord.is_some() {
             return;
@@ -246,7 +259,11 @@ impl Body {
         let Some(ticks) = last else {
             return Err(Fault::new(column, "a broken rhythm has no note before it"));
         };
-        *ticks = before.of(*ticks);
+        let changed = before.of(*ticks);
+        if changed == 0 {
+            return Err(Fault::new(column, "the note before is too short for it"));
+        }
+        *ticks = changed;
         self.next_factor = Some(after);
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The symbols of a line of music.
 
 use super::{Fault, Fraction};
+use crate::data::tune::key;
 
-/// A symbol, and its column.
+/// A symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Symbol {
     /// A note, its length in units.
@@ -164,10 +165,12 @@ impl Lexer {
                 '_' => -1,
                 _ => 0,
             };
-            accidental = Some(accidental.unwrap_or(0) + by);
+            accidental = Some(accidental.unwrap_or(0_i8).saturating_add(by));
         }
         let letter = match self.peek(0) {
-            Some(it @ ('A'..='G' | 'a'..='g')) if accidental.is_none_or(|by: i8| by.abs() <= 2) => {
+            Some(it @ ('A'..='G' | 'a'..='g'))
+                if accidental.is_none_or(|by| by.unsigned_abs() <= 2) =>
+            {
                 it
             }
             found => {
@@ -184,7 +187,8 @@ impl Lexer {
             self.at += 1;
             octave = octave.saturating_add(if it == '\'' { 1 } else { -1 });
         }
-        let place = "CDEFGAB".find(letter.to_ascii_uppercase());
+        let upper = letter.to_ascii_uppercase();
+        let place = key::LETTERS.iter().position(|&it| it == upper);
         Ok(Symbol::Note {
             accidental,
             letter: place.unwrap_or(0),
