@@ -233,7 +233,7 @@ pub(crate) struct ForecastFlags {
     #[arg(long, value_name = "N", requires = "plot")]
     pub(crate) history: Option<usize>,
     /// Write the CSV here [default: stdout]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub(crate) out: Option<PathBuf>,
     /// Say nothing but errors and the result
     #[arg(long)]

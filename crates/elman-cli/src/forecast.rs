@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use elman::Error;
+use elman::plot::Figure;
 use elman::task::forecaster::{ForecastRequest, Forecasts, SeriesForecast, TrainedForecaster};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,9 @@ pub(crate) fn run(flags: &ForecastFlags) -> Done {
     let mut quantiles = flags.quantiles.clone();
     quantiles.sort_by(f64::total_cmp);
     quantiles.dedup();
+    let plot = flags.plot.as_deref();
+    let plot = plot.map(|path| picture(path).map(|picture| (path, picture)));
+    let plot = plot.transpose().map_err(Failure::Usage)?;
     let request = ForecastRequest {
         data: flags.data.clone(),
         horizon: flags.horizon.map(|it| it as usize),
@@ -28,8 +32,10 @@ pub(crate) fn run(flags: &ForecastFlags) -> Done {
             talk(&format!("data: {note}"));
         }
     }
-    if let Some(path) = &flags.plot {
-        draw(path, &trained.recipe.title, &forecasts, flags.history)?;
+    if let Some((path, picture)) = plot {
+        let figure = forecasts.figure(&trained.recipe.title, flags.history)?;
+        let bytes = picture(figure);
+        std::fs::write(path, bytes).map_err(|source| Error::io("write", path, source))?;
     }
     let with_paths = flags.samples.is_some();
     if flags.json.json {
@@ -51,26 +57,17 @@ pub(crate) fn run(flags: &ForecastFlags) -> Done {
     }
 }
 
-fn draw(
-    path: &Path,
-    title: &str,
-    forecasts: &Forecasts,
-    history: Option<usize>,
-) -> Result<(), Failure> {
-    let figure = forecasts.figure(title, history)?;
-    let bytes = match path.extension().and_then(|it| it.to_str()) {
-        Some("svg") => figure.svg.into_bytes(),
-        Some("png") => figure.png,
-        _ => {
-            return Err(Failure::Usage(Error::argument(
-                format!("--plot {}", path.display()),
-                "a picture is SVG or PNG",
-                "end its name in .svg or .png",
-            )));
-        }
-    };
-    std::fs::write(path, bytes).map_err(|source| Error::io("write", path, source))?;
-    Ok(())
+/// What a picture of this name is made of.
+fn picture(path: &Path) -> Result<fn(Figure) -> Vec<u8>, Error> {
+    match path.extension().and_then(|it| it.to_str()) {
+        Some("svg") => Ok(|figure| figure.svg.into_bytes()),
+        Some("png") => Ok(|figure| figure.png),
+        _ => Err(Error::argument(
+            format!("--plot {}", path.display()),
+            "a picture is SVG or PNG",
+            "end its name in .svg or .png",
+        )),
+    }
 }
 
 /// The column of a quantile: `q0.1`.

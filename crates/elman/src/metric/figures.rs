@@ -32,7 +32,7 @@ impl Measure {
         Self::ScaledError,
     ];
 
-    /// The score in names of columns and keys: `accuracy`, `mae`, `bpc` or `key_accuracy`.
+    /// The score in names of columns and keys: `accuracy`, `mae`, `bpc`, `key_accuracy` or `scaled_mae`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",

@@ -42,7 +42,8 @@ pub struct ForecastScores {
     pub rmse: f64,
     /// In percent.
     pub smape: f64,
-    /// Against the error of a seasonal naive forecast of one step on the training part.
+    /// Against the error of a seasonal naive forecast of one step on the training part. Series that
+    /// never change there are left out; NaN when all are.
     pub mase: f64,
     /// Mean over the levels; of a point forecast none.
     pub pinball: Option<f64>,

@@ -114,6 +114,10 @@ impl<'a> Builder<'a> {
         };
         let mut series = Vec::new();
         for ((id, _), grid) in self.rows.clone().values().zip(&grids) {
+            let covariates = [
+                self.numbers(grid, &self.roles.known)?,
+                self.numbers(grid, &self.roles.past)?,
+            ];
             for columns in &targets {
                 let id = match (self.roles.id, targets.len()) {
                     (Some(_), 1) => id.clone(),
@@ -132,7 +136,7 @@ impl<'a> Builder<'a> {
                     statics: Vec::new(),
                     official_test: None,
                 };
-                series.push(self.series(like, grid, columns, &clock)?);
+                series.push(self.series(like, grid, (columns, &covariates), &clock)?);
             }
         }
         let mut notes = self.describe(&series, &clock, &group);
@@ -145,12 +149,13 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Fills a series with what stands in the rows of its grid.
+    /// Fills a series with what stands in the rows of its grid: its targets, and the covariates known
+    /// in advance and as far as they are.
     fn series(
         &mut self,
         like: Series,
         grid: &Grid,
-        targets: &[usize],
+        (targets, [of_known, of_past]): (&[usize], &[Vec<Vec<f64>>; 2]),
         clock: &Clock,
     ) -> Result<Series> {
         let values = self.numbers(grid, targets)?;
@@ -164,11 +169,9 @@ impl<'a> Builder<'a> {
         };
         let rows = &grid.rows[from..];
         let reach = grid.rows.len();
-        let of_known = self.numbers(grid, &self.roles.known)?;
-        let of_past = self.numbers(grid, &self.roles.past)?;
         let mut filled = 0;
-        let mut fill = |columns: Vec<Vec<f64>>, places: &[usize], until: usize| {
-            let each = columns.into_iter().zip(places);
+        let mut fill = |columns: &[Vec<f64>], places: &[usize], until: usize| {
+            let each = columns.iter().zip(places);
             let filled_column = each.map(|(column, &place)| {
                 let mut column = column[from..until].to_vec();
                 filled += self.fill(&mut column, (place, rows), &series, clock)?;
@@ -176,7 +179,7 @@ impl<'a> Builder<'a> {
             });
             filled_column.collect::<Result<Vec<_>>>()
         };
-        let targets = fill(values, targets, until)?;
+        let targets = fill(&values, targets, until)?;
         let past = fill(of_past, &self.roles.past, until)?;
         let known = fill(of_known, &self.roles.known, reach)?;
         (series.targets, series.past, series.known) = (targets, past, known);

@@ -30,6 +30,8 @@ pub(super) enum Written {
     Moment(i64),
 }
 
+/// What stamps of no zone count from.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const SECONDS_IN_A_MINUTE: i32 = 60;
 
 /// Larger whole numbers are no stamps: differences of these are far from overflowing.
@@ -98,13 +100,11 @@ fn quarter(text: &str) -> Option<DateTime> {
 
 /// Seconds since 1970-01-01 00:00 on the clock that shows `local`.
 pub(super) fn seconds(local: DateTime) -> i64 {
-    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     local.duration_since(EPOCH).as_secs()
 }
 
 /// The date and time of day that a clock shows at `seconds` since 1970-01-01 00:00.
 pub(super) fn local(seconds: i64) -> Option<DateTime> {
-    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     EPOCH
         .checked_add(jiff::SignedDuration::from_secs(seconds))
         .ok()

@@ -62,27 +62,25 @@ impl Roles {
             targets: all(&file.target, "target")?,
         };
         if roles.targets.is_empty() {
-            roles.targets = roles.guess_targets(columns, schema);
+            roles.targets = roles.guess_targets(columns, schema)?;
         }
         roles.check(columns)?;
         Ok(roles)
     }
 
-    fn guess_targets(&self, columns: &Columns, schema: Option<&Schema>) -> Vec<usize> {
-        if let Some(y) = columns.find(LONG_TARGET) {
-            return vec![y];
-        }
+    fn guess_targets(&self, columns: &Columns, schema: Option<&Schema>) -> Result<Vec<usize>> {
         // A model of one target reads any series; of several that go together, those.
         if let Some(schema) = schema.filter(|schema| schema.targets.len() > 1) {
-            return schema
-                .targets
-                .iter()
-                .filter_map(|name| columns.find(name))
-                .collect();
+            let names = schema.targets.iter();
+            return names.map(|name| find(columns, name, "target")).collect();
         }
-        self.unused(columns)
-            .filter(|&column| columns.is_numeric(column))
-            .collect()
+        Ok(match columns.find(LONG_TARGET) {
+            Some(y) => vec![y],
+            None => self
+                .unused(columns)
+                .filter(|&column| columns.is_numeric(column))
+                .collect(),
+        })
     }
 
     /// The columns that nothing uses.

@@ -102,26 +102,24 @@ impl FittedScaling {
         Ok(values)
     }
 
-    /// What `scaled`, steps that follow on `history` (a series from its first step), are in the
-    /// series' own unit. Differences are summed up, so that `scaled` must be one path.
+    /// The way back to the series' own unit, of steps that follow on `history`, a series from its
+    /// first step.
     ///
     /// # Errors
     ///
     /// When a number of the history has no logarithm.
-    pub fn invert(&self, history: &[f64], scaled: &[f64]) -> Result<Vec<f64>> {
-        // What each step was given of the history.
-        let mut given = vec![history.to_vec()];
+    pub fn inverse(&self, history: &[f64]) -> Result<InverseScaling<'_>> {
+        let mut next = history.to_vec();
         let mut from = 0;
+        let mut given = Vec::new();
         for step in &self.steps {
-            let mut next = given[given.len() - 1].clone();
+            given.push(next.clone());
             step.apply(&mut next, &mut from)?;
-            given.push(next);
         }
-        let mut values = scaled.to_vec();
-        for (step, before) in self.steps.iter().zip(&given).rev() {
-            step.invert(before, &mut values);
-        }
-        Ok(values)
+        Ok(InverseScaling {
+            steps: &self.steps,
+            given,
+        })
     }
 
     /// May quantiles be inverted step by step? Not where steps are summed up: a quantile of a sum is
@@ -141,6 +139,27 @@ impl FittedScaling {
             [Fitted::Affine { shift, scale }] if *shift == 0.0 => Some(*scale),
             _ => None,
         }
+    }
+}
+
+/// The way back from what a network sees of the steps after a history: see
+/// [`FittedScaling::inverse`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct InverseScaling<'a> {
+    steps: &'a [Fitted],
+    /// What each step was given of the history.
+    given: Vec<Vec<f64>>,
+}
+
+impl InverseScaling<'_> {
+    /// What `scaled`, the steps right after the history, are in the series' own unit. Differences are
+    /// summed up, so that `scaled` must be one path.
+    pub fn apply(&self, scaled: &[f64]) -> Vec<f64> {
+        let mut values = scaled.to_vec();
+        for (step, before) in self.steps.iter().zip(&self.given).rev() {
+            step.invert(before, &mut values);
+        }
+        values
     }
 }
 
@@ -319,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_training_part_changes_nothing() {
+    fn what_follows_changes_nothing_of_what_was() {
         let training: Vec<f64> = (0..24).map(|at| 5.0 + f64::from(at % 4)).collect();
         let mut longer = training.clone();
         longer.extend([500.0, 900.0]);
@@ -377,7 +396,8 @@ mod tests {
             let fitted = FittedScaling::fit(&chain, history, season).expect("fitted");
             let scaled = fitted.apply(&values).expect("applied");
             prop_assert_eq!(scaled.iter().filter(|it| it.is_nan()).count(), fitted.lost());
-            let back = fitted.invert(history, &scaled[history.len()..]).expect("inverted");
+            let inverse = fitted.inverse(history).expect("inverted");
+            let back = inverse.apply(&scaled[history.len()..]);
             for (back, value) in back.iter().zip(future) {
                 prop_assert!((back - value).abs() < 1e-8 * value.max(1.0), "{:?} {} {}", &chain, back, value);
             }

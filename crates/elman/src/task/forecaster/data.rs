@@ -100,11 +100,15 @@ impl ForecastData {
     /// Reads the file of `recipe`, or the one in `place`, and cuts it.
     pub(super) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Self> {
         let (file, _) = settings(recipe)?;
-        Self::cut(recipe, SeriesTable::read(&at(file, place)?)?)
+        Self::cut(recipe, SeriesTable::read(&at(file, place)?)?, None)
     }
 
-    /// The same of series that are there already.
-    pub(super) fn cut(recipe: &Recipe, table: SeriesTable) -> Result<Self> {
+    /// The same of series that are there already. What is `learnt` of them is not fitted again.
+    pub(super) fn cut(
+        recipe: &Recipe,
+        table: SeriesTable,
+        learnt: Option<&Learnt>,
+    ) -> Result<Self> {
         let (_, settings) = settings(recipe)?;
         check(recipe, settings, &table)?;
         let mut names: Vec<String> = Vec::new();
@@ -137,7 +141,10 @@ impl ForecastData {
                     .ok_or_else(|| too_short(&table.series[at], tested(at) + settings.valid + 1))
             })
             .collect::<Result<_>>()?;
-        let scales = ColumnScales::fit(&table, &trained);
+        let scales = match learnt {
+            Some(learnt) => learnt.scales.clone(),
+            None => ColumnScales::fit(&table, &trained),
+        };
         let mut groups = Vec::new();
         for name in names {
             let members = (0..table.series.len()).filter(|&at| table.series[at].group == name);
@@ -147,7 +154,7 @@ impl ForecastData {
                 name,
                 shape,
                 (members, &trained),
-                (&table, &scales),
+                (&table, &scales, learnt),
                 settings,
             )?);
         }
@@ -289,7 +296,7 @@ impl Group {
         name: String,
         shape: Shape,
         (series, all_trained): (Vec<usize>, &[usize]),
-        (table, scales): (&SeriesTable, &ColumnScales),
+        (table, scales, learnt): (&SeriesTable, &ColumnScales, Option<&Learnt>),
         settings: &ForecastSettings,
     ) -> Result<Self> {
         let mut group = Self {
@@ -304,7 +311,10 @@ impl Group {
         };
         for (at, place) in group.series.clone().into_iter().enumerate() {
             let of = (&table.series[place], &table.clock);
-            let scalings = fit_scalings(of.0, group.trained[at], &settings.scaling)?;
+            let scalings = match learnt.and_then(|it| it.series.get(&of.0.id)) {
+                Some(learnt) => learnt.scalings.clone(),
+                None => fit_scalings(of.0, group.trained[at], &settings.scaling)?,
+            };
             group.ensure_quantiles(&scalings, of.0, settings)?;
             let prepared = Prepared::new(of, scalings, scales, settings, 0)?;
             group.cut(at, &prepared, of.0, settings.valid)?;
@@ -356,13 +366,18 @@ impl Group {
         Ok(())
     }
 
+    /// The season of its series, which is one for all.
+    pub(super) fn season(&self, table: &SeriesTable) -> usize {
+        self.series.first().map_or(1, |&at| table.series[at].season)
+    }
+
     fn learnt(&self, table: &SeriesTable) -> LearntGroup {
         LearntGroup {
             name: self.name.clone(),
             window: self.shape.window,
             horizon: self.shape.horizon,
             features: self.shape.features,
-            season: self.series.first().map_or(1, |&at| table.series[at].season),
+            season: self.season(table),
             series: self.series.len(),
         }
     }

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::data::{ForecastData, Group, Window, settings};
 use super::model::{ForecastNetwork, Forecaster, Windows, numbers, tensor};
+use super::smoothing::Smoothers;
 use super::{report, smoothing};
 use crate::data::Batches;
 use crate::error::{Error, Result};
@@ -108,21 +109,18 @@ impl ForecastTask {
         windows: &[Window],
         run: NetworkRun,
     ) -> Result<(Tensor<1>, f64)> {
-        let batch = Batch::of(group, windows);
+        let batch = match Smoothers::of(network) {
+            None => Batch::of(group, windows),
+            Some(smoothers) => smoothing::plain_batch(&smoothers, group, windows),
+        };
         let outputs = network.of_windows(&batch.windows, run)?;
-        Ok(self.judge(outputs, &batch))
-    }
-
-    fn judge(&self, outputs: Tensor<3>, batch: &Batch) -> (Tensor<1>, f64) {
         let [rows, steps, _] = outputs.dims();
-        let device = outputs.device();
-        let targets = tensor(batch.answers.clone(), [rows, steps], &device);
-        let factors = tensor(batch.factors.clone(), [rows, steps], &device);
         let error = self.error(&outputs, &batch.answers);
-        (
-            self.settings.head.loss(outputs, targets, Some(factors)),
-            error,
-        )
+        let device = outputs.device();
+        let targets = tensor(batch.answers, [rows, steps], &device);
+        let factors = tensor(batch.factors, [rows, steps], &device);
+        let loss = self.settings.head.loss(outputs, targets, Some(factors));
+        Ok((loss, error))
     }
 
     /// The sum over windows of the mean absolute error of what `outputs`, `[B, answers·K, P]`, say.
@@ -147,15 +145,8 @@ impl ForecastTask {
             let windows = of(group);
             for network in model.of_group(index, groups.len()) {
                 for chunk in windows.chunks(EVALUATION_BATCH) {
-                    let (mean, sum) = match &network.smoothing {
-                        None => self.window_loss(network, group, chunk, NetworkRun::default())?,
-                        Some(_) => {
-                            let batch = smoothing::plain_batch(network, group, chunk)?;
-                            let outputs =
-                                network.of_windows(&batch.windows, NetworkRun::default())?;
-                            self.judge(outputs, &batch)
-                        }
-                    };
+                    let (mean, sum) =
+                        self.window_loss(network, group, chunk, NetworkRun::default())?;
                     loss += f64::from(mean.into_scalar::<f32>()) * chunk.len() as f64;
                     error += sum;
                     count += chunk.len();

@@ -9,13 +9,23 @@ use crate::recipe::Recipe;
 ///
 /// # Errors
 ///
-/// When it is no forecaster's.
+/// When it is no forecaster's, or its test part is the data set's own, which is of one forecast.
 pub fn with_origins(mut recipe: Recipe, origins: usize) -> Result<Recipe> {
     let (_, forecast) = settings(&recipe)?;
     let Some(horizon) = forecast.horizon else {
-        return Ok(recipe);
+        return match forecast.test {
+            None if origins > 1 => Err(Error::argument(
+                "origins",
+                format!(
+                    "the data set's own test part is of one forecast from one origin, not {origins}"
+                ),
+                "ask for one, or set `forecast.horizon`",
+            )),
+            _ => Ok(recipe),
+        };
     };
-    let test = forecast.test.unwrap_or(horizon).max(horizon * origins);
+    let needed = horizon.saturating_mul(origins);
+    let test = forecast.test.unwrap_or(horizon).max(needed);
     if let Some(forecast) = &mut recipe.forecast {
         forecast.test = Some(test);
     }

@@ -4,7 +4,7 @@ use super::data::Group;
 use super::distribution::Distribution;
 use super::model::{ForecastNetwork, Windows, numbers};
 use super::prepared::Prepared;
-use super::smoothing::{self, Smoother};
+use super::smoothing::{self, Smoothers};
 use crate::data::series::{FittedScaling, Series};
 use crate::error::{Error, Result};
 use crate::metric::quantile_of_sorted;
@@ -82,8 +82,16 @@ pub(super) fn forecast(
     }
 }
 
-/// Checks that the head can say something at all levels.
+/// Checks that levels are some, and that the head can say something at all of them.
 pub(super) fn check(question: &Question<'_>) -> Result<()> {
+    let asked = question.levels;
+    if !asked.iter().all(|level| *level > 0.0 && *level < 1.0) || !asked.is_sorted() {
+        return Err(Error::argument(
+            "quantiles",
+            format!("{asked:?} are not all between 0 and 1, the lowest first"),
+            "ask for such as [0.1, 0.5, 0.9]",
+        ));
+    }
     let Head::Quantiles { levels } = question.head else {
         return Ok(());
     };
@@ -116,25 +124,24 @@ fn direct(
     };
     // What is added to each step again, `[H·K]` a series.
     let mut bases = Vec::new();
+    let smoothers = Smoothers::of(network);
     for asked in asked {
         let (prepared, origin) = (asked.prepared, asked.origin);
-        let season = asked.series.season;
         let history = &prepared.targets[0][..origin];
-        match Smoother::of(network, asked.row, history, season) {
+        match &smoothers {
             None => {
                 windows
                     .inputs
                     .extend(prepared.inputs(shape, origin, shape.window));
                 bases.push(prepared.level(shape, origin).repeat(shape.horizon));
             }
-            Some(smoother) => {
-                let smoothed = smoother.smooth(history);
-                let at = (origin, season);
+            Some(smoothers) => {
+                let smoothed = smoothers.of_series(asked.row, history).smooth(history);
                 windows
                     .inputs
-                    .extend(smoothing::window_inputs(prepared, shape, at, &smoothed));
+                    .extend(smoothing::window_inputs(prepared, shape, origin, &smoothed));
                 let steps = origin..origin + shape.horizon;
-                bases.push(steps.map(|step| smoothed.base(step, season)).collect());
+                bases.push(steps.map(|step| smoothed.base(step)).collect());
             }
         }
         windows.future.extend(prepared.future(shape, origin));
@@ -146,6 +153,21 @@ fn direct(
         .collect()
 }
 
+/// Checks that a network says numbers of a series.
+fn ensure_finite(outputs: &[f64], asked: &Asked<'_>) -> Result<()> {
+    match outputs.iter().find(|output| !output.is_finite()) {
+        None => Ok(()),
+        Some(output) => Err(Error::argument(
+            format!("series `{}`", asked.series.id),
+            format!(
+                "what the network says after step {} is {output}",
+                asked.origin
+            ),
+            "look for extreme numbers in the series, or train with a lower `train.optimiser.learning_rate`",
+        )),
+    }
+}
+
 /// Quantiles of all targets of a series from a direct network's `outputs`, `[H·K·P]`.
 fn answers(
     asked: &Asked<'_>,
@@ -154,9 +176,11 @@ fn answers(
     base: &[f64],
     question: &Question<'_>,
 ) -> Result<Vec<TargetForecast>> {
+    ensure_finite(outputs, asked)?;
     let steps = outputs.chunks(question.head.parameters()).zip(base);
     let target = |target: usize| {
         let scaling = &asked.prepared.scalings[target];
+        let inverse = scaling.inverse(asked.history(target))?;
         let factor = scaling.factor().unwrap_or(1.0);
         let steps = steps
             .clone()
@@ -170,18 +194,15 @@ fn answers(
             let scaled = known
                 .iter()
                 .map(|(known, base)| known.scaled(known.quantile(level), factor) + base);
-            scaling.invert(asked.history(target), &scaled.collect::<Vec<_>>())
+            inverse.apply(&scaled.collect::<Vec<_>>())
         };
         let levels: &[f64] = match question.head {
             Head::Linear { .. } => &[],
             _ => question.levels,
         };
         Ok(TargetForecast {
-            point: at(MEDIAN)?,
-            quantiles: levels
-                .iter()
-                .map(|&level| at(level))
-                .collect::<Result<_>>()?,
+            point: at(MEDIAN),
+            quantiles: levels.iter().map(|&level| at(level)).collect(),
             paths: Vec::new(),
         })
     };
@@ -232,11 +253,10 @@ fn recursive(
     for (member, network) in networks.iter().enumerate() {
         let share = samples / networks.len() + usize::from(member < samples % networks.len());
         let of_network = walk(network, shape, asked, (member, share), question)?;
-        for (target, scaled) in of_network.into_iter().enumerate() {
+        for (target, scaled) in of_network.iter().enumerate() {
             let scaling = &asked.prepared.scalings[target];
-            for path in scaled {
-                paths[target].push(scaling.invert(asked.history(target), &path)?);
-            }
+            let inverse = scaling.inverse(asked.history(target))?;
+            paths[target].extend(scaled.iter().map(|path| inverse.apply(path)));
         }
     }
     Ok(paths
@@ -308,6 +328,7 @@ fn walk(
     let mut paths = vec![vec![Vec::with_capacity(question.horizon); samples]; shape.targets];
     let parameters = question.head.parameters();
     for step in 0..question.horizon {
+        ensure_finite(&outputs, asked)?;
         let mut next = Vec::with_capacity(samples * shape.features);
         for (sample, outputs) in outputs.chunks(shape.targets * parameters).enumerate() {
             let mut values = Vec::with_capacity(shape.targets);

@@ -49,12 +49,13 @@ impl ForecastReport {
             naive,
             seasonal_naive,
         } = self.all;
+        let beats = |other: &ForecastScores| model.mae < other.mae;
         // Without a season both are one.
         let mut better = Vec::new();
-        if naive.mae <= model.mae {
+        if !beats(&naive) {
             better.push("naive");
         }
-        if seasonal_naive.mae <= model.mae && seasonal_naive != naive {
+        if !beats(&seasonal_naive) && seasonal_naive != naive {
             better.push("seasonal naive");
         }
         match &better[..] {
@@ -76,16 +77,14 @@ struct Tallies {
 }
 
 impl Tallies {
-    fn add(&mut self, judged: &JudgedForecast<'_>, levels: &[f64]) {
+    /// Adds a forecast that was judged at `levels`, and the two [`beside`] it.
+    fn add(&mut self, judged: &JudgedForecast<'_>, beside: &[Vec<f64>; 2], levels: &[f64]) {
         self.model.add(judged, levels);
-        let [naive, seasonal] = beside(judged);
-        for (tally, point) in [
-            (&mut self.naive, naive),
-            (&mut self.seasonal_naive, seasonal),
-        ] {
+        let tallies = [&mut self.naive, &mut self.seasonal_naive];
+        for (tally, point) in tallies.into_iter().zip(beside) {
             tally.add(
                 &JudgedForecast {
-                    point: &point,
+                    point,
                     quantiles: &[],
                     ..judged.clone()
                 },
@@ -147,8 +146,9 @@ pub(super) fn judge(
                     point: &answer.point,
                     quantiles: &answer.quantiles,
                 };
-                all.add(&judged, &levels);
-                of_group.add(&judged, &levels);
+                let beside = beside(&judged);
+                all.add(&judged, &beside, &levels);
+                of_group.add(&judged, &beside, &levels);
             }
         }
         series += group.series.len();

@@ -41,7 +41,47 @@ pub(super) struct Smoothed {
     known: usize,
 }
 
-/// One row of a forecaster's smoothing parameters.
+/// A network's smoothing parameters in plain numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Smoothers {
+    /// `[N][2 + m]` flat.
+    rows: Vec<f64>,
+    width: usize,
+}
+
+impl Smoothers {
+    /// Those of a network that smooths.
+    pub(super) fn of(network: &ForecastNetwork) -> Option<Self> {
+        let parameters = network.smoothing.as_ref()?.val();
+        let [_, width] = parameters.dims();
+        Some(Self {
+            rows: numbers(parameters),
+            width,
+        })
+    }
+
+    /// That of the series in row `series` of its group; without a row one of the mean factors and
+    /// the season that `history` itself has.
+    pub(super) fn of_series(&self, series: Option<usize>, history: &[f64]) -> Smoother {
+        match series {
+            Some(row) => {
+                let row = &self.rows[row * self.width..(row + 1) * self.width];
+                Smoother::new([row[0], row[1]], row[FACTORS..].to_vec())
+            }
+            None => {
+                let rows = self.rows.chunks(self.width);
+                let mean = |column: usize| {
+                    rows.clone().map(|row| row[column]).sum::<f64>() / rows.len() as f64
+                };
+                let mut first_season = season_indices(history, season_of(self.width));
+                first_season.resize(self.width - FACTORS, 0.0);
+                Smoother::new([mean(0), mean(1)], first_season)
+            }
+        }
+    }
+}
+
+/// How one series is smoothed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Smoother {
     level_factor: f64,
@@ -50,40 +90,14 @@ pub(super) struct Smoother {
 }
 
 impl Smoother {
-    /// That of the series in row `series` of its group; without a row one of the mean factors and
-    /// the season that `history` itself has.
-    pub(super) fn of(
-        network: &ForecastNetwork,
-        series: Option<usize>,
-        history: &[f64],
-        season: usize,
-    ) -> Option<Self> {
-        let parameters = network.smoothing.as_ref()?.val();
-        let [rows, width] = parameters.dims();
-        let all = numbers(parameters);
-        let squashed = |x: f64| 1.0 / (1.0 + (-x).exp());
-        Some(match series {
-            Some(row) => {
-                let row = &all[row * width..(row + 1) * width];
-                Self {
-                    level_factor: squashed(row[0]),
-                    season_factor: squashed(row[1]),
-                    first_season: row[FACTORS..].to_vec(),
-                }
-            }
-            None => {
-                let mean = |column: usize| {
-                    all.iter().skip(column).step_by(width).sum::<f64>() / rows as f64
-                };
-                let mut first_season = season_indices(history, season);
-                first_season.resize(width - FACTORS, 0.0);
-                Self {
-                    level_factor: squashed(mean(0)),
-                    season_factor: squashed(mean(1)),
-                    first_season,
-                }
-            }
-        })
+    /// Of two factors before their sigmoids.
+    fn new(factors: [f64; FACTORS], first_season: Vec<f64>) -> Self {
+        let [level_factor, season_factor] = factors.map(|x| 1.0 / (1.0 + (-x).exp()));
+        Self {
+            level_factor,
+            season_factor,
+            first_season,
+        }
     }
 
     /// Smooths `history`, a series from its first step.
@@ -110,11 +124,11 @@ impl Smoother {
 
 impl Smoothed {
     /// What is subtracted from step `at`, known or not: level and season.
-    pub(super) fn base(&self, at: usize, season: usize) -> f64 {
+    pub(super) fn base(&self, at: usize) -> f64 {
         self.level
-            + match self.seasons.is_empty() {
-                true => 0.0,
-                false => self.seasons[place(at, self.known, season)],
+            + match self.seasons.len().saturating_sub(self.known) {
+                0 => 0.0,
+                season => self.seasons[place(at, self.known, season)],
             }
     }
 }
@@ -132,7 +146,7 @@ fn place(at: usize, known: usize, season: usize) -> usize {
 pub(super) fn init(model: &mut Forecaster, groups: &[Group], table: &SeriesTable) -> Result<()> {
     let each = model.members.len() / groups.len();
     for (index, group) in groups.iter().enumerate() {
-        let season = season_of(group, table);
+        let season = group.season(table);
         if group.shape.targets != 1 || group.prepared.iter().any(|series| series.first > 0) {
             return Err(Error::argument(
                 "forecast.smoothing",
@@ -164,41 +178,21 @@ pub(super) fn blank(network: &mut ForecastNetwork, series: usize, season: usize)
     network.smoothing = Some(Param::from_tensor(Tensor::zeros([series, width], &device)));
 }
 
-/// The season of a group's series, which is one for all.
-pub(super) fn season_of(group: &Group, table: &SeriesTable) -> usize {
-    group
-        .series
-        .first()
-        .map_or(1, |&at| table.series[at].season)
-}
-
 /// What the network reads of the window before `origin`, `[T][F]` flat, when `smoothed` is known.
 pub(super) fn window_inputs(
     series: &Prepared,
     shape: &Shape,
-    (origin, season): (usize, usize),
+    origin: usize,
     smoothed: &Smoothed,
 ) -> Vec<f32> {
     let steps = origin - shape.window..origin;
-    let row = |step: usize| {
-        series.row(
-            &series.values(step),
-            &[smoothed.base(step, season)],
-            step,
-            step,
-        )
-    };
+    let row = |step: usize| series.row(&series.values(step), &[smoothed.base(step)], step, step);
     steps.flat_map(row).collect()
 }
 
 /// Windows of a network with its smoothing, in plain numbers.
-pub(super) fn plain_batch(
-    network: &ForecastNetwork,
-    group: &Group,
-    windows: &[Window],
-) -> Result<Batch> {
+pub(super) fn plain_batch(smoothers: &Smoothers, group: &Group, windows: &[Window]) -> Batch {
     let shape = &group.shape;
-    let season = width_of(network);
     let mut batch = Batch {
         windows: Windows {
             inputs: Vec::new(),
@@ -211,32 +205,23 @@ pub(super) fn plain_batch(
     for &(at, origin) in windows {
         let series = &group.prepared[at];
         let history = &series.targets[0][..origin];
-        let smoother = Smoother::of(network, Some(at), history, season).ok_or_else(no_smoothing)?;
-        let smoothed = smoother.smooth(history);
+        let smoothed = smoothers.of_series(Some(at), history).smooth(history);
         batch
             .windows
             .inputs
-            .extend(window_inputs(series, shape, (origin, season), &smoothed));
+            .extend(window_inputs(series, shape, origin, &smoothed));
         batch.windows.future.extend(series.future(shape, origin));
         let answers = origin..origin + shape.horizon;
-        batch.answers.extend(
-            answers.map(|step| (series.targets[0][step] - smoothed.base(step, season)) as f32),
-        );
+        batch
+            .answers
+            .extend(answers.map(|step| (series.targets[0][step] - smoothed.base(step)) as f32));
         batch.factors.extend(vec![1.0; shape.horizon]);
     }
-    Ok(batch)
-}
-
-fn no_smoothing() -> Error {
-    Error::argument("model", "it has no smoothing parameters", "train it again")
+    batch
 }
 
 /// `m`, from the width of the parameters; 1 without a season.
-fn width_of(network: &ForecastNetwork) -> usize {
-    let width = network
-        .smoothing
-        .as_ref()
-        .map_or(FACTORS, |it| it.val().dims()[1]);
+fn season_of(width: usize) -> usize {
     (width - FACTORS).max(1)
 }
 
@@ -292,8 +277,17 @@ pub(super) fn outputs(
 ) -> Result<(Tensor<3>, Tensor<2>)> {
     let device = network.device();
     let shape = &group.shape;
-    let parameters = network.smoothing.as_ref().ok_or_else(no_smoothing)?.val();
-    let season = width_of(network);
+    let parameters = match &network.smoothing {
+        Some(parameters) => parameters.val(),
+        None => {
+            return Err(Error::argument(
+                "model",
+                "it has no smoothing parameters",
+                "train it again",
+            ));
+        }
+    };
+    let season = season_of(parameters.dims()[1]);
     let time = series
         .iter()
         .map(|&at| group.trained[at])

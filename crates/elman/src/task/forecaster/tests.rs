@@ -4,12 +4,12 @@ use tempfile::TempDir;
 
 use super::data::{ForecastData, settings};
 use super::model::{Forecaster, numbers};
-use super::smoothing;
+use super::paths::{self, Question};
+use super::smoothing::{self, Smoothers};
 use super::*;
 use crate::recipe::{Override, Recipe};
-use crate::store::RunDirectory;
 use crate::task::network::NetworkRun;
-use crate::task::{FitPlan, RunFolder, fit};
+use crate::task::{Evaluation, FitPlan, RunFolder, fit};
 use crate::train::{FitOptions, Objective, Silent};
 
 /// A folder with a table of two monthly series of 96 steps: a trend and a season, one ten times the
@@ -49,13 +49,22 @@ fn recipe(folder: &Path, name: &str, texts: &[&str]) -> Recipe {
 }
 
 fn trained(folder: &Path, texts: &[&str]) -> TrainedForecaster {
+    fitted(folder, texts).0
+}
+
+/// The run in `folder`, with what the training itself said of it.
+fn fitted(folder: &Path, texts: &[&str]) -> (TrainedForecaster, ForecastReport) {
     let plan = FitPlan {
         recipe: recipe(folder, "r", texts),
         folder: RunFolder::At(folder.join("run")),
         options: FitOptions::default(),
     };
-    fit(&plan, &mut Silent).expect("fitted");
-    TrainedForecaster::load(folder.join("run")).expect("loaded")
+    let summary = fit(&plan, &mut Silent).expect("fitted");
+    let Evaluation::Forecasts(report) = summary.test else {
+        panic!("a forecaster's run: {:?}", summary.test)
+    };
+    let trained = TrainedForecaster::load(folder.join("run")).expect("loaded");
+    (trained, *report)
 }
 
 fn refused(folder: &Path, texts: &[&str]) -> String {
@@ -107,7 +116,9 @@ fn every_head_goes_through_a_run() {
                 "forecast.samples=30".to_owned(),
             ];
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let trained = trained(folder.path(), &texts);
+            let (trained, report) = fitted(folder.path(), &texts);
+            let loaded = trained.evaluate(None).expect("judged");
+            assert_eq!(loaded, report, "{method} {head}");
             let request = ForecastRequest::default();
             let forecasts = trained.forecast(&request).expect(head);
             let [small, large] = &forecasts.series[..] else {
@@ -188,9 +199,62 @@ fn counts_have_a_head_of_their_own() {
     );
 }
 
-/// What comes after an origin changes nothing of what is said from there.
+/// What comes after an origin changes nothing of what is said from there: not the steps, not what is
+/// known as far as they are, not what is fitted on the series.
 #[test]
 fn the_future_is_not_looked_at() {
+    let folder = table();
+    let text = std::fs::read_to_string(folder.path().join("t.csv")).expect("read");
+    let is_future = |line: &str| {
+        let months = ["2007-09", "2007-10", "2007-11", "2007-12"];
+        months.iter().any(|month| line.contains(month))
+    };
+    let lines = text.lines().map(|line| match line.split(',').next() {
+        Some(id) if is_future(line) => {
+            let month = line.split(',').nth(1).expect("a month");
+            format!("{id},{month},777,5\n")
+        }
+        _ => format!("{line}\n"),
+    });
+    let other = folder.path().join("other.csv");
+    std::fs::write(&other, lines.collect::<String>()).expect("written");
+    let past = "data.past_covariates=[\"holiday\"]";
+    for texts in [
+        vec![past],
+        vec![past, "forecast.scaling=[\"seasonal\",\"robust\"]"],
+        vec!["forecast.method=recursive", "forecast.head=gaussian"],
+        vec!["forecast.smoothing=true", "forecast.level=none", past],
+    ] {
+        let recipe = recipe(folder.path(), "r", &texts);
+        let said = |place: Option<&Path>| {
+            let data = ForecastData::load(&recipe, place).expect("read");
+            let task = ForecastTask::new(&recipe, data).expect("a task");
+            let model = task.init().expect("a model");
+            let group = &task.data.groups[0];
+            assert_eq!(group.test, [(0, 92), (1, 92)]);
+            let (_, settings) = settings(&recipe).expect("a forecaster");
+            let question = Question {
+                horizon: 4,
+                levels: &[0.1, 0.5, 0.9],
+                samples: 5,
+                seed: recipe.seed,
+                head: &settings.head,
+            };
+            let asked = paths::of_group(group, &task.data.table, &group.test);
+            let answers = paths::forecast(&model.members, &group.shape, &asked, &question);
+            let truth = task.data.table.series[0].targets[0][92];
+            (answers.expect("forecasts"), truth)
+        };
+        let (before, truth) = said(None);
+        let (after, other) = said(Some(&other));
+        assert_eq!(before, after, "{texts:?}");
+        assert!(truth < 100.0 && other == 777.0, "{truth} {other}");
+    }
+}
+
+/// And what comes before it is what it goes on from.
+#[test]
+fn a_longer_series_is_forecast_from_its_end() {
     let folder = table();
     let trained = trained(folder.path(), &[]);
     let before = trained
@@ -238,7 +302,8 @@ fn smoothing_in_tensors_is_smoothing_in_plain_numbers() {
                 .filter(move |window| window.0 == series)
         })
         .collect();
-    let plain = smoothing::plain_batch(network, group, &order).expect("a batch");
+    let smoothers = Smoothers::of(network).expect("it smooths");
+    let plain = smoothing::plain_batch(&smoothers, group, &order);
     let said = network
         .of_windows(&plain.windows, NetworkRun::default())
         .expect("outputs");
@@ -290,8 +355,49 @@ fn a_backtest_needs_steps_that_training_has_not_seen() {
         message,
         "origins: series `small` has 6 steps that training has not seen: 3 origins of forecasts of 4, not 5; ask for fewer, or train with `forecast.test = 20`"
     );
-    let recipe = with_origins(*few.recipe, 5).expect("a forecaster");
-    assert_eq!(recipe.forecast.and_then(|it| it.test), Some(20));
+    let mut recipe = with_origins(*few.recipe, 5).expect("a forecaster");
+    let settings = recipe.forecast.as_mut().expect("a forecaster");
+    assert_eq!(settings.test, Some(20));
+    // Of a data set's own test part nothing is known before it is read, but that it is one forecast.
+    (settings.horizon, settings.test) = (None, None);
+    assert_eq!(with_origins(recipe.clone(), 1).expect("one"), recipe);
+    let message = with_origins(recipe, 2).expect_err("two").to_string();
+    assert_eq!(
+        message,
+        "origins: the data set's own test part is of one forecast from one origin, not 2; ask for one, or set `forecast.horizon`"
+    );
+}
+
+/// A model judges what it was trained on by the scalings of its training, however the file has grown
+/// since; a file that ends earlier would judge it on what it has learnt.
+#[test]
+fn a_model_is_judged_after_what_it_has_learnt() {
+    let folder = table();
+    let trained = trained(folder.path(), &["forecast.scaling=[\"standard\"]"]);
+    let text = std::fs::read_to_string(folder.path().join("t.csv")).expect("read");
+    let longer = text.replace("large,2000-01,", "small,2008-01,9999,0\nlarge,2000-01,")
+        + "large,2008-01,9999,0\n";
+    let shorter = text.replace(",2007-12,", ",2007-12,x").lines().fold(
+        String::new(),
+        |text, line| match line.contains(",x") {
+            true => text,
+            false => text + line + "\n",
+        },
+    );
+    let judge = |text: String| {
+        let path = folder.path().join("other.csv");
+        std::fs::write(&path, text).expect("written");
+        trained.evaluate(Some(&path))
+    };
+    // The same four steps are forecast, but for the first, and the last is a surprise.
+    let [report, longer] = [trained.evaluate(None), judge(longer)].map(|it| it.expect("judged"));
+    assert_eq!(report.all.model.count, longer.all.model.count);
+    assert!(longer.all.model.mae > 1000.0, "{longer:?}");
+    let message = judge(shorter).expect_err("too short").to_string();
+    assert_eq!(
+        message,
+        "series `large`: the model was trained on its first 92 steps; here only 91 come before those to be forecast; give all of it"
+    );
 }
 
 #[test]
@@ -319,6 +425,14 @@ fn what_cannot_be_forecast_is_refused() {
             quantiles: Some(vec![0.01]),
             ..request()
         }),
+        ask(ForecastRequest {
+            quantiles: Some(vec![0.5, f64::NAN]),
+            ..request()
+        }),
+        ask(ForecastRequest {
+            quantiles: Some(vec![0.9, 0.1]),
+            ..request()
+        }),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
     series `small`: covariates are known for 0 steps after its last number, but 4 are needed; add rows with the covariates and no target
@@ -326,6 +440,8 @@ fn what_cannot_be_forecast_is_refused() {
     samples: a direct forecast says each step by itself and has no sample paths; train with `forecast.method = "recursive"`
     series: there is no series `smal`; did you mean `small`?
     quantiles: the model has learnt levels from 0.1 to 0.9, not 0.01; ask for levels between them, or train with `forecast.quantiles` that reach further
+    quantiles: [0.5, NaN] are not all between 0 and 1, the lowest first; ask for such as [0.1, 0.5, 0.9]
+    quantiles: [0.9, 0.1] are not all between 0 and 1, the lowest first; ask for such as [0.1, 0.5, 0.9]
     "#);
 }
 
@@ -379,5 +495,4 @@ fn a_run_of_another_task_is_no_forecaster() {
         message,
         "task: the recipe is no forecaster's; set `task = \"forecaster\"`, `data.format = \"series\"` and a table `[forecast]`"
     );
-    assert!(RunDirectory::model(Path::new("/nowhere")).is_err());
 }

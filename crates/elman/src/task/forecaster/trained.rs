@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use super::data::{ForecastData, Learnt, LearntSeries, Window, at, settings, shape_of};
+use super::data::{ForecastData, Learnt, LearntGroup, Window, at, settings, shape_of};
 use super::forecasts::{ForecastRequest, Forecasts, SeriesForecast};
 use super::model::Forecaster;
 use super::origins::rolled;
@@ -157,29 +157,42 @@ impl TrainedForecaster {
                 "train with `forecast.method = \"recursive\"`",
             ));
         }
-        let mut forecasts = Vec::new();
+        let groups: Vec<usize> = table
+            .series
+            .iter()
+            .map(|series| self.group(series))
+            .collect::<Result<_>>()?;
+        let mut forecasts: Vec<Option<SeriesForecast>> = vec![None; table.series.len()];
         let mut notes = Vec::new();
-        for series in &table.series {
-            let question = self.question(series, request, settings, &levels)?;
-            forecasts.push(self.one(&table, series, &question, &mut notes)?);
+        for group in 0..self.learnt.groups.len() {
+            let places = (0..groups.len()).filter(|&at| groups[at] == group);
+            let places: Vec<usize> = places.collect();
+            if places.is_empty() {
+                continue;
+            }
+            let question = self.question(group, request, settings, &levels)?;
+            let series: Vec<&Series> = places.iter().map(|&at| &table.series[at]).collect();
+            let of_group = self.of_group(group, (&series, &table.clock), &question, &mut notes)?;
+            for (at, forecast) in places.into_iter().zip(of_group) {
+                forecasts[at] = Some(forecast);
+            }
         }
         Ok(Forecasts {
+            series: forecasts.into_iter().flatten().collect(),
             table,
             levels,
-            series: forecasts,
             notes,
         })
     }
 
     fn question<'a>(
         &self,
-        series: &Series,
+        group: usize,
         request: &ForecastRequest,
         settings: &'a ForecastSettings,
         levels: &'a [f64],
     ) -> Result<Question<'a>> {
-        let (index, _) = self.group(series)?;
-        let trained = self.learnt.groups[index].horizon;
+        let trained = self.learnt.groups[group].horizon;
         let horizon = request.horizon.unwrap_or(trained);
         if horizon > trained && settings.method == Method::Direct {
             return Err(Error::argument(
@@ -201,12 +214,13 @@ impl TrainedForecaster {
         Ok(question)
     }
 
-    /// The place of the group of `series`, and what was learnt of the series itself.
-    fn group(&self, series: &Series) -> Result<(usize, Option<&LearntSeries>)> {
+    /// The place of the group of `series`.
+    fn group(&self, series: &Series) -> Result<usize> {
         let groups = &self.learnt.groups;
-        let Some(index) = groups.iter().position(|group| group.name == series.group) else {
+        let place = groups.iter().position(|group| group.name == series.group);
+        place.ok_or_else(|| {
             let known: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-            return Err(Error::argument(
+            Error::argument(
                 format!("series `{}`", series.id),
                 format!(
                     "its step is a {}, the model was trained on {}",
@@ -214,53 +228,64 @@ impl TrainedForecaster {
                     known.join(", ")
                 ),
                 "give series of that frequency, or train a model for this one",
-            ));
-        };
-        Ok((index, self.learnt.series.get(&series.id)))
+            )
+        })
     }
 
-    fn one(
+    /// The forecasts of series that are all of one group.
+    fn of_group(
         &self,
-        table: &SeriesTable,
-        series: &Series,
+        group: usize,
+        (all, clock): (&[&Series], &Clock),
         question: &Question<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<SeriesForecast> {
+    ) -> Result<Vec<SeriesForecast>> {
         let (_, settings) = self.settings()?;
-        let (index, learnt) = self.group(series)?;
-        let group = &self.learnt.groups[index];
-        let shape = shape_of(settings, &self.learnt.schema, [group.window, group.horizon]);
-        let scalings = match learnt {
-            Some(learnt) => learnt.scalings.clone(),
-            None => {
-                notes.push(format!(
-                    "series `{}` is new to the model: its scaling is fitted on all of it",
-                    series.id
-                ));
-                fit_scalings(series, series.len(), &settings.scaling)?
-            }
-        };
+        let LearntGroup {
+            window, horizon, ..
+        } = self.learnt.groups[group];
+        let shape = shape_of(settings, &self.learnt.schema, [window, horizon]);
         let ahead = question.horizon.max(match shape.method {
             Method::Direct => shape.horizon,
             Method::Recursive => 0,
         });
-        let of = (series, &table.clock);
-        let prepared = Prepared::new(of, scalings, &self.learnt.scales, settings, ahead)?;
-        ensure_reads(series, &prepared, [prepared.first + shape.window, ahead])?;
-        let stamps = stamps(series, &table.clock, question.horizon)?;
-        let asked = Asked {
-            series,
-            prepared: &prepared,
-            row: learnt.map(|it| it.row),
-            origin: series.len(),
-        };
-        let networks = self.model.of_group(index, self.learnt.groups.len());
-        let mut answers = paths::forecast(networks, &shape, &[asked], question)?;
-        Ok(SeriesForecast {
-            id: series.id.clone(),
-            stamps,
-            targets: answers.remove(0),
-        })
+        let mut ready = Vec::new();
+        for &series in all {
+            let scalings = match self.learnt.series.get(&series.id) {
+                Some(learnt) => learnt.scalings.clone(),
+                None => {
+                    notes.push(format!(
+                        "series `{}` is new to the model: its scaling is fitted on all of it",
+                        series.id
+                    ));
+                    fit_scalings(series, series.len(), &settings.scaling)?
+                }
+            };
+            let scales = &self.learnt.scales;
+            let prepared = Prepared::new((series, clock), scalings, scales, settings, ahead)?;
+            ensure_reads(series, &prepared, [prepared.first + shape.window, ahead])?;
+            ready.push((prepared, stamps(series, clock, question.horizon)?));
+        }
+        let asked: Vec<Asked<'_>> = all
+            .iter()
+            .zip(&ready)
+            .map(|(series, (prepared, _))| Asked {
+                series,
+                prepared,
+                row: self.learnt.series.get(&series.id).map(|it| it.row),
+                origin: series.len(),
+            })
+            .collect();
+        let networks = self.model.of_group(group, self.learnt.groups.len());
+        let answers = paths::forecast(networks, &shape, &asked, question)?;
+        let told = all.iter().zip(ready).zip(answers);
+        Ok(told
+            .map(|((series, (_, stamps)), targets)| SeriesForecast {
+                id: series.id.clone(),
+                stamps,
+                targets,
+            })
+            .collect())
     }
 
     /// What the model is worth on the test part of its own data, or of the file `data` cut alike.
@@ -305,7 +330,7 @@ impl TrainedForecaster {
         for series in &table.series {
             self.group(series)?;
         }
-        let cut = ForecastData::cut(&self.recipe, table)?;
+        let cut = ForecastData::cut(&self.recipe, table, Some(&self.learnt))?;
         let sizes = |learnt: &Learnt| -> Vec<(String, usize, usize)> {
             let groups = learnt.groups.iter();
             groups
@@ -320,6 +345,19 @@ impl TrainedForecaster {
                 "these are other series than the model was trained on",
                 "judge it on those, or train it on these",
             ));
+        }
+        let all = self.learnt.series.iter().zip(cut.learnt.series.values());
+        for ((id, learnt), cut) in all {
+            if cut.trained < learnt.trained {
+                return Err(Error::argument(
+                    format!("series `{id}`"),
+                    format!(
+                        "the model was trained on its first {} steps; here only {} come before those to be forecast",
+                        learnt.trained, cut.trained
+                    ),
+                    "give all of it",
+                ));
+            }
         }
         Ok((cut, settings))
     }
