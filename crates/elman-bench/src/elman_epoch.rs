@@ -5,7 +5,7 @@ use elman::cell::ResetGate;
 use elman::data::{Batches, Dataset, ImageDataset, idx};
 use elman::random::Seed;
 use elman::recipe::{AdamSettings, CellSettings, LayerSettings, ModelSettings};
-use elman::task::{NetworkRun, SequenceModel, SequenceModelConfig};
+use elman::task::{NetworkRun, SequenceModel, SequenceModelConfig, StepKind};
 use elman::train::Optimiser;
 use elman_bench_protocol::{CellKind, Epoch, EpochRequest, Failure};
 
@@ -37,7 +37,7 @@ impl ElmanEpoch {
                 layers: vec![layer(request); request.layers],
                 ..ModelSettings::one(layer(request))
             },
-            features: images.features(),
+            step: StepKind::Features(images.features()),
             time: images.time(),
             targets: images.targets(),
         };

@@ -4,8 +4,7 @@ use burn::tensor::Device;
 use elman::generate::{Sampler, SamplerConfig};
 use elman::random::Seed;
 use elman::recipe::{
-    CellSettings, LanguageSettings, LayerSettings, ModelSettings, RmsPropForm, RmsPropSettings,
-    SoftmaxSettings,
+    CellSettings, LayerSettings, ModelSettings, RmsPropForm, RmsPropSettings, SoftmaxSettings,
 };
 use elman::task::{LanguageModel, LanguageModelConfig, NetworkRun, NetworkState};
 use elman::train::{Clip, Optimiser};
@@ -32,10 +31,7 @@ fn model(request: &TextRequest, device: &Device) -> Result<LanguageModel, Failur
     let config = LanguageModelConfig {
         model: ModelSettings {
             layers: vec![layer.clone(); request.layers],
-            language: Some(LanguageSettings {
-                embedding: None,
-                softmax: SoftmaxSettings::Full,
-            }),
+            softmax: Some(SoftmaxSettings::Full),
             ..ModelSettings::one(layer)
         },
         vocabulary: request.vocabulary,

@@ -34,13 +34,28 @@ pub(crate) fn evaluate(flags: &EvaluateFlags) -> Done {
             loss_nats,
             confusion,
         } => evaluated_classes(&trained, loss_nats, &confusion, flags.json.json),
-        Evaluation::Numbers { mse, mae, count } => {
+        Evaluation::Numbers {
+            mse,
+            mae,
+            correlation,
+            count,
+        } => {
             if flags.json.json {
-                return output::json(&[json!({"mse": mse, "mae": mae, "count": count})]);
+                return output::json(&[json!({
+                    "mse": mse,
+                    "mae": mae,
+                    "correlation": correlation,
+                    "count": count,
+                })]);
             }
+            let correlation = match correlation {
+                Some(r) => format!("{r:.4}"),
+                None => "none: the answers or the targets never vary".to_owned(),
+            };
             output::results(&format!(
                 "mean squared error   {mse:.6}\n\
                  mean absolute error  {mae:.6}\n\
+                 correlation          {correlation}\n\
                  count                {count}"
             ))
         }

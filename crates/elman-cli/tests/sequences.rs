@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+
 use serde_json::Value;
 use support::{Workplace, fail, succeed};
 
@@ -27,6 +29,113 @@ const STRINGS: [&str; 12] = [
     "--quiet",
     "--json",
 ];
+
+/// Texts whose scores are in their words.
+fn reviews() -> String {
+    let words = [("good", 2.0), ("fine", 1.0), ("dull", -1.0), ("bad", -2.0)];
+    let lines = (0..240_usize).map(|at| {
+        let (first, one) = words[at % 4];
+        let (second, other) = words[at / 4 % 4];
+        format!(
+            "{}\tThe film is {first} and {second}.\n",
+            (one + other) / 2.0
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn texts_with_scores_from_fit_to_predict() {
+    let place = Workplace::new();
+    fs::write(place.path("reviews.tsv"), reviews()).expect("written");
+    let settings = [
+        "--data",
+        "reviews.tsv",
+        "--set",
+        "train.epochs=12",
+        "--set",
+        "train.optimiser.learning_rate=0.02",
+        "--set",
+        "model.units=8",
+        "--set",
+        "model.embedding=6",
+        "--quiet",
+    ];
+    let mut command = place.elman(&["fit", "movie-reviews", "--out", "run"]);
+    succeed(command.args(settings));
+    let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
+    assert_eq!(report["count"], 48);
+    assert!(number(&report["correlation"]) > 0.9, "{report}");
+    let all = ["evaluate", "run", "--data", "reviews.tsv", "--json"];
+    let report = object(&succeed(&mut place.elman(&all)));
+    assert_eq!(report["count"], 240);
+    let table = succeed(&mut place.elman(&["evaluate", "run"]));
+    assert!(table.contains("correlation "), "{table}");
+    let texts = ["The film is good and fine.", "The film is dull and unseen."];
+    let json = succeed(place.elman(&["predict", "run", "--json"]).args(texts));
+    let scores: Vec<f64> = json
+        .lines()
+        .map(|line| number(&object(line)["answer"][0]))
+        .collect();
+    assert!(scores.len() == 2 && scores[0] > scores[1], "{json}");
+    let error = fail(&mut place.elman(&["predict", "run", ""]), 1);
+    assert!(error.contains("the text is empty"), "{error}");
+    let table = succeed(&mut place.elman(&["inspect", "run", "--recurrence"]));
+    assert!(table.contains("LstmCell"), "{table}");
+
+    // Another vocabulary than the model's.
+    fs::write(place.path("run/vocabulary.json"), "{}").expect("written");
+    let error = fail(&mut place.elman(&["evaluate", "run"]), 1);
+    assert!(error.contains("not the vocabulary"), "{error}");
+}
+
+const LETTERS: &str = r#"
+title = "letters"
+task = "classifier"
+
+[data]
+format = "labelled_text"
+files = "words.tsv"
+classes = ["down", "up"]
+test = 0.2
+
+[model]
+cell = "gru"
+units = 6
+
+[train]
+epochs = 8
+batch = 8
+optimiser = { name = "adam", learning_rate = 0.02 }
+"#;
+
+#[test]
+fn texts_of_classes_from_fit_to_predict() {
+    let place = Workplace::new();
+    let line = |at: usize| match at % 2 {
+        0 => "up\tabcd\n",
+        _ => "down\tdcba\n",
+    };
+    let lines: String = (0..121).map(line).collect();
+    fs::write(place.path("words.tsv"), lines).expect("written");
+    fs::write(place.path("letters.toml"), LETTERS).expect("written");
+    let fit = ["fit", "letters.toml", "--out", "run", "--quiet"];
+    succeed(&mut place.elman(&fit));
+    let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
+    assert_eq!(
+        (&report["accuracy"], &report["count"]),
+        (&1.0.into(), &24.into())
+    );
+    let found = object(&succeed(
+        &mut place.elman(&["predict", "run", "--json", "abcd"]),
+    ));
+    assert_eq!(
+        (&found["text"], &found["name"]),
+        (&"abcd".into(), &"up".into())
+    );
+    let error = fail(&mut place.elman(&["predict", "run", "abxd"]), 1);
+    assert!(error.contains("does not have `x`"), "{error}");
+}
 
 #[test]
 fn strings_from_fit_to_predict() {

@@ -1,6 +1,7 @@
 //! Numbers that say how good a model is. Losses are in nats (natural logarithms) or squared errors.
 
 mod confusion;
+mod correlation;
 mod epoch;
 mod figures;
 mod forecast;
@@ -8,6 +9,7 @@ mod loss;
 mod naive;
 
 pub use confusion::ConfusionMatrix;
+pub use correlation::Correlation;
 pub use epoch::EpochMetrics;
 pub use figures::{Figures, Measure};
 pub(crate) use forecast::quantile_of_sorted;

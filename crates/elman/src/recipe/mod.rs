@@ -44,7 +44,7 @@ pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
     DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, ForecastSettings,
-    HalvingSettings, Head, HeldOutText, IdxSettings, LanguageSettings, LayerSettings, Level,
+    HalvingSettings, Head, HeldOutText, IdxSettings, LabelledTextSettings, LayerSettings, Level,
     Method, ModelSettings, MomentumSettings, Monitor, Normalisation, OptimiserSettings, Output,
     PianoRollSettings, PointLoss, Range, Readout, ReberSettings, Recipe, RmsPropForm,
     RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting, SgdSettings, Skip, SoftmaxSettings,

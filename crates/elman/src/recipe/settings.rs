@@ -23,7 +23,7 @@ pub use optimiser::{
 };
 pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
 pub use text::{
-    HeldOutText, LanguageSettings, Normalisation, SoftmaxSettings, TextSettings, TokenSettings,
+    HeldOutText, LabelledTextSettings, Normalisation, SoftmaxSettings, TextSettings, TokenSettings,
 };
 pub use train::{EarlyStopping, Monitor, TrainSettings};
 pub use tune::{Condition, HalvingSettings, Range, Searched, Setting, TuneSettings};

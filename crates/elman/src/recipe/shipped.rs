@@ -61,6 +61,11 @@ pub(super) const ALL: &[Shipped] = &[
         text: include_str!("../../../../recipes/japanese-vowels.toml"),
     },
     Shipped {
+        name: "movie-reviews",
+        title: "Movie reviews, bidirectional LSTM over words",
+        text: include_str!("../../../../recipes/movie-reviews.toml"),
+    },
+    Shipped {
         name: "adding-lstm",
         title: "Adding problem over 400 steps, LSTM",
         text: include_str!("../../../../recipes/adding-lstm.toml"),
@@ -84,6 +89,11 @@ pub(super) const ALL: &[Shipped] = &[
         name: "char-rnn",
         title: "char-rnn, 2 x LSTM 128",
         text: include_str!("../../../../recipes/char-rnn.toml"),
+    },
+    Shipped {
+        name: "char-rnn-large",
+        title: "char-rnn, larger LSTM with dropout",
+        text: include_str!("../../../../recipes/char-rnn-large.toml"),
     },
     Shipped {
         name: "shakespeare",

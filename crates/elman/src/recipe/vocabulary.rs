@@ -31,6 +31,7 @@ pub(super) enum FormatKind {
     Text,
     Tunes,
     PianoRolls,
+    LabelledText,
     Ts,
     Series,
 }
@@ -38,7 +39,7 @@ pub(super) enum FormatKind {
 /// The key of `[data]` by which a format, as it is spelt, says where its files are.
 pub(super) fn file_key(format: &str) -> &'static str {
     match FORMATS.iter().find(|(word, _)| *word == format) {
-        Some((_, FormatKind::Text | FormatKind::Tunes)) => "files",
+        Some((_, FormatKind::Text | FormatKind::Tunes | FormatKind::LabelledText)) => "files",
         Some((_, FormatKind::PianoRolls | FormatKind::Series)) => "file",
         _ => "folder",
     }
@@ -51,6 +52,7 @@ pub(super) const FORMATS: Choices<FormatKind> = &[
     ("text", FormatKind::Text),
     ("tunes", FormatKind::Tunes),
     ("piano_rolls", FormatKind::PianoRolls),
+    ("labelled_text", FormatKind::LabelledText),
     ("ts", FormatKind::Ts),
     ("series", FormatKind::Series),
 ];
@@ -176,7 +178,11 @@ pub(super) const ACTIVATIONS: Choices<Activation> = &[
     ("softsign", Activation::Softsign),
 ];
 
-pub(super) const READOUTS: Choices<Readout> = &[("last", Readout::Last), ("all", Readout::All)];
+pub(super) const READOUTS: Choices<Readout> = &[
+    ("last", Readout::Last),
+    ("all", Readout::All),
+    ("mean", Readout::Mean),
+];
 
 pub(super) const RESET_GATES: Choices<ResetGate> = &[
     ("before_product", ResetGate::BeforeProduct),

@@ -19,19 +19,22 @@ use crate::random::Seed;
 use crate::train::replace;
 
 /// `model` with the gate biases of every LSTM and GRU in it drawn for memories of up to `steps`
-/// (`T`) steps.
+/// (`T`) steps; without `steps` as it is.
 ///
 /// # Errors
 ///
 /// When `steps` is below 3, or there is neither an LSTM nor a GRU in it.
-pub(super) fn draw<M: Module>(model: M, seed: Seed, steps: usize) -> Result<M> {
+pub(super) fn draw<M: Module>(model: M, seed: Seed, steps: Option<usize>) -> Result<M> {
+    let Some(steps) = steps else {
+        return Ok(model);
+    };
     let refuse =
         |problem: String, remedy: &str| Err(Error::argument("model.chrono_steps", problem, remedy));
     if steps < 3 {
         return refuse(format!("is {steps}"), "give at least 3 steps");
     }
     let mut drawer = Drawer {
-        seed,
+        seed: seed.child("chrono"),
         steps,
         path: Vec::new(),
         cells: 0,
@@ -133,7 +136,7 @@ mod tests {
     fn an_lstm_forgets_over_all_lengths_and_writes_as_little() {
         let device = Device::flex();
         let lstm = LstmCellConfig::new(2, UNITS).init(Seed::new(1), &device);
-        let lstm = draw(lstm, Seed::new(1), 101).expect("an LSTM");
+        let lstm = draw(lstm, Seed::new(1), Some(101)).expect("an LSTM");
         let bias = bias(lstm, "bias");
         let [input, candidate, forget, output] =
             [0, 1, 2, 3].map(|at| &bias[at * UNITS..][..UNITS]);
@@ -160,7 +163,7 @@ mod tests {
     fn a_gru_keeps_over_all_lengths() {
         let device = Device::flex();
         let gru = GruCellConfig::new(2, UNITS).init(Seed::new(1), &device);
-        let gru = draw(gru, Seed::new(1), 101).expect("a GRU");
+        let gru = draw(gru, Seed::new(1), Some(101)).expect("a GRU");
         let bias = bias(gru, "gates_bias");
         assert!(bias[..UNITS].iter().all(|&reset| reset == 1.0));
         let mean = bias[UNITS..].iter().map(|bias| bias.exp()).sum::<f64>() / UNITS as f64;
@@ -171,8 +174,8 @@ mod tests {
     fn what_has_no_gates_is_refused() {
         let device = Device::flex();
         let basic = BasicRnnCellConfig::new(2, 3).init(Seed::new(1), &device);
-        insta::assert_snapshot!(draw(basic, Seed::new(1), 9).expect_err("no gates"), @"model.chrono_steps: the model has no LSTM and no GRU, whose gates it is for; remove this key or choose another cell");
+        insta::assert_snapshot!(draw(basic, Seed::new(1), Some(9)).expect_err("no gates"), @"model.chrono_steps: the model has no LSTM and no GRU, whose gates it is for; remove this key or choose another cell");
         let gru = GruCellConfig::new(2, 3).init(Seed::new(1), &device);
-        insta::assert_snapshot!(draw(gru, Seed::new(1), 2).expect_err("too few"), @"model.chrono_steps: is 2; give at least 3 steps");
+        insta::assert_snapshot!(draw(gru, Seed::new(1), Some(2)).expect_err("too few"), @"model.chrono_steps: is 2; give at least 3 steps");
     }
 }

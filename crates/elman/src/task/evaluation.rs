@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::data::{TargetKind, Targets};
 use crate::error::Result;
-use crate::metric::{ConfusionMatrix, Figures, MeanLoss, Measure};
+use crate::metric::{ConfusionMatrix, Correlation, Figures, MeanLoss, Measure};
 use crate::recipe::Output;
 use crate::task::forecaster::ForecastReport;
 use crate::task::head;
@@ -27,6 +27,9 @@ pub enum Evaluation {
         mse: f64,
         /// The mean absolute error, in the targets' unit.
         mae: f64,
+        /// Pearson's correlation of the answers and the targets, of several numbers a sequence its mean
+        /// over them; none where an answer or a target never varies.
+        correlation: Option<f64>,
         /// How many sequences it is of.
         count: u64,
     },
@@ -139,7 +142,11 @@ pub(super) struct Tally {
 
 enum Scores {
     Classes(ConfusionMatrix),
-    Numbers { absolute: f64 },
+    Numbers {
+        absolute: f64,
+        /// Of each number of an answer.
+        correlations: Vec<Correlation>,
+    },
 }
 
 impl Tally {
@@ -148,7 +155,10 @@ impl Tally {
             loss: MeanLoss::default(),
             scores: match targets {
                 TargetKind::Classes(classes) => Scores::Classes(ConfusionMatrix::new(classes)),
-                TargetKind::Numbers(_) => Scores::Numbers { absolute: 0.0 },
+                TargetKind::Numbers(width) => Scores::Numbers {
+                    absolute: 0.0,
+                    correlations: vec![Correlation::default(); width],
+                },
             },
         }
     }
@@ -167,7 +177,17 @@ impl Tally {
                 }
                 head::cross_entropy(output, outputs, labels)
             }
-            (Scores::Numbers { absolute }, Targets::Numbers { values, .. }) => {
+            (
+                Scores::Numbers {
+                    absolute,
+                    correlations,
+                },
+                Targets::Numbers { values, width },
+            ) => {
+                let answers = head::numbers(outputs.clone());
+                for (at, (&answer, &value)) in answers.iter().zip(values).enumerate() {
+                    correlations[at % width].add(f64::from(answer), f64::from(value));
+                }
                 *absolute += head::absolute_errors(&outputs, values).iter().sum::<f64>();
                 head::squared_error(outputs, values)
             }
@@ -187,11 +207,21 @@ impl Tally {
                 loss_nats: mean,
                 confusion,
             },
-            Scores::Numbers { absolute } => Evaluation::Numbers {
+            Scores::Numbers {
+                absolute,
+                correlations,
+            } => Evaluation::Numbers {
                 mse: mean,
                 mae: absolute / count as f64,
+                correlation: mean_correlation(&correlations),
                 count,
             },
         }
     }
+}
+
+/// None where one is none.
+fn mean_correlation(correlations: &[Correlation]) -> Option<f64> {
+    let sum: Option<f64> = correlations.iter().map(Correlation::r).sum();
+    sum.map(|sum| sum / correlations.len() as f64)
 }

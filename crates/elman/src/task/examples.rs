@@ -2,12 +2,33 @@
 
 use std::path::Path;
 
+use crate::data::text::{LabelledParts, Tokenizer};
 use crate::data::{
-    AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, TrainingExamples, idx, ts,
+    AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, SequenceDataset, TrainingExamples,
+    idx, ts,
 };
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings, Recipe, TsSettings};
+use crate::task::sequence_model::StepKind;
+
+/// What a recipe's examples are, and what their steps are.
+#[derive(Clone, Debug)]
+pub(super) struct Examples {
+    pub(super) parts: DatasetParts,
+    /// Of texts: a step is one of its tokens.
+    pub(super) tokenizer: Option<Tokenizer>,
+}
+
+impl Examples {
+    /// What a model of them reads at every step.
+    pub(super) fn step(&self) -> StepKind {
+        match &self.tokenizer {
+            Some(tokenizer) => StepKind::Token(tokenizer.size()),
+            None => StepKind::Features(self.parts.train.features()),
+        }
+    }
+}
 
 /// The examples of `recipe`; files are read from `place` if given, else from where the recipe
 /// says.
@@ -15,7 +36,78 @@ use crate::recipe::{AddingSettings, DataSettings, IdxSettings, ReberSettings, Re
 /// # Errors
 ///
 /// When a file is missing or wrong, or `place` is given for examples that are made.
-pub(crate) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts> {
+pub(super) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Examples> {
+    if let DataSettings::LabelledText(settings) = &recipe.data {
+        let lines = LabelledParts::read(settings, place)?;
+        lines.ensure_complete(settings)?;
+        let tokenizer = Tokenizer::new(&settings.text.tokens, &lines.texts, false)?;
+        let [train, valid, test] = encode(&tokenizer, lines)?;
+        let complete = "a part that must have texts has some";
+        let parts = DatasetParts {
+            train: TrainingExamples::Kept(train.expect(complete)),
+            valid,
+            test: test.expect(complete),
+        };
+        return Ok(Examples {
+            parts,
+            tokenizer: Some(tokenizer),
+        });
+    }
+    Ok(Examples {
+        parts: load_numbers(recipe, place)?,
+        tokenizer: None,
+    })
+}
+
+/// What a model of `recipe` is judged on, if it reads tokens those of its own `tokenizer`; of texts
+/// in one file `place` all.
+///
+/// # Errors
+///
+/// As [`load`].
+pub(super) fn load_test(
+    recipe: &Recipe,
+    place: Option<&Path>,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Dataset> {
+    match (&recipe.data, tokenizer) {
+        (DataSettings::LabelledText(settings), Some(tokenizer)) => {
+            let [_, _, test] = encode(tokenizer, LabelledParts::read(settings, place)?)?;
+            test.ok_or_else(|| {
+                Error::argument(
+                    "data",
+                    "there is no text to judge the model on",
+                    "give a file with a line `answer<TAB>text` for every text",
+                )
+            })
+        }
+        _ => Ok(load_numbers(recipe, place)?.test),
+    }
+}
+
+/// The parts as tokens; none for a part without texts.
+fn encode(tokenizer: &Tokenizer, lines: LabelledParts) -> Result<[Option<Dataset>; 3]> {
+    let LabelledParts { texts, answers } = lines;
+    let mut parts = [const { None }; 3];
+    for ((part, texts), answers) in parts.iter_mut().zip(&texts.0).zip(answers) {
+        if texts.is_empty() {
+            continue;
+        }
+        let (mut steps, mut lengths) = (Vec::new(), Vec::new());
+        for (index, text) in texts.iter().enumerate() {
+            let origin = format!("text {} of `{}`", index + 1, text.shortened());
+            let tokens = tokenizer.encode(&origin, text.text())?;
+            lengths.push(tokens.len());
+            // f32 holds every number of a token: 2^24 are more than a vocabulary may have.
+            steps.extend(tokens.into_iter().map(|token| token as f32));
+        }
+        let dataset = SequenceDataset::new(steps, &lengths, 1, answers)?;
+        *part = Some(Dataset::Sequences(dataset));
+    }
+    Ok(parts)
+}
+
+fn load_numbers(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts> {
     match (&recipe.data, place) {
         (DataSettings::Idx(idx), _) => {
             read_idx(idx, place.unwrap_or_else(|| Path::new(&idx.folder)))
@@ -29,13 +121,17 @@ pub(crate) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts
             "series are learnt by a forecaster",
             "set `task = \"forecaster\"`",
         )),
-        (DataSettings::Text(_) | DataSettings::Tunes(_) | DataSettings::PianoRolls(_), _) => {
-            Err(Error::argument(
-                "data.format",
-                "its examples have no answer as a whole",
-                "train a `language_model` or a `polyphony` on it",
-            ))
-        }
+        (
+            DataSettings::Text(_)
+            | DataSettings::Tunes(_)
+            | DataSettings::PianoRolls(_)
+            | DataSettings::LabelledText(_),
+            _,
+        ) => Err(Error::argument(
+            "data.format",
+            "its examples are not sequences of numbers with one answer",
+            "train a `language_model` or a `polyphony` on it",
+        )),
         (DataSettings::Reber(_) | DataSettings::Adding(_), Some(place)) => Err(Error::argument(
             format!("data {}", place.display()),
             "the recipe makes its examples and reads none",

@@ -9,8 +9,10 @@
 //! `tf.nn.sparse_softmax_cross_entropy_with_logits`, `tf.nn.sigmoid_cross_entropy_with_logits`,
 //! `tf.losses.mean_squared_error`; a batch's loss is the mean over its rows.
 
-use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::activation::{relu, sigmoid, softmax};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::loss;
 
 use crate::recipe::Output;
 use crate::task::sequence_model::Prediction;
@@ -18,20 +20,19 @@ use crate::task::sequence_model::Prediction;
 /// `[1]`: the mean cross-entropy of `logits` `[B, V]` and `labels` `[B]`, in nats.
 pub(super) fn cross_entropy(output: Output, logits: Tensor<2>, labels: &[u8]) -> Tensor<1> {
     if output == Output::Sigmoid {
-        return sigmoid_cross_entropy(logits, labels);
+        let labels: Vec<f32> = labels.iter().map(|&label| f32::from(label)).collect();
+        let labels = column(labels, 1, &logits.device());
+        return sigmoid_losses(logits, labels).mean();
     }
-    let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
-    let shape = [labels.len(), 1];
-    let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, shape), &logits.device());
-    log_softmax(logits, 1).gather(1, labels).mean().neg()
+    let labels: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
+    loss::cross_entropy(logits, &labels).mean()
 }
 
-/// `logits` `[B, 1]`. The form that overflows for no logit.
-fn sigmoid_cross_entropy(logits: Tensor<2>, labels: &[u8]) -> Tensor<1> {
-    let labels: Vec<f32> = labels.iter().map(|&label| f32::from(label)).collect();
-    let labels = column(labels, 1, &logits.device());
+/// `[B, V]`: the cross-entropy of each of `logits` and `targets`, both `[B, V]`, in the form that
+/// overflows for no logit.
+pub(super) fn sigmoid_losses(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<2> {
     let tail = logits.clone().abs().neg().exp().log1p();
-    (relu(logits.clone()) - logits * labels + tail).mean()
+    relu(logits.clone()) - logits * targets + tail
 }
 
 /// `[1]`: the mean squared error of `outputs` `[B, K]` and `values` `[B, K]`.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
@@ -12,10 +12,10 @@ use crate::loss::{
     AdaptiveSoftmax, AdaptiveSoftmaxConfig, Candidates, cross_entropy, indices, sampled_softmax,
 };
 use crate::random::Seed;
-use crate::recipe::{LanguageSettings, ModelSettings, SoftmaxSettings};
-use crate::task::chrono;
+use crate::recipe::{ModelSettings, SoftmaxSettings};
+use crate::task::dense::Dense;
 use crate::task::network::{Network, NetworkRun, NetworkState, NetworkStream};
-use crate::task::sequence_model::Dense;
+use crate::task::{chrono, embedding};
 
 /// A model of texts.
 ///
@@ -79,9 +79,6 @@ pub struct LanguageModelConfig {
 /// Tokens that are read at once when a whole text is judged.
 const PIECE: usize = 1000;
 
-/// The most tokens that may be one-hot: the inputs of a window hold as many numbers for each.
-const WIDEST_ONE_HOT: usize = 4096;
-
 impl LanguageModelConfig {
     /// Builds the model. On a device with autodiff it can be trained.
     ///
@@ -89,39 +86,30 @@ impl LanguageModelConfig {
     ///
     /// When a layer cannot be built over what it reads, or the softmax does not fit the vocabulary.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<LanguageModel> {
-        let Some(LanguageSettings { embedding, softmax }) = &self.model.language else {
+        let Some(softmax) = &self.model.softmax else {
             return Err(Error::argument(
                 "model",
                 "it has no settings of a language model",
                 "use a recipe with `task = \"language_model\"`",
             ));
         };
-        if embedding.is_none() && self.vocabulary > WIDEST_ONE_HOT {
-            return Err(Error::argument(
-                "model.embedding",
-                format!(
-                    "is missing, and one-hot inputs of {} tokens are too wide",
-                    self.vocabulary
-                ),
-                format!(
-                    "set it to the size of an embedding; up to {WIDEST_ONE_HOT} tokens may be one-hot"
-                ),
-            ));
-        }
-        let features = embedding.unwrap_or(self.vocabulary);
+        let size = self.model.embedding;
+        // Where it is a kernel too, it is drawn as one.
+        let variance = match (softmax, size) {
+            (SoftmaxSettings::Tied, Some(size)) => 1.0 / size as f64,
+            _ => 1.0,
+        };
+        let embedding = embedding::init(size, self.vocabulary, variance, (seed, device))?;
+        let features = size.unwrap_or(self.vocabulary);
         let network = Network::init(&self.model, features, seed, device)?;
         let model = LanguageModel {
-            embedding: embedding
-                .map(|size| embedding_table([self.vocabulary, size], softmax, seed, device)),
+            embedding,
             projection: self.projection(softmax, network.output_size(), seed, device)?,
             network,
             vocabulary: self.vocabulary,
             seed: seed.value(),
         };
-        match self.model.chrono_steps {
-            None => Ok(model),
-            Some(steps) => chrono::draw(model, seed.child("chrono"), steps),
-        }
+        chrono::draw(model, seed, self.model.chrono_steps)
     }
 
     /// Over what `shown` (`H`) features show.
@@ -132,46 +120,29 @@ impl LanguageModelConfig {
         seed: Seed,
         device: &Device,
     ) -> Result<Projection> {
-        let kernel = |shape: [usize; 2]| {
-            let seed = seed.child("dense kernel");
-            Initializer::GlorotUniform.init(shape, seed, DType::F32, device)
-        };
+        let kernel = seed.child("dense kernel");
         let bias = || Initializer::Constant(0.0).init([self.vocabulary], seed, DType::F32, device);
         Ok(match softmax {
-            SoftmaxSettings::Full => Projection::Full(Dense {
-                kernel: kernel([shown, self.vocabulary]),
-                bias: bias(),
-            }),
+            SoftmaxSettings::Full => {
+                Projection::Full(Dense::init(shown, self.vocabulary, kernel, device))
+            }
             SoftmaxSettings::Tied => Projection::Tied(bias()),
             SoftmaxSettings::Adaptive { cutoffs } => {
                 let config = AdaptiveSoftmaxConfig::new(shown, self.vocabulary, cutoffs);
                 Projection::Adaptive(config.init(seed.child("adaptive softmax"), device)?)
             }
             SoftmaxSettings::Sampled { samples } => Projection::Sampled(SampledDense {
-                kernel: kernel([self.vocabulary, shown]),
+                kernel: Initializer::GlorotUniform.init(
+                    [self.vocabulary, shown],
+                    kernel,
+                    DType::F32,
+                    device,
+                ),
                 bias: bias(),
                 samples: *samples,
             }),
         })
     }
-}
-
-/// `[V, E]`, of unit variance; where it is a kernel too, of variance 1 / E.
-fn embedding_table(
-    shape: [usize; 2],
-    softmax: &SoftmaxSettings,
-    seed: Seed,
-    device: &Device,
-) -> Param<Tensor<2>> {
-    let limit = match softmax {
-        SoftmaxSettings::Tied => (3.0 / shape[1] as f64).sqrt(),
-        _ => 3.0_f64.sqrt(),
-    };
-    let initializer = Initializer::Uniform {
-        low: -limit,
-        high: limit,
-    };
-    initializer.init(shape, seed.child("embedding"), DType::F32, device)
 }
 
 impl LanguageModel {
@@ -181,23 +152,9 @@ impl LanguageModel {
     }
 
     /// `[B, T, E]`, of `tokens` `[B, T]`.
-    fn inputs(&self, tokens: &[u32], [batch, time]: [usize; 2]) -> Tensor<3> {
-        let device = self.device();
-        match &self.embedding {
-            Some(table) => {
-                let rows = table.val().select(0, indices(tokens, &device));
-                let [_, size] = rows.dims();
-                rows.reshape([batch, time, size])
-            }
-            None => {
-                let width = self.vocabulary;
-                let mut numbers = vec![0.0_f32; tokens.len() * width];
-                for (row, &token) in numbers.chunks_exact_mut(width).zip(tokens) {
-                    row[token as usize] = 1.0;
-                }
-                Tensor::from_data(TensorData::new(numbers, [batch, time, width]), &device)
-            }
-        }
+    fn inputs(&self, tokens: &[u32], shape: [usize; 2]) -> Tensor<3> {
+        let vocabulary = (self.vocabulary, &self.device());
+        embedding::vectors(self.embedding.as_ref(), tokens, shape, vocabulary)
     }
 
     /// `[1]`: the mean loss of foretelling `targets` from `tokens`, both `[B, T]`, at all real steps, in
@@ -252,9 +209,7 @@ impl LanguageModel {
     /// probabilities.
     fn logits(&self, shown: Tensor<2>) -> Tensor<2> {
         match &self.projection {
-            Projection::Full(dense) => {
-                shown.matmul(dense.kernel.val()) + dense.bias.val().unsqueeze()
-            }
+            Projection::Full(dense) => dense.apply(shown),
             Projection::Tied(bias) => {
                 let table = self
                     .embedding
@@ -326,7 +281,7 @@ impl LanguageModel {
 
     fn device(&self) -> Device {
         match &self.projection {
-            Projection::Full(dense) => dense.bias.val().device(),
+            Projection::Full(dense) => dense.device(),
             Projection::Tied(bias) => bias.val().device(),
             Projection::Adaptive(softmax) => softmax.head.val().device(),
             Projection::Sampled(dense) => dense.bias.val().device(),

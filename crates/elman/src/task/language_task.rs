@@ -11,19 +11,14 @@ use crate::data::text::{Corpus, Documents, Streams, TextParts, TokenBatch, Token
 use crate::error::{Error, Result};
 use crate::metric::{Figures, Measure};
 use crate::recipe::{DataSettings, Recipe, TextSettings};
-use crate::store::{NamedTensors, RunDirectory, StoredFile};
+use crate::store::{NamedTensors, StoredFile};
 use crate::task::evaluation::{Evaluation, TextWorth};
 use crate::task::experiment::TaskKind;
 use crate::task::language_model::{LanguageModel, LanguageModelConfig};
 use crate::task::network::NetworkRun;
 use crate::task::trained::{Trained, TrainedModel};
+use crate::task::vocabulary_file;
 use crate::train::{BatchLoss, Carried, Judgement, Objective, restore};
-
-/// The file of a run that has its vocabulary.
-pub(super) const VOCABULARY: &str = "vocabulary.json";
-
-/// The fact by which a model knows its vocabulary: BLAKE3 of that file.
-const FINGERPRINT: &str = "vocabulary";
 
 /// What a recipe asks for, as an objective of training.
 pub(super) struct LanguageTask {
@@ -144,9 +139,11 @@ impl TaskKind for LanguageTask {
             ("task", recipe.task.word().to_owned()),
             ("recipe", recipe.to_toml()),
             ("data", parts.fingerprint()),
-            (FINGERPRINT, fingerprint(&tokenizer.to_json())),
             ("tokens", tokenizer.size().to_string()),
         ];
+        let facts = facts.map(|(name, fact)| (name.to_owned(), fact));
+        let facts = facts.into_iter().chain([vocabulary_file::fact(&tokenizer)]);
+        let facts = facts.collect();
         let window = recipe.train.backpropagation.window.unwrap_or(usize::MAX);
         let order = BatchOrder::of(recipe);
         let training = match are_tunes {
@@ -165,7 +162,7 @@ impl TaskKind for LanguageTask {
             valid,
             test,
             device: Device::flex().autodiff(),
-            facts: facts.map(|(name, fact)| (name.to_owned(), fact)).into(),
+            facts,
         })
     }
 
@@ -174,12 +171,8 @@ impl TaskKind for LanguageTask {
     }
 
     fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
-        vec![(VOCABULARY, self.tokenizer.to_json().into_bytes())]
+        vec![vocabulary_file::file(&self.tokenizer)]
     }
-}
-
-fn fingerprint(json: &str) -> String {
-    blake3::hash(json.as_bytes()).to_hex().to_string()
 }
 
 impl LanguageTask {
@@ -333,15 +326,8 @@ impl TrainedLanguage {
     ///
     /// When the vocabulary is not the one that the model was trained with, or a file is damaged.
     pub(super) fn stored(root: &Path, recipe: &Recipe, stored: StoredFile) -> Result<Self> {
+        let tokenizer = vocabulary_file::read(root, &stored)?;
         let StoredFile { path, file } = stored;
-        let (place, json) = RunDirectory::read_text(root, VOCABULARY)?;
-        if fingerprint(&json) != file.fact(&path, FINGERPRINT)? {
-            return Err(Error::damaged(
-                place,
-                "it is not the vocabulary that the model was trained with",
-            ));
-        }
-        let tokenizer = Tokenizer::from_json(&place, &json)?;
         let config = LanguageModelConfig {
             model: recipe.model.clone(),
             vocabulary: tokenizer.size(),

@@ -2,6 +2,8 @@
 //! to a run directory.
 
 mod chrono;
+mod dense;
+mod embedding;
 mod evaluation;
 mod examples;
 mod experiment;
@@ -17,7 +19,9 @@ mod sequence_model;
 mod sequence_task;
 mod tensorflow_kernels;
 mod trained;
+mod vocabulary_file;
 
+pub use dense::Dense;
 pub use evaluation::{Evaluation, MusicWorth, TextWorth};
 pub use experiment::{FitPlan, FitSummary, RunFolder, check_data, fit, resume};
 pub use language_model::{
@@ -26,6 +30,6 @@ pub use language_model::{
 pub use language_task::TrainedLanguage;
 pub use network::{Network, NetworkRun, NetworkState, NetworkStream};
 pub use polyphony_model::{PolyphonyModel, StepSums};
-pub use sequence_model::{Dense, Prediction, SequenceModel, SequenceModelConfig};
-pub use sequence_task::DIAGNOSED_ROWS;
+pub use sequence_model::{Prediction, SequenceModel, SequenceModelConfig, StepKind};
+pub use sequence_task::{DIAGNOSED_ROWS, TrainedSequence};
 pub use trained::{Interface, LayerFacts, Trained, TrainedModel};

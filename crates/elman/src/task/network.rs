@@ -17,7 +17,8 @@ use crate::wrapper::{AnyCell, AnyState};
 /// ```text
 /// outputs 0  = layer 0 over the inputs
 /// outputs k  = layer k over outputs k-1
-/// readout    = the last output of the topmost layer, or of all layers side by side
+/// readout    = the last output of the topmost layer, or of all layers side by side,
+///              or the mean of the topmost layer's outputs
 /// ```
 ///
 /// A row's last output is that of its last real step. A whole sequence goes through layer after
@@ -208,7 +209,7 @@ impl Network {
     /// The number of features of [`final_output`](Self::final_output).
     pub fn readout_size(&self) -> usize {
         match self.readout {
-            Readout::Last => self.output_size(),
+            Readout::Last | Readout::Mean => self.output_size(),
             Readout::All => (0..self.layers.len()).map(|layer| self.shown(layer)).sum(),
         }
     }
@@ -254,7 +255,7 @@ impl Network {
     }
 
     /// What is read out, `[B, readout]`, when cells run as `unroll` has them run and `last` takes a
-    /// run's last outputs, `[B, H]`, out of it.
+    /// run's last outputs, `[B, H]`, out of it, if those are read.
     fn read<S>(
         &self,
         inputs: Tensor<3>,
@@ -263,13 +264,17 @@ impl Network {
         last: impl Fn(&AnyCell, &Unrolled<S>, Option<&[usize]>) -> Tensor<2>,
     ) -> Result<Tensor<2>> {
         let first_read = match self.readout {
-            Readout::Last => self.layers.len() - 1,
+            Readout::Last | Readout::Mean => self.layers.len() - 1,
             Readout::All => 0,
         };
         let mut read = Vec::new();
         self.pass(inputs, run, unroll, |index, cell, unrolled| {
             if index >= first_read {
-                read.push(last(cell, unrolled, run.lengths.as_deref()));
+                let lengths = run.lengths.as_deref();
+                read.push(match self.readout {
+                    Readout::Last | Readout::All => last(cell, unrolled, lengths),
+                    Readout::Mean => mean_step(&unrolled.outputs, lengths),
+                });
             }
         })?;
         Ok(match read.len() {
@@ -542,6 +547,25 @@ fn last_output(
         return shown.to_device(&outputs.device());
     }
     last_step(outputs, lengths)
+}
+
+/// Of `outputs`, `[B, T, H]`, zero past a row's length, the mean over each row's real steps, `[B, H]`:
+/// zero for a row without steps.
+fn mean_step(outputs: &Tensor<3>, lengths: Option<&[usize]>) -> Tensor<2> {
+    let [batch, time, features] = outputs.dims();
+    let options = (&outputs.device(), outputs.dtype());
+    if time == 0 {
+        return Tensor::zeros([batch, features], options);
+    }
+    let sum: Tensor<2> = outputs.clone().sum_dim(1).squeeze_dim(1);
+    let shares: Vec<f64> = match lengths {
+        None => vec![1.0 / time as f64; batch],
+        Some(lengths) => {
+            let shares = lengths.iter().map(|&length| 1.0 / length.max(1) as f64);
+            shares.collect()
+        }
+    };
+    sum * Tensor::<2>::from_data(TensorData::new(shares, [batch, 1]), options)
 }
 
 /// Of `outputs`, `[B, T, H]`, those of each row's last real step, `[B, H]`.

@@ -1,17 +1,16 @@
 //! The notes of the next step, at every step.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::{PIANO_KEYS, Piece};
 use crate::error::Result;
-use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::recipe::ModelSettings;
 use crate::task::chrono;
+use crate::task::dense::Dense;
+use crate::task::head;
 use crate::task::network::{Network, NetworkRun};
-use crate::task::sequence_model::Dense;
 
 /// A model of polyphonic music.
 ///
@@ -99,19 +98,12 @@ impl PolyphonyModel {
     /// When a layer cannot be built over what it reads.
     pub fn init(settings: &ModelSettings, seed: Seed, device: &Device) -> Result<Self> {
         let network = Network::init(settings, PIANO_KEYS, seed, device)?;
-        let shape = [network.output_size(), PIANO_KEYS];
         let kernel = seed.child("dense kernel");
         let model = Self {
-            dense: Dense {
-                kernel: Initializer::GlorotUniform.init(shape, kernel, DType::F32, device),
-                bias: Initializer::Constant(0.0).init([PIANO_KEYS], seed, DType::F32, device),
-            },
+            dense: Dense::init(network.output_size(), PIANO_KEYS, kernel, device),
             network,
         };
-        match settings.chrono_steps {
-            None => Ok(model),
-            Some(steps) => chrono::draw(model, seed.child("chrono"), steps),
-        }
+        chrono::draw(model, seed, settings.chrono_steps)
     }
 
     /// `[1]`: the mean loss of a real step, in nats; and the sums of figures.
@@ -124,7 +116,7 @@ impl PolyphonyModel {
         batch: &PieceBatch,
         run: NetworkRun,
     ) -> Result<(Tensor<1>, StepSums)> {
-        let device = self.dense.bias.val().device();
+        let device = self.dense.device();
         let [rows, time] = batch.shape;
         let data = TensorData::new(batch.inputs(), [rows, time, PIANO_KEYS]);
         let run = NetworkRun {
@@ -136,15 +128,13 @@ impl PolyphonyModel {
             .outputs(Tensor::from_data(data, &device), run)?;
         let [_, _, features] = shown.dims();
         let shown = shown.reshape([rows * time, features]);
-        let logits = shown.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze();
+        let logits = self.dense.apply(shown);
         let shape = [rows * time, PIANO_KEYS];
         let targets =
             Tensor::<2>::from_data(TensorData::new(batch.targets.clone(), shape), &device);
         let weights = TensorData::new(batch.weights(), [rows * time, 1]);
         let weights = Tensor::<2>::from_data(weights, &device);
-        // The form that overflows for no logit.
-        let tail = logits.clone().abs().neg().exp().log1p();
-        let losses = relu(logits.clone()) - logits.clone() * targets + tail;
+        let losses = head::sigmoid_losses(logits.clone(), targets);
         let sum = (losses.sum_dim(1) * weights).sum();
         let steps = batch.steps();
         let sums = StepSums {
@@ -158,10 +148,7 @@ impl PolyphonyModel {
 
 /// The summed accuracies of the real steps; a silent step foretold as silent has 1.
 fn accuracy(logits: Tensor<2>, batch: &PieceBatch) -> f64 {
-    let logits: Vec<f32> = logits
-        .into_data()
-        .try_into_vec()
-        .expect("a model computes in f32");
+    let logits = head::numbers(logits);
     let rows = logits.chunks_exact(PIANO_KEYS);
     let steps = rows.zip(batch.targets.chunks_exact(PIANO_KEYS));
     let real = batch.weights().into_iter().map(|weight| weight > 0.0);

@@ -1,29 +1,27 @@
 //! One answer for a whole sequence: a class, or numbers.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use crate::cell::Lengths;
 use crate::data::{Batches, Dataset, SequenceBatch, TargetKind, Targets};
 use crate::diagnosis::{LayerDiagnosis, LayerFlow, diagnose, flow};
 use crate::error::{Error, Result};
-use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::recipe::{ModelSettings, Output};
-use crate::task::chrono;
+use crate::task::dense::Dense;
 use crate::task::evaluation::{Evaluation, Tally};
-use crate::task::head;
 use crate::task::network::{Network, NetworkRun};
-use crate::task::tensorflow_kernels;
+use crate::task::{chrono, embedding, head, tensorflow_kernels};
 use crate::train::BatchLoss;
 
-/// A fully connected layer (`tf.layers.dense` without an activation).
-#[derive(Module, Debug)]
-pub struct Dense {
-    /// `[H, V]`, glorot uniform.
-    pub kernel: Param<Tensor<2>>,
-    /// `[V]`, zero at first.
-    pub bias: Param<Tensor<1>>,
+/// What a step of a sequence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// So many features (`F`).
+    Features(usize),
+    /// The number of a token, as one feature, below so many.
+    Token(usize),
 }
 
 /// How to build a [`SequenceModel`].
@@ -31,8 +29,8 @@ pub struct Dense {
 pub struct SequenceModelConfig {
     /// The network and the output.
     pub model: ModelSettings,
-    /// `F`.
-    pub features: usize,
+    /// What it reads at every step.
+    pub step: StepKind,
     /// `T`, if all sequences have as many steps.
     pub time: Option<usize>,
     /// What it answers.
@@ -49,26 +47,25 @@ impl SequenceModelConfig {
     /// initialisation.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<SequenceModel> {
         let numbers = self.outputs()?;
-        let network = Network::init(&self.model, self.features, seed, device)?;
-        let kernel = [network.readout_size(), numbers];
+        let size = self.model.embedding;
+        let (embedding, features) = match self.step {
+            StepKind::Features(features) => (None, features),
+            StepKind::Token(vocabulary) => (
+                embedding::init(size, vocabulary, 1.0, (seed, device))?,
+                size.unwrap_or(vocabulary),
+            ),
+        };
+        let network = Network::init(&self.model, features, seed, device)?;
+        let kernel = seed.child("dense kernel");
         let model = SequenceModel {
-            dense: Dense {
-                kernel: Initializer::GlorotUniform.init(
-                    kernel,
-                    seed.child("dense kernel"),
-                    DType::F32,
-                    device,
-                ),
-                bias: Initializer::Constant(0.0).init([numbers], seed, DType::F32, device),
-            },
+            embedding,
+            dense: Dense::init(network.readout_size(), numbers, kernel, device),
             network,
             output: self.model.output,
+            step: self.step,
             time: self.time,
         };
-        let model = match self.model.chrono_steps {
-            None => model,
-            Some(steps) => chrono::draw(model, seed.child("chrono"), steps)?,
-        };
+        let model = chrono::draw(model, seed, self.model.chrono_steps)?;
         match &self.model.tensorflow_operations {
             None => Ok(model),
             Some(operations) => tensorflow_kernels::draw(model, seed, operations),
@@ -99,15 +96,20 @@ impl SequenceModelConfig {
 ///
 /// What the outputs are and what their loss is: [`Output`], and the equations in `task/head.rs`.
 ///
-/// The chapter's sequence classifier, for sequences of any lengths, and a regressor.
+/// The chapter's sequence classifier, for sequences of any lengths, and a regressor. Where steps are
+/// tokens, the network reads `embedding[token]`, or one-hot vectors.
 #[derive(Module, Debug)]
 pub struct SequenceModel {
+    /// `[V, E]`, where steps are tokens that are not one-hot.
+    pub embedding: Option<Param<Tensor<2>>>,
     /// Reads the steps.
     pub network: Network,
     /// Gives the answer.
     pub dense: Dense,
     #[module(skip)]
     output: Output,
+    #[module(skip)]
+    step: StepKind,
     #[module(skip)]
     time: Option<usize>,
 }
@@ -128,6 +130,19 @@ impl SequenceModel {
     /// `T`, if all its sequences must have as many steps.
     pub fn time(&self) -> Option<usize> {
         self.time
+    }
+
+    /// What it reads at every step.
+    pub fn step(&self) -> StepKind {
+        self.step
+    }
+
+    /// `F`, the features of a step as it is given: 1 where it is a token's number.
+    pub fn features(&self) -> usize {
+        match self.step {
+            StepKind::Features(features) => features,
+            StepKind::Token(_) => 1,
+        }
     }
 
     /// What its outputs are.
@@ -153,19 +168,45 @@ impl SequenceModel {
     ///
     /// When a shape does not fit the model, or the memory is too little.
     pub fn outputs(&self, batch: &SequenceBatch, run: NetworkRun) -> Result<Tensor<2>> {
-        self.ensure_reads(batch)?;
         let run = NetworkRun {
             lengths: batch.lengths.clone(),
             ..run
         };
-        let inputs = batch.tensor(&self.device());
+        let inputs = self.inputs(batch)?;
         let readout = self.network.final_output(inputs, run)?;
-        Ok(self.outputs_of(readout))
+        Ok(self.dense.apply(readout))
     }
 
-    /// `[B, V]`, of what the network reads out, `[B, readout]`.
-    fn outputs_of(&self, readout: Tensor<2>) -> Tensor<2> {
-        readout.matmul(self.dense.kernel.val()) + self.dense.bias.val().unsqueeze()
+    /// `[B, T, F]`, or `[B, T, E]` of tokens: what the network reads.
+    fn inputs(&self, batch: &SequenceBatch) -> Result<Tensor<3>> {
+        self.ensure_reads(batch)?;
+        let device = self.device();
+        let StepKind::Token(vocabulary) = self.step else {
+            return Ok(batch.tensor(&device));
+        };
+        let [rows, time, _] = batch.shape;
+        let is_token =
+            |&number: &f32| number.fract() == 0.0 && (0.0..vocabulary as f32).contains(&number);
+        if let Some(at) = batch.inputs.iter().position(|number| !is_token(number)) {
+            return Err(Error::argument(
+                "sequences",
+                format!(
+                    "step {} of row {} is {}, which is no token",
+                    at % time,
+                    at / time,
+                    batch.inputs[at]
+                ),
+                format!("give whole numbers from 0 to {}", vocabulary - 1),
+            ));
+        }
+        let tokens: Vec<u32> = batch.inputs.iter().map(|&number| number as u32).collect();
+        let embedding = self.embedding.as_ref();
+        Ok(embedding::vectors(
+            embedding,
+            &tokens,
+            [rows, time],
+            (vocabulary, &device),
+        ))
     }
 
     /// Checks that the model reads sequences of that size.
@@ -178,7 +219,7 @@ impl SequenceModel {
             Some(_) => "images",
             None => "sequences",
         };
-        Error::ensure_axis(what, 'F', features, self.network.input_size())
+        Error::ensure_axis(what, 'F', features, self.features())
     }
 
     /// The loss of a batch; `run` as in [`outputs`](Self::outputs).
@@ -218,11 +259,10 @@ impl SequenceModel {
     /// When the batch does not fit the model.
     pub fn recurrence(&self, batch: &SequenceBatch) -> Result<Vec<LayerDiagnosis>> {
         self.ensure_answers(batch.targets.kind())?;
-        self.ensure_reads(batch)?;
-        let inputs = batch.tensor(&self.device());
+        let inputs = self.inputs(batch)?;
         let lengths = batch.lengths.clone().map(Lengths::new);
         diagnose(&self.network, inputs, lengths, |readout| {
-            Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
+            Ok(self.mean_loss(self.dense.apply(readout), &batch.targets))
         })
     }
 
@@ -234,11 +274,10 @@ impl SequenceModel {
     /// When the batch does not fit the model, or the memory is too little.
     pub fn flow(&self, batch: &SequenceBatch, memory: Option<u64>) -> Result<Vec<LayerFlow>> {
         self.ensure_answers(batch.targets.kind())?;
-        self.ensure_reads(batch)?;
-        let inputs = batch.tensor(&self.device());
+        let inputs = self.inputs(batch)?;
         let lengths = batch.lengths.clone();
         flow(&self.network, inputs, lengths, memory, |readout| {
-            Ok(self.mean_loss(self.outputs_of(readout), &batch.targets))
+            Ok(self.mean_loss(self.dense.apply(readout), &batch.targets))
         })
     }
 
@@ -266,7 +305,7 @@ impl SequenceModel {
     /// When there are not `T`·`F` numbers.
     pub fn predict(&self, steps: Vec<f32>) -> Result<Prediction> {
         let model = self.valid();
-        let features = self.network.input_size();
+        let features = self.features();
         let time = self.time.unwrap_or(steps.len() / features);
         if steps.is_empty() || steps.len() != time * features {
             let expected = match self.time {
@@ -314,7 +353,7 @@ impl SequenceModel {
     }
 
     fn device(&self) -> Device {
-        self.dense.bias.val().device()
+        self.dense.device()
     }
 }
 

@@ -6,20 +6,22 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
+use crate::data::text::{Corpus, Tokenizer};
 use crate::data::{
-    BatchOrder, Batches, DIGIT_SIDE, DatasetParts, SequenceBatch, TargetKind, one_hot, read_digit,
+    BatchOrder, Batches, DIGIT_SIDE, Dataset, SequenceBatch, TargetKind, one_hot, read_digit,
 };
 use crate::diagnosis::{LayerDiagnosis, worry};
 use crate::error::{Error, Result};
 use crate::metric::Measure;
-use crate::recipe::{DataSettings, Recipe};
+use crate::recipe::{DataSettings, LabelledTextSettings, Recipe, TsSettings};
 use crate::store::StoredFile;
 use crate::task::evaluation::Evaluation;
-use crate::task::examples;
+use crate::task::examples::{self, Examples};
 use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
-use crate::task::sequence_model::{Prediction, SequenceModel, SequenceModelConfig};
+use crate::task::sequence_model::{Prediction, SequenceModel, SequenceModelConfig, StepKind};
 use crate::task::trained::{Trained, number};
+use crate::task::vocabulary_file;
 use crate::train::{BatchLoss, Judgement, Objective, restore, snapshot};
 
 /// Test sequences that a diagnosis looks at.
@@ -28,7 +30,7 @@ pub const DIAGNOSED_ROWS: usize = 100;
 /// What a recipe asks for, as an objective of training.
 pub(super) struct SequenceTask {
     recipe: Recipe,
-    parts: DatasetParts,
+    examples: Examples,
     steps: usize,
     device: Device,
     facts: BTreeMap<String, String>,
@@ -36,7 +38,8 @@ pub(super) struct SequenceTask {
 
 impl TaskKind for SequenceTask {
     fn load(recipe: &Recipe, data: Option<&Path>) -> Result<Self> {
-        let parts = examples::load(recipe, data)?;
+        let examples = examples::load(recipe, data)?;
+        let parts = &examples.parts;
         let (time, features) = (parts.train.time(), parts.train.features());
         let mut facts = BTreeMap::from(
             [
@@ -50,17 +53,23 @@ impl TaskKind for SequenceTask {
         if let Some(time) = time {
             facts.insert("time".to_owned(), time.to_string());
         }
+        facts.extend(examples.tokenizer.as_ref().map(vocabulary_file::fact));
         Ok(Self {
             steps: Batches::in_order(parts.train.len(), recipe.train.batch)?.steps(),
             recipe: recipe.clone(),
-            parts,
+            examples,
             device: Device::flex().autodiff(),
             facts,
         })
     }
 
     fn test(&self, model: &SequenceModel) -> Result<Evaluation> {
-        model.evaluate(&self.parts.test)
+        model.evaluate(&self.examples.parts.test)
+    }
+
+    fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let tokenizer = self.examples.tokenizer.iter();
+        tokenizer.map(vocabulary_file::file).collect()
     }
 }
 
@@ -75,15 +84,15 @@ impl Objective for SequenceTask {
     fn init(&self) -> Result<SequenceModel> {
         let config = SequenceModelConfig {
             model: self.recipe.model.clone(),
-            features: self.parts.train.features(),
-            time: self.parts.train.time(),
-            targets: self.parts.train.targets(),
+            step: self.examples.step(),
+            time: self.examples.parts.train.time(),
+            targets: self.examples.parts.train.targets(),
         };
         config.init(self.recipe.seed, &self.device)
     }
 
     fn measure(&self) -> Measure {
-        match self.parts.train.targets() {
+        match self.examples.parts.train.targets() {
             TargetKind::Classes(_) => Measure::Accuracy,
             TargetKind::Numbers(_) => Measure::AbsoluteError,
         }
@@ -94,7 +103,8 @@ impl Objective for SequenceTask {
     }
 
     fn batches(&self, epoch: usize, from: usize) -> Result<impl Iterator<Item = SequenceBatch>> {
-        self.parts
+        let parts = &self.examples.parts;
+        parts
             .train
             .batches(BatchOrder::of(&self.recipe), epoch, from)
     }
@@ -115,11 +125,11 @@ impl Objective for SequenceTask {
 
     fn evaluate(&self, model: &SequenceModel) -> Result<Judgement> {
         Ok(Judgement {
-            valid: match &self.parts.valid {
+            valid: match &self.examples.parts.valid {
                 Some(examples) => Some(model.evaluate(examples)?.figures()),
                 None => None,
             },
-            test: model.evaluate(&self.parts.test)?.figures(),
+            test: model.evaluate(&self.examples.parts.test)?.figures(),
         })
     }
 
@@ -134,7 +144,7 @@ impl Objective for SequenceTask {
             batch: self.recipe.train.batch.min(PROBED_ROWS),
             ..BatchOrder::of(&self.recipe)
         };
-        let Some(batch) = self.parts.train.batches(order, epoch, 0)?.next() else {
+        let Some(batch) = self.examples.parts.train.batches(order, epoch, 0)?.next() else {
             return Ok(None);
         };
         Ok(worry(&model.flow(&batch, through.memory)?))
@@ -145,27 +155,58 @@ impl Objective for SequenceTask {
     }
 }
 
-/// The model of a run's file, for inference.
-///
-/// # Errors
-///
-/// When the file does not fit its own recipe.
-pub(super) fn stored(recipe: &Recipe, stored: StoredFile) -> Result<SequenceModel> {
-    let StoredFile { path, file } = stored;
-    // What has no number of steps of its own reads sequences of any length.
-    let time = match file.fact(&path, "time") {
-        Ok(_) => Some(number(&path, &file, "time")? as usize),
-        Err(_) => None,
-    };
-    let features = number(&path, &file, "features")? as usize;
-    let model = fresh(recipe, features, time, &Device::flex())?;
-    restore(model, file.tensors, &path)
+/// A trained model of whole sequences and, if it reads texts, what its tokens are.
+#[derive(Clone, Debug)]
+pub struct TrainedSequence {
+    /// The model, for inference.
+    pub model: SequenceModel,
+    /// Its tokens.
+    pub tokenizer: Option<Tokenizer>,
+}
+
+impl TrainedSequence {
+    /// The model in `stored`, a file of the run in `root`.
+    ///
+    /// # Errors
+    ///
+    /// When the file does not fit its own recipe, or the vocabulary is not the one that the model was
+    /// trained with.
+    pub(super) fn stored(root: &Path, recipe: &Recipe, stored: StoredFile) -> Result<Self> {
+        let tokenizer = match recipe.data.has_tokens() {
+            true => Some(vocabulary_file::read(root, &stored)?),
+            false => None,
+        };
+        let StoredFile { path, file } = stored;
+        // What has no number of steps of its own reads sequences of any length.
+        let time = match file.fact(&path, "time") {
+            Ok(_) => Some(number(&path, &file, "time")? as usize),
+            Err(_) => None,
+        };
+        let step = match &tokenizer {
+            Some(tokenizer) => StepKind::Token(tokenizer.size()),
+            None => StepKind::Features(number(&path, &file, "features")? as usize),
+        };
+        let model = fresh(recipe, step, time, &Device::flex())?;
+        Ok(Self {
+            model: restore(model, file.tensors, &path)?,
+            tokenizer,
+        })
+    }
+
+    /// What the model is worth on the test examples in `place`, if given, else on the recipe's.
+    pub(super) fn evaluate(&self, recipe: &Recipe, place: Option<&Path>) -> Result<Evaluation> {
+        self.model.evaluate(&self.test_examples(recipe, place)?)
+    }
+
+    fn test_examples(&self, recipe: &Recipe, place: Option<&Path>) -> Result<Dataset> {
+        examples::load_test(recipe, place, self.tokenizer.as_ref())
+    }
 }
 
 /// The model before training.
 fn fresh(
     recipe: &Recipe,
-    features: usize,
+    step: StepKind,
     time: Option<usize>,
     device: &Device,
 ) -> Result<SequenceModel> {
@@ -178,21 +219,11 @@ fn fresh(
     })?;
     let config = SequenceModelConfig {
         model: recipe.model.clone(),
-        features,
+        step,
         time,
         targets,
     };
     config.init(recipe.seed, device)
-}
-
-/// What `model` is worth on the test examples in `place`, if given, else on the recipe's.
-pub(super) fn evaluate(
-    model: &SequenceModel,
-    recipe: &Recipe,
-    place: Option<&Path>,
-) -> Result<Evaluation> {
-    let parts = examples::load(recipe, place)?;
-    model.evaluate(&parts.test)
 }
 
 /// What only a model of whole sequences can be asked.
@@ -204,27 +235,32 @@ impl Trained {
     ///
     /// When it is another kind of model, or the examples cannot be read or do not fit it.
     pub fn recurrence(&self, place: Option<&Path>) -> Result<Vec<LayerDiagnosis>> {
-        let trained = self.sequence_model("inspect --recurrence")?;
-        let examples = examples::load(&self.recipe, place)?.test;
+        let trained = self.sequence("inspect --recurrence")?;
+        let examples = trained.test_examples(&self.recipe, place)?;
+        let trained = &trained.model;
         let indices: Vec<usize> = (0..examples.len().min(DIAGNOSED_ROWS)).collect();
-        let (features, time) = (trained.network.input_size(), trained.time());
         let device = Device::flex().autodiff();
-        let model = fresh(&self.recipe, features, time, &device)?;
+        let model = fresh(&self.recipe, trained.step(), trained.time(), &device)?;
         let model = restore(model, snapshot(trained), Path::new("the model"))?;
         model.recurrence(&examples.batch(&indices))
     }
 
     /// The answer to one input: for a run on images the path of a PNG file, for one on Reber
-    /// strings a string.
+    /// strings a string, for one on texts a text.
     ///
     /// # Errors
     ///
     /// When it is another kind of model; when it is not a PNG of a digit or the model reads images of
-    /// another size; when a string has another letter; when the run has learnt sums, which nobody
-    /// types.
+    /// another size; when a string has another letter; when a text is no UTF-8, is empty or has
+    /// characters that the model does not know; when the run has learnt sums, which nobody types.
     pub fn predict(&self, input: &OsStr) -> Result<Prediction> {
-        let model = self.sequence_model("predict")?;
+        let TrainedSequence { model, tokenizer } = self.sequence("predict")?;
         match &self.recipe.data {
+            DataSettings::LabelledText(settings) => {
+                let tokenizer = tokenizer.as_ref().expect("a model of texts has its tokens");
+                let tokens = encode_one(tokenizer, settings, input)?;
+                model.predict(tokens)
+            }
             DataSettings::Idx(_) => predict_picture(model, Path::new(input)),
             DataSettings::Reber(_) => model.predict(one_hot(&input.to_string_lossy())?),
             DataSettings::Ts(_) => Err(Error::argument(
@@ -249,6 +285,7 @@ impl Trained {
         match &self.recipe.data {
             DataSettings::Idx(_) => "image",
             DataSettings::Reber(_) => "string",
+            DataSettings::LabelledText(_) => "text",
             DataSettings::Adding(_)
             | DataSettings::Ts(_)
             | DataSettings::Text(_)
@@ -263,10 +300,34 @@ impl Trained {
         match (&self.recipe.data, class) {
             (DataSettings::Reber(_), 0) => "bad".to_owned(),
             (DataSettings::Reber(_), 1) => "good".to_owned(),
-            (DataSettings::Ts(ts), _) => ts.classes.get(class).cloned().unwrap_or_default(),
+            (DataSettings::Ts(TsSettings { classes, .. }), _)
+            | (DataSettings::LabelledText(LabelledTextSettings { classes, .. }), _) => {
+                classes.get(class).cloned().unwrap_or_default()
+            }
             _ => class.to_string(),
         }
     }
+}
+
+/// A text that was typed, as a model of texts reads it.
+fn encode_one(
+    tokenizer: &Tokenizer,
+    settings: &LabelledTextSettings,
+    input: &OsStr,
+) -> Result<Vec<f32>> {
+    let refuse = |problem: &str| {
+        let remedy = "give a text, in quotes";
+        Err(Error::argument("predict", problem, remedy))
+    };
+    let Some(text) = input.to_str() else {
+        return refuse("the text is no UTF-8");
+    };
+    let text = Corpus::of(text.to_owned(), settings.text.normalise);
+    let tokens = tokenizer.encode("predict", text.text())?;
+    if tokens.is_empty() {
+        return refuse("the text is empty");
+    }
+    Ok(tokens.into_iter().map(|token| token as f32).collect())
 }
 
 fn predict_picture(model: &SequenceModel, path: &Path) -> Result<Prediction> {

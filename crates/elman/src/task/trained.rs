@@ -12,8 +12,7 @@ use crate::task::language_task::TrainedLanguage;
 use crate::task::network::Network;
 use crate::task::polyphony_model::PolyphonyModel;
 use crate::task::polyphony_task;
-use crate::task::sequence_model::SequenceModel;
-use crate::task::sequence_task;
+use crate::task::sequence_task::TrainedSequence;
 use crate::train::snapshot;
 
 /// A trained model with what is known about it.
@@ -33,7 +32,7 @@ pub struct Trained {
 #[derive(Clone, Debug)]
 pub enum TrainedModel {
     /// One answer for a whole sequence.
-    Sequence(SequenceModel),
+    Sequence(TrainedSequence),
     /// The next token of a text.
     Language(TrainedLanguage),
     /// The notes of the next step of a piece.
@@ -94,7 +93,7 @@ impl Trained {
     fn model(root: &Path, recipe: &Recipe, file: StoredFile) -> Result<TrainedModel> {
         Ok(match recipe.task {
             Task::Classifier | Task::Regressor => {
-                TrainedModel::Sequence(sequence_task::stored(recipe, file)?)
+                TrainedModel::Sequence(TrainedSequence::stored(root, recipe, file)?)
             }
             Task::LanguageModel => {
                 TrainedModel::Language(TrainedLanguage::stored(root, recipe, file)?)
@@ -111,7 +110,7 @@ impl Trained {
     /// When the examples cannot be read or do not fit the model.
     pub fn evaluate(&self, place: Option<&Path>) -> Result<Evaluation> {
         match &self.model {
-            TrainedModel::Sequence(model) => sequence_task::evaluate(model, &self.recipe, place),
+            TrainedModel::Sequence(sequence) => sequence.evaluate(&self.recipe, place),
             TrainedModel::Language(language) => language.evaluate(&self.recipe, place),
             TrainedModel::Polyphony(model) => polyphony_task::evaluate(model, &self.recipe, place),
             TrainedModel::Forecaster(forecaster) => {
@@ -123,7 +122,7 @@ impl Trained {
     /// What goes into the model and comes out of it.
     pub fn interface(&self) -> Interface {
         match &self.model {
-            TrainedModel::Sequence(model) => Interface {
+            TrainedModel::Sequence(TrainedSequence { model, .. }) => Interface {
                 time: model.time(),
                 features: model.network.input_size(),
                 answer: match model.targets() {
@@ -148,7 +147,7 @@ impl Trained {
     /// The layers of the network with their wrappers, the lowest first.
     pub fn network(&self) -> Vec<String> {
         let network: &Network = match &self.model {
-            TrainedModel::Sequence(model) => &model.network,
+            TrainedModel::Sequence(sequence) => &sequence.model.network,
             TrainedModel::Language(language) => &language.model.network,
             TrainedModel::Polyphony(model) => &model.network,
             TrainedModel::Forecaster(forecaster) => forecaster.network(),
@@ -159,7 +158,7 @@ impl Trained {
     /// Every parameter tensor, in order of its name.
     pub fn layers(&self) -> Vec<LayerFacts> {
         let tensors = match &self.model {
-            TrainedModel::Sequence(model) => snapshot(model),
+            TrainedModel::Sequence(sequence) => snapshot(&sequence.model),
             TrainedModel::Language(language) => snapshot(&language.model),
             TrainedModel::Polyphony(model) => snapshot(model),
             TrainedModel::Forecaster(forecaster) => snapshot(&forecaster.model),
@@ -174,14 +173,14 @@ impl Trained {
             .collect()
     }
 
-    /// The model of whole sequences, for `command`.
+    /// The model of whole sequences and its tokens, for `command`.
     ///
     /// # Errors
     ///
     /// When it is another kind of model.
-    pub(super) fn sequence_model(&self, command: &str) -> Result<&SequenceModel> {
+    pub(super) fn sequence(&self, command: &str) -> Result<&TrainedSequence> {
         match &self.model {
-            TrainedModel::Sequence(model) => Ok(model),
+            TrainedModel::Sequence(sequence) => Ok(sequence),
             TrainedModel::Language(_) | TrainedModel::Polyphony(_) => Err(Error::argument(
                 command,
                 format!(

@@ -9,6 +9,9 @@ use crate::data::tune::tunes;
 use crate::error::{Error, Result};
 use crate::recipe::{HeldOutText, Normalisation, TextSettings, TokenSettings};
 
+/// How many characters of a text an error shows.
+const SHOWN: usize = 40;
+
 /// Texts for training, validation and testing, in this order; a part may have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextParts(pub [Vec<Corpus>; 3]);
@@ -28,10 +31,15 @@ impl Corpus {
         for path in files {
             match settings.tokens {
                 TokenSettings::Bytes => text.extend(read_bytes(path)?),
-                _ => text.extend(normalised(read_text(path)?, settings.normalise).into_bytes()),
+                _ => text.extend(Self::of(read_text(path)?, settings.normalise).0),
             }
         }
         Ok(Self(text))
+    }
+
+    /// Of a `text` from memory.
+    pub fn of(text: String, normalisation: Normalisation) -> Self {
+        Self(normalised(text, normalisation).into_bytes())
     }
 
     /// The text; of bytes that are no UTF-8 nothing.
@@ -50,6 +58,16 @@ impl Corpus {
             .iter()
             .filter(|&&byte| begins_a_character(byte))
             .count()
+    }
+
+    /// Enough of it to be recognised.
+    pub(crate) fn shortened(&self) -> String {
+        let text = self.text();
+        let mut shown: String = text.chars().take(SHOWN).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        shown
     }
 
     /// The tunes in it.
@@ -71,7 +89,7 @@ impl Corpus {
 
 /// Spreads texts over training, validation and testing, of which the last two get these shares of
 /// every stretch.
-fn spread(texts: Vec<Corpus>, shares: [f64; 2]) -> [Vec<Corpus>; 3] {
+pub(super) fn spread<T>(texts: Vec<T>, shares: [f64; 2]) -> [Vec<T>; 3] {
     let mut parts = [const { Vec::new() }; 3];
     let whole = |at: usize, share: f64| (at as f64 * share).floor() as usize;
     for (at, text) in texts.into_iter().enumerate() {
@@ -183,7 +201,7 @@ impl TextParts {
 }
 
 /// Where the files of these names are.
-fn places(names: &[String], place: Option<&Path>) -> Vec<PathBuf> {
+pub(super) fn places(names: &[String], place: Option<&Path>) -> Vec<PathBuf> {
     match place {
         None => names.iter().map(PathBuf::from).collect(),
         Some(folder) if folder.is_dir() => {

@@ -3,6 +3,7 @@
 mod corpus;
 mod documents;
 mod file;
+pub mod labelled;
 mod streams;
 mod tokenizer;
 mod vocabulary;
@@ -12,6 +13,7 @@ pub use corpus::{Corpus, TextParts};
 pub use documents::Documents;
 pub(crate) use file::Place;
 pub use file::read_text;
+pub use labelled::LabelledParts;
 pub use streams::{Streams, TokenBatch};
 pub use tokenizer::{StreamedText, Tokenizer};
 pub use vocabulary::{UNKNOWN, Vocabulary};

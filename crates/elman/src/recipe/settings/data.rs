@@ -1,6 +1,6 @@
 //! The examples.
 
-use super::TextSettings;
+use super::{LabelledTextSettings, TextSettings};
 use crate::data::TargetKind;
 use crate::data::series::SeriesFile;
 
@@ -17,6 +17,8 @@ pub enum DataSettings {
     Text(TextSettings),
     /// Tunes in ABC notation (`"tunes"`): see [`crate::data::tune`].
     Tunes(TextSettings),
+    /// Texts with one answer each (`"labelled_text"`).
+    LabelledText(LabelledTextSettings),
     /// Whole sequences of the UCR and UEA archives (`"ts"`): see [`crate::data::ts`].
     Ts(TsSettings),
     /// Piano rolls (`"piano_rolls"`): see [`crate::data::PianoRolls`].
@@ -89,10 +91,18 @@ impl DataSettings {
             Self::Idx(idx) => Some(TargetKind::Classes(idx.classes)),
             Self::Reber(_) => Some(TargetKind::Classes(2)),
             Self::Adding(_) => Some(TargetKind::Numbers(1)),
-            Self::Ts(ts) if ts.classes.is_empty() => Some(TargetKind::Numbers(1)),
-            Self::Ts(ts) => Some(TargetKind::Classes(ts.classes.len())),
+            Self::Ts(TsSettings { classes, .. })
+            | Self::LabelledText(LabelledTextSettings { classes, .. }) => match classes.len() {
+                0 => Some(TargetKind::Numbers(1)),
+                count => Some(TargetKind::Classes(count)),
+            },
             Self::Text(_) | Self::Tunes(_) | Self::PianoRolls(_) | Self::Series(_) => None,
         }
+    }
+
+    /// Is a step a token?
+    pub fn has_tokens(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Tunes(_) | Self::LabelledText(_))
     }
 
     /// Are examples held out of training to watch it?
@@ -103,6 +113,7 @@ impl DataSettings {
             Self::Adding(adding) => adding.valid > 0,
             Self::Ts(ts) => ts.hold_out > 0,
             Self::Text(text) | Self::Tunes(text) => text.held_out.holds_out(),
+            Self::LabelledText(labelled) => labelled.text.held_out.holds_out(),
             // The file says; a run without a part `valid` is refused when it is read.
             Self::PianoRolls(_) => true,
             // Of series the table `[forecast]` says so.

@@ -1,6 +1,6 @@
 //! The table `[model]`: the network.
 
-use super::LanguageSettings;
+use super::SoftmaxSettings;
 use crate::activation::Activation;
 use crate::cell::{LstmNormalisation, MinCandidate, ResetGate};
 use crate::device::DeviceName;
@@ -28,8 +28,12 @@ pub struct ModelSettings {
     /// The gate biases of LSTMs and GRUs begin with memories of up to so many steps, 3 to
     /// 1,000,000,000 (default: as each cell begins): Tallec and Ollivier (2018).
     pub chrono_steps: Option<usize>,
-    /// What only a language model has; there exactly when the task is one.
-    pub language: Option<LanguageSettings>,
+    /// `E`, the size of the vectors that stand for tokens, where tokens are read; without it they are
+    /// one-hot.
+    pub embedding: Option<usize>,
+    /// How the next token is foretold (default in full); there exactly when the task is a language
+    /// model.
+    pub softmax: Option<SoftmaxSettings>,
 }
 
 /// What the dense layer gives, and what its loss is (`model.output`).
@@ -53,7 +57,8 @@ impl ModelSettings {
             output: Output::Softmax,
             tensorflow_operations: None,
             chrono_steps: None,
-            language: None,
+            embedding: None,
+            softmax: None,
         }
     }
 
@@ -86,6 +91,8 @@ pub enum Readout {
     Last,
     /// The last outputs of all layers side by side (`"all"`).
     All,
+    /// The mean of the topmost layer's outputs over a row's steps (`"mean"`).
+    Mean,
 }
 
 /// A recurrent layer: a cell and what is around it, from the inside out in the order of the fields.

@@ -1,6 +1,7 @@
-//! Text as examples, and what only a language model has.
+//! Text as examples, and how its next token is foretold.
 
-/// Text (`data.format = "text"`), or tunes in ABC notation (`"tunes"`), each of which is a document.
+/// Text (`data.format = "text"`), or what has many of them: tunes in ABC notation (`"tunes"`), lines
+/// with an answer each (`"labelled_text"`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextSettings {
     /// Text files, plain or packed by gzip, as seen from the working directory; one after the other
@@ -17,8 +18,8 @@ pub struct TextSettings {
 /// The parts of a text that are not trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HeldOutText {
-    /// Shares of its characters, at its end: first the validation part, then the test part. Of tunes
-    /// shares of their number, spread over the whole book.
+    /// Shares of its characters, at its end: first the validation part, then the test part. Of many
+    /// texts shares of their number, spread over all of them.
     Shares {
         /// `valid`, from 0 to below 1 (default 0.05).
         valid: f64,
@@ -42,6 +43,15 @@ impl HeldOutText {
             Self::Files { valid, .. } => !valid.is_empty(),
         }
     }
+}
+
+/// Texts with one answer each (`data.format = "labelled_text"`): see [`crate::data::text::labelled`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelledTextSettings {
+    /// The texts.
+    pub text: TextSettings,
+    /// The names of the classes (`classes`); none where the answers are numbers.
+    pub classes: Vec<String>,
 }
 
 /// What a token is (`data.tokens`).
@@ -79,15 +89,6 @@ pub enum Normalisation {
     None,
     /// As one code point where there is one, Unicode's form NFC (`"nfc"`).
     Nfc,
-}
-
-/// What only a language model has, in `[model]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LanguageSettings {
-    /// `E`, the size of the vectors that stand for tokens (`embedding`); without it they are one-hot.
-    pub embedding: Option<usize>,
-    /// How the next token is foretold (`[model.softmax]`, default in full).
-    pub softmax: SoftmaxSettings,
 }
 
 /// How the next token is foretold (`model.softmax.kind`).

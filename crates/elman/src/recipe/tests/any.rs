@@ -208,7 +208,8 @@ fn any_model() -> impl Strategy<Value = ModelSettings> {
             output: Output::Softmax,
             tensorflow_operations: None,
             chrono_steps: None,
-            language: None,
+            embedding: None,
+            softmax: None,
         })
         .prop_filter("skip connections fit", |model| {
             model.sizes(None).iter().all(Result::is_ok)

@@ -64,7 +64,7 @@ fn keys_of_another_format_are_refused() {
     insta::assert_snapshot!(problem(&["data.numpy_seed=3"]), @"data.numpy_seed (--set): the format is `idx`, only `reber` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(problem(&["data.train=3"]), @"data.train (--set): the format is `idx`, only `reber` or `adding` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(generated(&["data.format=reber", "data.folder=x"]), @"data.folder (--set): the format is `reber`, only `idx` or `ts` has this key; remove it or change `data.format`");
-    insta::assert_snapshot!(generated(&["data.format=rebre"]), @r#"data.format (--set): expected `idx`, `reber`, `adding`, `text`, `tunes`, `piano_rolls`, `ts` or `series`, found the string "rebre"; did you mean `reber`?"#);
+    insta::assert_snapshot!(generated(&["data.format=rebre"]), @r#"data.format (--set): expected `idx`, `reber`, `adding`, `text`, `tunes`, `piano_rolls`, `labelled_text`, `ts` or `series`, found the string "rebre"; did you mean `reber`?"#);
     insta::assert_snapshot!(generated(&["data.format=reber", "data.numpy_seed=4294967296"]), @"data.numpy_seed (--set): expected a whole number from 0 to 4294967295, found 4294967296");
     insta::assert_snapshot!(generated(&["data.format=reber", "data.test=0"]), @"data.test (--set): expected a whole number from 1 to 10000000, found 0");
     insta::assert_snapshot!(generated(&["task=regressor", "data.format=adding"]), @"data.time: this key is missing; set it to a whole number from 2 to 1000000");

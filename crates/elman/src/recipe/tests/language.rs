@@ -61,11 +61,8 @@ fn defaults_are_spelt_out() {
         normalise: Normalisation::None,
     };
     assert_eq!(recipe.data, DataSettings::Text(expected));
-    let expected = LanguageSettings {
-        embedding: None,
-        softmax: SoftmaxSettings::Full,
-    };
-    assert_eq!(recipe.model.language, Some(expected));
+    assert_eq!(recipe.model.embedding, None);
+    assert_eq!(recipe.model.softmax, Some(SoftmaxSettings::Full));
     assert!(!recipe.train.shuffle);
     assert!(with(&["data.format=tunes"]).train.shuffle);
     let words = text(&["data.tokens=words", "data.max_size=100"]).tokens;
@@ -81,10 +78,9 @@ fn defaults_are_spelt_out() {
         test: vec!["c".to_owned()],
     };
     assert_eq!(files.held_out, expected);
-    let tied = with(&["model.softmax=tied", "model.embedding=8"])
-        .model
-        .language;
-    assert_eq!(tied.expect("there").softmax, SoftmaxSettings::Tied);
+    let tied = with(&["model.softmax=tied", "model.embedding=8"]).model;
+    assert_eq!(tied.softmax, Some(SoftmaxSettings::Tied));
+    assert_eq!(tied.embedding, Some(8));
 }
 
 #[test]
@@ -134,7 +130,69 @@ fn what_does_not_go_together_is_told() {
     let classifier = Recipe::from_toml("r.toml", &text, &embedding);
     insta::assert_snapshot!(classifier.expect_err("no embedding"), @r#"
     r.toml: 1 problem
-      - model.embedding (--set): the task is `classifier`, only a `language_model` has this key; remove it or change `task`
+      - model.embedding (--set): the data are numbers, only tokens have vectors that stand for them; remove this key or change `data.format`
+    "#);
+}
+
+#[test]
+fn labelled_texts_have_classes_or_numbers() {
+    let regressor = [
+        "task=regressor",
+        "data.format=labelled_text",
+        "data.tokens=words",
+    ];
+    let text = SOUND.replace("backpropagation.window = 5\n", "");
+    let read = |texts: &[&str]| Recipe::from_toml("r.toml", &text, &overrides(texts));
+    let mut recipe = read(&regressor).expect("sound");
+    assert_eq!(
+        recipe.data.targets(),
+        Some(crate::data::TargetKind::Numbers(1))
+    );
+    assert_eq!(
+        (recipe.model.embedding, &recipe.model.softmax),
+        (None, &None)
+    );
+    assert!(recipe.train.shuffle && recipe.data.has_tokens());
+    recipe.model.embedding = Some(12);
+    recipe.model.readout = Readout::Mean;
+    let DataSettings::LabelledText(settings) = &mut recipe.data else {
+        panic!("labelled text");
+    };
+    assert_eq!(settings.text.files, ["a.txt"]);
+    settings.text.normalise = Normalisation::Nfc;
+    let again = Recipe::from_toml("again", &recipe.to_toml(), &[]).expect("sound");
+    assert_eq!(again, recipe);
+    let classes = [
+        "task=classifier",
+        "data.format=labelled_text",
+        "data.classes=['a', 'b']",
+    ];
+    let recipe = read(&classes).expect("sound");
+    assert_eq!(
+        recipe.data.targets(),
+        Some(crate::data::TargetKind::Classes(2))
+    );
+    let again = Recipe::from_toml("again", &recipe.to_toml(), &[]).expect("sound");
+    assert_eq!(again, recipe);
+    let refused = |texts: &[&str]| {
+        let texts: Vec<&str> = regressor.iter().chain(texts).copied().collect();
+        read(&texts).expect_err("refused").to_string()
+    };
+    insta::assert_snapshot!(refused(&["data.classes=['a', 'b']"]), @r#"
+    r.toml: 1 problem
+      - task: a regressor learns numbers, the data have classes; set it to `classifier` or change `data.format`
+    "#);
+    insta::assert_snapshot!(refused(&["model.softmax=tied"]), @r#"
+    r.toml: 1 problem
+      - model.softmax (--set): the task is `regressor`, only a `language_model` has this key; remove it or change `task`
+    "#);
+    insta::assert_snapshot!(refused(&["data.tokens=notes"]), @r#"
+    r.toml: 1 problem
+      - data.tokens: `notes` are of tunes; set `data.format` to `tunes` or use other tokens
+    "#);
+    insta::assert_snapshot!(refused(&["data.folder=x"]), @r#"
+    r.toml: 1 problem
+      - data.folder (--set): the format is `labelled_text`, only `idx` or `ts` has this key; remove it or change `data.format`
     "#);
 }
 
@@ -171,7 +229,7 @@ fn any_text() -> impl Strategy<Value = TextSettings> {
     })
 }
 
-fn any_language() -> impl Strategy<Value = LanguageSettings> {
+fn any_language() -> impl Strategy<Value = (Option<usize>, SoftmaxSettings)> {
     let cutoffs = prop::collection::btree_set(1_usize..9999, 1..4);
     let softmax = prop_oneof![
         Just(SoftmaxSettings::Full),
@@ -181,13 +239,10 @@ fn any_language() -> impl Strategy<Value = LanguageSettings> {
         }),
         (1_usize..99).prop_map(|samples| SoftmaxSettings::Sampled { samples }),
     ];
-    (prop::option::of(1_usize..99), softmax).prop_map(|(embedding, softmax)| LanguageSettings {
+    (prop::option::of(1_usize..99), softmax).prop_map(|(embedding, softmax)| match softmax {
         // As wide as the layer.
-        embedding: match softmax {
-            SoftmaxSettings::Tied => Some(8),
-            _ => embedding,
-        },
-        softmax,
+        SoftmaxSettings::Tied => (Some(8), softmax),
+        softmax => (embedding, softmax),
     })
 }
 
@@ -195,9 +250,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_language_model_comes_back_as_it_went(text in any_text(), language in any_language(), tunes in any::<bool>()) {
+    fn any_language_model_comes_back_as_it_went(text in any_text(), (embedding, softmax) in any_language(), tunes in any::<bool>()) {
         let mut recipe = with(&[]);
-        recipe.model.language = Some(language);
+        recipe.model.embedding = embedding;
+        recipe.model.softmax = Some(softmax);
         recipe.train.shuffle = tunes;
         recipe.data = if tunes { DataSettings::Tunes(text) } else { DataSettings::Text(text) };
         let again = Recipe::from_toml("again", &recipe.to_toml(), &[]);

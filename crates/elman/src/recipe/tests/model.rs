@@ -108,7 +108,7 @@ fn what_is_wrong_with_layers_is_said_of_the_layer() {
     insta::assert_snapshot!(problem_of_layers(&["model.layer.0.units=6"]), @r#"model.layer.1: a skip connection needs inputs and outputs of one size, but the layer reads 6 features and shows 4; set `output_projection = 6`, change `units`, or set `skip = "none"` for this layer"#);
     insta::assert_snapshot!(problem(&["model.layers=0"]), @"model.layers (--set): expected a whole number from 1 to 256, found 0");
     insta::assert_snapshot!(problem(&["model.layers=2", "model.bidirectional=true", "model.skip=highway"]), @r#"model.layers 1: a skip connection needs inputs and outputs of one size, but the layer reads 6 features and shows 3; set `output_projection = 6`, change `units`, or set `skip = "none"` for this layer"#);
-    insta::assert_snapshot!(problem(&["model.readout=first"]), @r#"model.readout (--set): expected `last` or `all`, found the string "first""#);
+    insta::assert_snapshot!(problem(&["model.readout=first"]), @r#"model.readout (--set): expected `last`, `all` or `mean`, found the string "first""#);
     insta::assert_snapshot!(problem(&["model.bidirectional=2"]), @"model.bidirectional (--set): expected `true` or `false`, found 2");
 }
 

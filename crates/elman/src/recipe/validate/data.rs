@@ -5,7 +5,8 @@ use super::reader::{Owners, Section, choice, list, refuse_others, size, text, tr
 use crate::data::series::{FREQUENCIES, Missing, SeriesFile};
 use crate::recipe::vocabulary::{FORMATS, FormatKind, MISSING};
 use crate::recipe::{
-    AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings, TsSettings,
+    AddingSettings, DataSettings, IdxSettings, LabelledTextSettings, PianoRollSettings,
+    ReberSettings, TsSettings,
 };
 
 const MOST_EXAMPLES: u64 = 10_000_000;
@@ -18,26 +19,26 @@ const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
 const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
 
 const OF_FORMATS: Owners<FormatKind> = {
-    use FormatKind::{Adding, Idx, PianoRolls, Reber, Series, Text, Ts, Tunes};
+    use FormatKind::{Adding, Idx, LabelledText, PianoRolls, Reber, Series, Text, Ts, Tunes};
     &[
         ("folder", &[Idx, Ts]),
         ("name", &[Ts]),
-        ("classes", &[Idx, Ts]),
+        ("classes", &[Idx, LabelledText, Ts]),
         ("hold_out", &[Idx, Ts]),
         ("numpy_seed", &[Reber]),
         ("time", &[Adding, Series]),
         ("train", &[Reber, Adding]),
-        ("valid", &[Reber, Adding, Text, Tunes]),
-        ("test", &[Reber, Adding, Text, Tunes]),
+        ("valid", &[Reber, Adding, Text, Tunes, LabelledText]),
+        ("test", &[Reber, Adding, Text, Tunes, LabelledText]),
         ("file", &[PianoRolls, Series]),
-        ("files", &[Text, Tunes]),
-        ("valid_files", &[Text, Tunes]),
-        ("test_files", &[Text, Tunes]),
-        ("tokens", &[Text, Tunes]),
-        ("min_count", &[Text, Tunes]),
-        ("max_size", &[Text, Tunes]),
-        ("tokenizer", &[Text, Tunes]),
-        ("normalise", &[Text, Tunes]),
+        ("files", &[Text, Tunes, LabelledText]),
+        ("valid_files", &[Text, Tunes, LabelledText]),
+        ("test_files", &[Text, Tunes, LabelledText]),
+        ("tokens", &[Text, Tunes, LabelledText]),
+        ("min_count", &[Text, Tunes, LabelledText]),
+        ("max_size", &[Text, Tunes, LabelledText]),
+        ("tokenizer", &[Text, Tunes, LabelledText]),
+        ("normalise", &[Text, Tunes, LabelledText]),
         ("time_format", &[Series]),
         ("time_zone", &[Series]),
         ("id", &[Series]),
@@ -64,6 +65,7 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
         FormatKind::PianoRolls => section
             .required("file", text)
             .map(|file| DataSettings::PianoRolls(PianoRollSettings { file })),
+        FormatKind::LabelledText => labelled_text(&mut section).map(DataSettings::LabelledText),
         FormatKind::Ts => ts(&mut section).map(DataSettings::Ts),
         FormatKind::Tunes => language::text(&mut section, true).map(DataSettings::Tunes),
         FormatKind::Series => series(&mut section).map(|file| DataSettings::Series(Box::new(file))),
@@ -92,9 +94,28 @@ fn idx(section: &mut Section<'_>) -> Option<IdxSettings> {
 fn ts(section: &mut Section<'_>) -> Option<TsSettings> {
     let folder = section.required("folder", text);
     let name = section.required("name", text);
-    let classes = section.optional("classes", list(text));
+    let classes = class_names(section);
     let hold_out = section.or("hold_out", size(0..=MOST_EXAMPLES), 0);
-    let classes: Vec<String> = classes?.unwrap_or_default();
+    Some(TsSettings {
+        folder: folder?,
+        name: name?,
+        classes: classes?,
+        hold_out: hold_out?,
+    })
+}
+
+fn labelled_text(section: &mut Section<'_>) -> Option<LabelledTextSettings> {
+    let text = language::text(section, false);
+    let classes = class_names(section);
+    Some(LabelledTextSettings {
+        text: text?,
+        classes: classes?,
+    })
+}
+
+/// Names of classes, none where the answers are numbers.
+fn class_names(section: &mut Section<'_>) -> Option<Vec<String>> {
+    let classes: Vec<String> = section.optional("classes", list(text))?.unwrap_or_default();
     let is_twice = |(index, name): (usize, &String)| classes[..index].contains(name);
     let twice = classes.iter().enumerate().find(|&it| is_twice(it));
     if let Some((_, twice)) = twice {
@@ -110,12 +131,7 @@ fn ts(section: &mut Section<'_>) -> Option<TsSettings> {
         ));
         return None;
     }
-    Some(TsSettings {
-        folder: folder?,
-        name: name?,
-        classes,
-        hold_out: hold_out?,
-    })
+    Some(classes)
 }
 
 fn reber(section: &mut Section<'_>) -> Option<ReberSettings> {

@@ -1,4 +1,4 @@
-//! Text in `[data]`, and what only a language model has in `[model]`.
+//! Text in `[data]`, and what only models of it have in `[model]`.
 
 use super::model::MOST_UNITS;
 use super::reader::{
@@ -6,10 +6,12 @@ use super::reader::{
 };
 use crate::recipe::document::Value;
 use crate::recipe::validate::reader::Mismatch;
-use crate::recipe::vocabulary::{NORMALISED, SOFTMAXES, SoftmaxKind, TOKENS, TokenKind};
+use crate::recipe::vocabulary::{
+    NORMALISED, SOFTMAXES, SoftmaxKind, TASKS, TOKENS, TokenKind, word,
+};
 use crate::recipe::{
-    HeldOutText, LanguageSettings, LayerSettings, Normalisation, SoftmaxSettings, TextSettings,
-    TokenSettings,
+    DataSettings, HeldOutText, LayerSettings, ModelSettings, Normalisation, SoftmaxSettings, Task,
+    TextSettings, TokenSettings,
 };
 
 const DEFAULT_SHARE: f64 = 0.05;
@@ -119,20 +121,51 @@ fn tokens(section: &mut Section<'_>) -> Option<TokenSettings> {
     tokens
 }
 
-/// What stands in `[model]` for a language model beside its layers.
-pub(super) fn language(section: &mut Section<'_>) -> Option<LanguageSettings> {
-    let embedding = section.optional("embedding", size(1..=MOST_UNITS));
-    let softmax = match section.has("softmax") {
-        true => section.section_or_word("softmax", "kind").and_then(softmax),
-        false => {
-            section.leave_unjudged(&["softmax"]);
-            Some(SoftmaxSettings::default())
+/// How a language model foretells the next token; of any other `task` nothing.
+pub(super) fn softmax(
+    section: &mut Section<'_>,
+    task: Option<Task>,
+) -> Option<Option<SoftmaxSettings>> {
+    match task {
+        Some(Task::LanguageModel) if section.has("softmax") => {
+            let table = section.section_or_word("softmax", "kind");
+            table.and_then(softmax_table).map(Some)
         }
+        Some(Task::LanguageModel) => {
+            section.leave_unjudged(&["softmax"]);
+            Some(Some(SoftmaxSettings::default()))
+        }
+        None => {
+            section.leave_unjudged(&["softmax"]);
+            None
+        }
+        Some(task) => {
+            let why = format!(
+                "the task is `{}`, only a `language_model` has this key; remove it or change `task`",
+                word(TASKS, task)
+            );
+            section.inapplicable("softmax", &why);
+            Some(None)
+        }
+    }
+}
+
+/// The size of the vectors that stand for tokens, where the `data` are tokens.
+pub(super) fn embedding(
+    section: &mut Section<'_>,
+    data: Option<&DataSettings>,
+) -> Option<Option<usize>> {
+    let Some(data) = data else {
+        section.leave_unjudged(&["embedding"]);
+        return None;
     };
-    Some(LanguageSettings {
-        embedding: embedding?,
-        softmax: softmax?,
-    })
+    if data.has_tokens() {
+        return section.optional("embedding", size(1..=MOST_UNITS));
+    }
+    let why = "the data are numbers, only tokens have vectors that stand for them; remove this key or \
+               change `data.format`";
+    section.inapplicable("embedding", why);
+    Some(None)
 }
 
 const OF_SOFTMAXES: Owners<SoftmaxKind> = &[
@@ -140,7 +173,7 @@ const OF_SOFTMAXES: Owners<SoftmaxKind> = &[
     ("samples", &[SoftmaxKind::Sampled]),
 ];
 
-fn softmax(mut section: Section<'_>) -> Option<SoftmaxSettings> {
+fn softmax_table(mut section: Section<'_>) -> Option<SoftmaxSettings> {
     let kind = section.required("kind", choice(SOFTMAXES));
     let settings = kind.and_then(|kind| match kind {
         SoftmaxKind::Full => Some(SoftmaxSettings::Full),
@@ -173,19 +206,19 @@ fn adaptive(section: &mut Section<'_>) -> Option<SoftmaxSettings> {
     Some(SoftmaxSettings::Adaptive { cutoffs })
 }
 
-/// What does not go together in a language model, in words: `layers` are the lowest first.
-pub(super) fn mismatches(language: &LanguageSettings, layers: &[LayerSettings]) -> Vec<String> {
-    let shown = layers.last().map(LayerSettings::output_size);
-    match (&language.softmax, language.embedding, shown) {
-        (SoftmaxSettings::Tied, None, _) => vec![
+/// What does not go together in a model of tokens, in words.
+pub(super) fn mismatch(model: &ModelSettings) -> Option<String> {
+    let shown = model.layers.last().map(LayerSettings::output_size);
+    match (&model.softmax, model.embedding, shown) {
+        (Some(SoftmaxSettings::Tied), None, _) => Some(
             "model.softmax: `tied` shares the embedding, and there is none; set `model.embedding`"
                 .to_owned(),
-        ],
-        (SoftmaxSettings::Tied, Some(size), Some(shown)) if size != shown => vec![format!(
+        ),
+        (Some(SoftmaxSettings::Tied), Some(size), Some(shown)) if size != shown => Some(format!(
             "model.softmax: `tied` needs an embedding as wide as what the topmost layer shows, \
              {shown}, found {size}; set `embedding = {shown}`, or give that layer \
              `output_projection = {size}`"
-        )],
-        _ => Vec::new(),
+        )),
+        _ => None,
     }
 }

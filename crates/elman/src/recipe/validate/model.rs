@@ -13,8 +13,8 @@ use crate::recipe::vocabulary::{
     NORMALISATIONS, OUTPUTS, READOUTS, RESET_GATES, SKIPS, TASKS, word,
 };
 use crate::recipe::{
-    CellSettings, DataSettings, DropoutSettings, DroppedState, LanguageSettings, LayerSettings,
-    ModelSettings, Output, Readout, Skip, Task, ZoneoutSettings,
+    CellSettings, DataSettings, DropoutSettings, DroppedState, LayerSettings, ModelSettings,
+    Output, Readout, Skip, Task, ZoneoutSettings,
 };
 use crate::wrapper::Masks;
 
@@ -65,7 +65,8 @@ pub(super) fn model(
         Some(Task::Polyphony) => only_output(&mut section, Output::Sigmoid),
         _ => output(&mut section, task, data),
     };
-    let language = language_settings(&mut section, task);
+    let embedding = language::embedding(&mut section, data);
+    let softmax = language::softmax(&mut section, task);
     let operations = list(whole(0..=MOST_OPERATIONS));
     let tensorflow_operations = section.optional("tensorflow_operations", operations);
     let chrono_steps = section.optional("chrono_steps", size(3..=MOST_CHRONO_STEPS));
@@ -88,12 +89,10 @@ pub(super) fn model(
         output: output?,
         tensorflow_operations: tensorflow_operations?,
         chrono_steps: chrono_steps?,
-        language: language?,
+        embedding: embedding?,
+        softmax: softmax?,
     };
-    if let Some(language) = &settings.language {
-        let mismatches = language::mismatches(language, &settings.layers);
-        problems.borrow_mut().extend(mismatches);
-    }
+    problems.borrow_mut().extend(language::mismatch(&settings));
     // What the lowest layer reads, the data say.
     for (index, sizes) in settings.sizes(None).into_iter().enumerate() {
         if let Err(sizes) = sizes {
@@ -132,30 +131,6 @@ fn only_output(section: &mut Section<'_>, only: Output) -> Option<Output> {
         ));
     }
     Some(output)
-}
-
-/// What only a language model has; no other task may have its keys.
-fn language_settings(
-    section: &mut Section<'_>,
-    task: Option<Task>,
-) -> Option<Option<LanguageSettings>> {
-    match task {
-        Some(Task::LanguageModel) => language::language(section).map(Some),
-        None => {
-            section.leave_unjudged(&["embedding", "softmax"]);
-            None
-        }
-        Some(task) => {
-            for key in ["embedding", "softmax"] {
-                let why = format!(
-                    "the task is `{}`, only a `language_model` has this key; remove it or change `task`",
-                    word(TASKS, task)
-                );
-                section.inapplicable(key, &why);
-            }
-            Some(None)
-        }
-    }
 }
 
 /// The output, which must go with the task and the data.

@@ -8,8 +8,8 @@ use crate::recipe::vocabulary::{
     FORMATS, FormatKind, MISSING, NORMALISED, TOKENS, TokenKind, word,
 };
 use crate::recipe::{
-    AddingSettings, DataSettings, HeldOutText, IdxSettings, PianoRollSettings, ReberSettings,
-    TextSettings, TokenSettings, TsSettings,
+    AddingSettings, DataSettings, HeldOutText, IdxSettings, LabelledTextSettings,
+    PianoRollSettings, ReberSettings, TextSettings, TokenSettings, TsSettings,
 };
 
 pub(super) fn data(out: &mut Writer, data: &DataSettings) {
@@ -20,6 +20,7 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
         DataSettings::Text(_) => FormatKind::Text,
         DataSettings::Tunes(_) => FormatKind::Tunes,
         DataSettings::PianoRolls(_) => FormatKind::PianoRolls,
+        DataSettings::LabelledText(_) => FormatKind::LabelledText,
         DataSettings::Ts(_) => FormatKind::Ts,
         DataSettings::Series(_) => FormatKind::Series,
     };
@@ -55,6 +56,15 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
             counts(out, [train, valid, test]);
         }
         DataSettings::Text(settings) | DataSettings::Tunes(settings) => text(out, settings),
+        DataSettings::LabelledText(LabelledTextSettings {
+            text: settings,
+            classes,
+        }) => {
+            text(out, settings);
+            if !classes.is_empty() {
+                texts(out, "classes", classes);
+            }
+        }
         DataSettings::Ts(TsSettings {
             folder,
             name,

@@ -7,8 +7,8 @@ use crate::recipe::vocabulary::{
     NORMALISATIONS, OUTPUTS, READOUTS, RESET_GATES, SKIPS, SOFTMAXES, SoftmaxKind, word,
 };
 use crate::recipe::{
-    CellSettings, DropoutSettings, LanguageSettings, LayerSettings, ModelSettings, Readout, Skip,
-    SoftmaxSettings, ZoneoutSettings,
+    CellSettings, DropoutSettings, LayerSettings, ModelSettings, Readout, Skip, SoftmaxSettings,
+    ZoneoutSettings,
 };
 
 pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
@@ -20,7 +20,8 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
         output,
         tensorflow_operations,
         chrono_steps,
-        language,
+        embedding,
+        softmax,
     } = model;
     out.table("model");
     if *readout != Readout::default() {
@@ -36,10 +37,10 @@ pub(super) fn model(out: &mut Writer, model: &ModelSettings) {
     if let Some(steps) = chrono_steps {
         out.set("chrono_steps", steps);
     }
-    if let Some(LanguageSettings { embedding, softmax }) = language {
-        if let Some(size) = embedding {
-            out.set("embedding", size);
-        }
+    if let Some(size) = embedding {
+        out.set("embedding", size);
+    }
+    if let Some(softmax) = softmax {
         write_softmax(out, softmax);
     }
     let are_the_same = layers.windows(2).all(|pair| pair[0] == pair[1]);

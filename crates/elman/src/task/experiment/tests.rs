@@ -384,11 +384,18 @@ fn a_regressor_learns_to_add_over_few_steps() {
     let recipe = small("adding-lstm", &settings);
     let root = folder.path().join("run");
     let summary = fit(&plan(recipe, &root), &mut Silent).expect("trained");
-    let Evaluation::Numbers { mse, mae, count } = summary.test else {
+    let Evaluation::Numbers {
+        mse,
+        mae,
+        correlation,
+        count,
+    } = summary.test
+    else {
         panic!("a regressor's: {:?}", summary.test);
     };
     // Always answering 1 gives 1/6 and 1/3.
     assert!(mse < 0.01 && mae < 0.08, "{mse} {mae}");
+    assert!(correlation > Some(0.9), "{correlation:?}");
     assert_eq!(count, 300);
     assert!(!root.join("confusion.svg").exists());
     let trained = crate::task::Trained::load(&root).expect("a model");

@@ -1,15 +1,15 @@
 //! The networks of a forecaster and their one output projection each.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::prepared::Shape;
 use crate::error::Result;
-use crate::initializer::Initializer;
 use crate::random::Seed;
 use crate::recipe::{ForecastSettings, Head, Method, ModelSettings};
+use crate::task::chrono;
+use crate::task::dense::Dense;
 use crate::task::network::{Network, NetworkRun};
-use crate::task::sequence_model::Dense;
 use crate::unroll::Stream;
 use crate::wrapper::AnyCell;
 
@@ -82,16 +82,14 @@ impl ForecastNetwork {
             ],
             Method::Recursive => [network.output_size(), shape.targets * parameters],
         };
-        let seed = seed.child("projection");
-        let kernel = Initializer::GlorotUniform.init([reads, answers], seed, DType::F32, device);
-        let bias = Initializer::Constant(0.0).init([answers], seed, DType::F32, device);
-        Ok(Self {
+        let network = Self {
             network,
-            projection: Dense { kernel, bias },
+            projection: Dense::init(reads, answers, seed.child("projection"), device),
             smoothing: None,
             parameters,
             method: shape.method,
-        })
+        };
+        chrono::draw(network, seed, model.chrono_steps)
     }
 
     /// `[B, answers·K, P]`, of the windows' `inputs` `[B, T, F]` and what is known in advance,
@@ -103,7 +101,6 @@ impl ForecastNetwork {
         run: NetworkRun,
     ) -> Result<Tensor<3>> {
         let [batch, time, _] = inputs.dims();
-        let kernel = self.projection.kernel.val();
         let outputs = match self.method {
             Method::Direct => {
                 let readout = self.network.final_output(inputs, run)?;
@@ -111,13 +108,12 @@ impl ForecastNetwork {
                     Some(future) => Tensor::cat(vec![readout, future], 1),
                     None => readout,
                 };
-                read.matmul(kernel) + self.projection.bias.val().unsqueeze()
+                self.projection.apply(read)
             }
             Method::Recursive => {
                 let shown = self.network.outputs(inputs, run)?;
                 let width = shown.dims()[2];
-                let shown = shown.reshape([batch * time, width]);
-                shown.matmul(kernel) + self.projection.bias.val().unsqueeze()
+                self.projection.apply(shown.reshape([batch * time, width]))
             }
         };
         let numbers = outputs.shape().num_elements();
@@ -150,7 +146,7 @@ impl ForecastNetwork {
     }
 
     pub(super) fn device(&self) -> Device {
-        self.projection.bias.val().device()
+        self.projection.device()
     }
 }
 
@@ -169,9 +165,7 @@ impl Stepper<'_> {
         }
         let [_, time, _] = outputs.dims();
         let last: Tensor<2> = outputs.narrow(1, time - 1, 1).squeeze_dim(1);
-        let Dense { kernel, bias } = &self.network.projection;
-        let answers = last.matmul(kernel.val()) + bias.val().unsqueeze();
-        Ok(numbers(answers))
+        Ok(numbers(self.network.projection.apply(last)))
     }
 }
 

@@ -13,7 +13,8 @@ fn settings(embedding: Option<usize>, softmax: SoftmaxSettings) -> ModelSettings
     };
     let mut model = ModelSettings::one(LayerSettings::new(lstm, 6));
     model.layers = vec![model.layers[0].clone(); 2];
-    model.language = Some(LanguageSettings { embedding, softmax });
+    model.embedding = embedding;
+    model.softmax = Some(softmax);
     model
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::generate::{SamplerConfig, Writer};
 use crate::random::Seed;
 use crate::recipe::Override;
+use crate::task::vocabulary_file::VOCABULARY;
 use crate::task::{FitPlan, RunFolder, fit, resume};
 use crate::train::{FitOptions, Observer, Silent, StepProgress};
 

@@ -1,3 +1,5 @@
+use burn::tensor::Tolerance;
+
 use super::*;
 use crate::cell::{GruCellConfig, ResetGate};
 use crate::recipe::{CellSettings, LayerSettings, Recipe};
@@ -20,12 +22,16 @@ fn layer(cell: CellSettings, units: usize) -> LayerSettings {
 }
 
 fn network(readout: Readout) -> Network {
+    network_on(readout, &Device::flex())
+}
+
+fn network_on(readout: Readout, device: &Device) -> Network {
     let settings = ModelSettings {
         layers: vec![layer(CellSettings::Basic, 5), layer(LSTM, 6), layer(GRU, 4)],
         readout,
         ..ModelSettings::one(layer(GRU, 4))
     };
-    Network::init(&settings, 2, Seed::new(7), &Device::flex()).expect("layers fit")
+    Network::init(&settings, 2, Seed::new(7), device).expect("layers fit")
 }
 
 fn inputs(batch: usize, time: usize, device: &Device) -> Tensor<3> {
@@ -62,6 +68,30 @@ fn a_network_is_a_multi_rnn_cell() {
     let read = all.final_output(inputs, ragged()).expect("it fits");
     let expected = Tensor::cat(vec![basic, lstm, gru], 1);
     assert_eq!(read.to_data(), expected.to_data());
+}
+
+/// Over a row's own steps, whatever the padding holds.
+#[test]
+fn the_mean_is_of_real_outputs() {
+    let device = Device::flex().autodiff();
+    let network = network_on(Readout::Mean, &device);
+    assert_eq!(network.readout_size(), 4);
+    let inputs = inputs(3, 5, &device);
+    let outputs = network.outputs(inputs.clone(), ragged()).expect("it fits");
+    let read = network
+        .final_output(inputs.clone(), ragged())
+        .expect("it fits");
+    for (row, length) in [(0, 5), (2, 3)] {
+        let real = outputs.clone().slice([row..row + 1, 0..length]);
+        let mean: Tensor<2> = real.mean_dim(1).squeeze_dim(1);
+        let found = read.clone().narrow(0, row, 1).into_data();
+        found.assert_approx_eq::<f32>(&mean.into_data(), Tolerance::absolute(1e-6));
+    }
+    let none = read.clone().narrow(0, 1, 1).into_data();
+    assert_eq!(none, TensorData::zeros::<f32, _>([1, 4]));
+    let traced = network.traced(inputs, ragged().lengths, &mut Vec::new());
+    let traced = traced.expect("it fits").into_data();
+    traced.assert_approx_eq::<f32>(&read.into_data(), Tolerance::absolute(1e-5));
 }
 
 #[test]

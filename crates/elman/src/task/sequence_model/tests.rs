@@ -14,7 +14,7 @@ fn settings(recipe: &str, settings: &[&str]) -> ModelSettings {
 fn model(recipe: &str) -> SequenceModel {
     let config = SequenceModelConfig {
         model: settings(recipe, &[]),
-        features: 4,
+        step: StepKind::Features(4),
         time: Some(3),
         targets: TargetKind::Classes(2),
     };
@@ -57,7 +57,7 @@ fn ragged_model(cell: &str, output: Output, targets: TargetKind) -> SequenceMode
             output,
             ..settings(cell, &[])
         },
-        features: 3,
+        step: StepKind::Features(3),
         time: None,
         targets,
     };
@@ -184,6 +184,7 @@ fn a_regressor_reports_squared_and_absolute_errors() {
     let Evaluation::Numbers {
         mse,
         mae,
+        correlation,
         count: sequences,
     } = evaluation
     else {
@@ -192,6 +193,25 @@ fn a_regressor_reports_squared_and_absolute_errors() {
     assert_eq!((sequences, found.len()), (COUNT as u64, 2 * COUNT));
     assert!((mse - errors().map(|error| error * error).sum::<f64>() / count).abs() < 1e-5);
     assert!((mae - errors().map(f64::abs).sum::<f64>() / count).abs() < 1e-5);
+    let r = |column: usize| {
+        let of = |numbers: &[f32]| -> Vec<f64> {
+            let column = numbers.iter().skip(column).step_by(2);
+            column.copied().map(f64::from).collect()
+        };
+        let centred = |numbers: Vec<f64>| -> Vec<f64> {
+            let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+            numbers.into_iter().map(|number| number - mean).collect()
+        };
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let (x, y) = (centred(of(&found)), centred(of(&values)));
+        dot(&x, &y) / (dot(&x, &x) * dot(&y, &y)).sqrt()
+    };
+    let expected = (r(0) + r(1)) / 2.0;
+    let correlation = correlation.expect("both vary");
+    assert!(
+        (correlation - expected).abs() < 1e-6,
+        "{correlation} {expected}"
+    );
 }
 
 #[test]
@@ -231,7 +251,7 @@ fn what_does_not_fit_is_refused() {
     insta::assert_snapshot!(regressor.predict(vec![]).expect_err("nothing"), @"sequence: it has 0 numbers, the model reads one or more steps of 3; give a sequence of that size");
     let config = SequenceModelConfig {
         model: settings("mnist", &[]),
-        features: 3,
+        step: StepKind::Features(3),
         time: None,
         targets: TargetKind::Numbers(2),
     };
@@ -248,7 +268,7 @@ fn kernels_of_a_tensorflow_graph_are_drawn_in_order() {
             "mnist-gru",
             &[&format!("model.tensorflow_operations={operations}")],
         ),
-        features: 3,
+        step: StepKind::Features(3),
         time: None,
         targets: TargetKind::Classes(2),
     };

@@ -1,0 +1,43 @@
+//! A fully connected layer.
+//!
+//! ```text
+//! y = x · kernel + bias
+//! ```
+//!
+//! `tf.layers.dense` without an activation.
+
+use burn::module::{Module, Param};
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::initializer::Initializer;
+use crate::random::Seed;
+
+/// A fully connected layer (`tf.layers.dense` without an activation).
+#[derive(Module, Debug)]
+pub struct Dense {
+    /// `[H, V]`, glorot uniform.
+    pub kernel: Param<Tensor<2>>,
+    /// `[V]`, zero at first.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Dense {
+    /// Over `inputs` (`H`) features, with so many `outputs` (`V`), in f32; the kernel is drawn by `seed`.
+    pub(super) fn init(inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Self {
+        let kernel = [inputs, outputs];
+        Self {
+            kernel: Initializer::GlorotUniform.init(kernel, seed, DType::F32, device),
+            bias: Initializer::Constant(0.0).init([outputs], seed, DType::F32, device),
+        }
+    }
+
+    /// `[N, V]`, of `[N, H]`.
+    pub(super) fn apply(&self, inputs: Tensor<2>) -> Tensor<2> {
+        inputs.matmul(self.kernel.val()) + self.bias.val().unsqueeze()
+    }
+
+    /// Where it is.
+    pub(super) fn device(&self) -> Device {
+        self.bias.val().device()
+    }
+}
