@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use elman_bench_protocol::{CellKind, EpochRequest, Mode, Shape, TextMode, TextRequest};
+use elman_bench_protocol::{
+    CellKind, EpochRequest, Mode, SeriesRequest, Shape, TextMode, TextRequest,
+};
 use serde::Serialize;
 
 use crate::case::{SHAPES, STREAM, shape_text};
@@ -159,6 +161,28 @@ pub fn text_bars(text: &TextRequest, median_of: impl Fn(PeerKind) -> Option<f64>
         .zip(median_of(PeerKind::Elman))
         .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
     vec![Bar::new(what.to_owned(), least, &[ratio])]
+}
+
+/// The bar of DeepAR's default network in training, from the medians of the peers in milliseconds.
+pub fn series_bars(
+    series: &SeriesRequest,
+    median_of: impl Fn(PeerKind) -> Option<f64>,
+) -> Vec<Bar> {
+    let least = match series.cell {
+        CellKind::Lstm => 2.0,
+        CellKind::GruAfter => 4.0,
+        _ => return Vec::new(),
+    };
+    let ratio = median_of(PeerKind::PyTorch)
+        .zip(median_of(PeerKind::Elman))
+        .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
+    let what = format!(
+        "DeepAR in training, {} x {} at {}, over PyTorch",
+        series.layers,
+        series.cell.label(),
+        shape_text(series.shape)
+    );
+    vec![Bar::new(what, least, &[ratio])]
 }
 
 /// The bars as the commands print them.

@@ -248,6 +248,7 @@ fn task_of(request: &Request) -> &'static str {
         Request::Case(_) => "prepare a case",
         Request::Epoch(_) => "prepare an epoch",
         Request::Text(_) => "prepare a language model",
+        Request::Series(_) => "prepare a model of series",
         Request::Run { .. } => "run a round",
     }
 }

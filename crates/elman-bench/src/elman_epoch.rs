@@ -34,8 +34,8 @@ impl ElmanEpoch {
         let device = Device::flex().autodiff();
         let config = SequenceModelConfig {
             model: ModelSettings {
-                layers: vec![layer(request); request.layers],
-                ..ModelSettings::one(layer(request))
+                layers: vec![layer(request.cell, request.units); request.layers],
+                ..ModelSettings::one(layer(request.cell, request.units))
             },
             step: StepKind::Features(images.features()),
             time: images.time(),
@@ -82,9 +82,9 @@ impl Epoch for ElmanEpoch {
     }
 }
 
-/// A layer of the network, with TF 1's defaults.
-fn layer(request: &EpochRequest) -> LayerSettings {
-    let cell = match request.cell {
+/// A layer of so many units, with TF 1's defaults.
+pub(crate) fn layer(cell: CellKind, units: usize) -> LayerSettings {
+    let cell = match cell {
         CellKind::Basic => CellSettings::Basic,
         CellKind::Lstm => CellSettings::Lstm {
             forget_bias: 1.0,
@@ -100,7 +100,7 @@ fn layer(request: &EpochRequest) -> LayerSettings {
             reset_gate: ResetGate::AfterProduct,
         },
     };
-    LayerSettings::new(cell, request.units)
+    LayerSettings::new(cell, units)
 }
 
 /// The images one after the other, from the first again, until there are `count`.

@@ -4,12 +4,13 @@ use burn::tensor::{Device, Gradients, Tensor};
 use elman::cell::{BasicRnnCell, GruCell, Layout, LstmCell};
 use elman::unroll::{Stream, UnrollOptions, dynamic_rnn};
 use elman_bench_protocol::{
-    CaseRequest, CellKind, Epoch, EpochRequest, Failure, Mode, Peer, Preparation, Tensors,
-    TextRequest, Workload,
+    CaseRequest, CellKind, Epoch, EpochRequest, Failure, Mode, Peer, Preparation, SeriesRequest,
+    Tensors, TextRequest, Workload,
 };
 
 use crate::elman_cells::{NamedWeights, array, tensor};
 use crate::elman_epoch::ElmanEpoch;
+use crate::elman_series::ElmanSeries;
 use crate::elman_text;
 
 /// Elman's cells through `dynamic_rnn`, time-major, and through `Stream`.
@@ -39,6 +40,10 @@ impl Peer for Elman {
 
     fn text(&self, text: &TextRequest) -> Result<Preparation<dyn Epoch>, Failure> {
         Ok(Preparation::Ready(elman_text::prepare(text)?))
+    }
+
+    fn series(&self, series: &SeriesRequest) -> Result<Preparation<dyn Epoch>, Failure> {
+        Ok(Preparation::Ready(Box::new(ElmanSeries::new(series)?)))
     }
 }
 

@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 use elman::generate::{Sampler, SamplerConfig};
 use elman::random::Seed;
-use elman::recipe::{
-    CellSettings, LayerSettings, ModelSettings, RmsPropForm, RmsPropSettings, SoftmaxSettings,
-};
+use elman::recipe::{ModelSettings, RmsPropForm, RmsPropSettings, SoftmaxSettings};
 use elman::task::{LanguageModel, LanguageModelConfig, NetworkRun, NetworkState};
 use elman::train::{Clip, Optimiser};
-use elman_bench_protocol::{Epoch, Failure, TextMode, TextRequest};
+use elman_bench_protocol::{CellKind, Epoch, Failure, TextMode, TextRequest};
+
+use crate::elman_epoch::layer;
 
 /// The workload of a request.
 pub(crate) fn prepare(request: &TextRequest) -> Result<Box<dyn Epoch>, Failure> {
@@ -20,14 +20,7 @@ pub(crate) fn prepare(request: &TextRequest) -> Result<Box<dyn Epoch>, Failure> 
 
 /// LSTM layers over one-hot tokens, and a softmax.
 fn model(request: &TextRequest, device: &Device) -> Result<LanguageModel, Failure> {
-    let lstm = CellSettings::Lstm {
-        forget_bias: 1.0,
-        peepholes: false,
-        cell_clip: None,
-        num_proj: None,
-        proj_clip: None,
-    };
-    let layer = LayerSettings::new(lstm, request.units);
+    let layer = layer(CellKind::Lstm, request.units);
     let config = LanguageModelConfig {
         model: ModelSettings {
             layers: vec![layer.clone(); request.layers],

@@ -13,6 +13,7 @@ pub mod compare;
 mod elman_cells;
 mod elman_epoch;
 pub mod elman_peer;
+mod elman_series;
 mod elman_text;
 pub mod epoch;
 mod error;

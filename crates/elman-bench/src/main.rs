@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use elman::random::Seed;
-use elman_bench::bars::{bars, epoch_bars, text, text_bars};
+use elman_bench::bars::{bars, epoch_bars, series_bars, text, text_bars};
 use elman_bench::case::{Case, SHAPES, parse_shape};
 use elman_bench::child::Limits;
 use elman_bench::compare::{Plan, compare};
@@ -17,7 +17,9 @@ use elman_bench::options::compare_options;
 use elman_bench::peers::{PYTHON_SETUP, PeerKind, Peers, Pythons};
 use elman_bench::profile::profile;
 use elman_bench::{Error, Result};
-use elman_bench_protocol::{CellKind, EpochRequest, Request, Shape, TextMode, TextRequest, serve};
+use elman_bench_protocol::{
+    CellKind, EpochRequest, Request, SeriesRequest, Shape, TextMode, TextRequest, serve,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -37,6 +39,8 @@ enum Command {
     Epoch(EpochFlags),
     /// A language model over characters: char-rnn in training, and writing token by token.
     Text(TextFlags),
+    /// A model of series in training, DeepAR's: LSTM and GRU
+    Series(SeriesFlags),
     /// Where the time of one shape goes, and what fraction of the machine elman reaches.
     Profile(ProfileFlags),
     /// What each option of an LSTM costs in training, beside the plain cell.
@@ -208,6 +212,27 @@ struct TextFlags {
 }
 
 #[derive(Args)]
+struct SeriesFlags {
+    #[command(flatten)]
+    pythons: PythonFlags,
+    /// Of every peer.
+    #[arg(long, default_value = "2")]
+    threads: NonZeroUsize,
+    /// Iterations of each peer, after one that warms up; medians are reported.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// Batches of an iteration.
+    #[arg(long, default_value_t = 50)]
+    batches: usize,
+    /// T,B,F,H: by default those of DeepAR in GluonTS.
+    #[arg(long, value_parser = parse_shape, default_value = "72,32,20,40")]
+    shape: Shape,
+    /// Also writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct ProfileFlags {
     #[command(flatten)]
     timing: TimingFlags,
@@ -292,6 +317,7 @@ fn main() -> ExitCode {
         Command::Peers(flags) => run_peers(flags),
         Command::Epoch(flags) => run_epoch(flags),
         Command::Text(flags) => run_text(flags),
+        Command::Series(flags) => run_series(flags),
         Command::Profile(flags) => run_profile(&flags),
         Command::Options(flags) => run_options(&flags),
         Command::Long(flags) => run_long(&flags),
@@ -387,6 +413,28 @@ fn run_text(flags: TextFlags) -> Result<()> {
         let asked = Request::Text(request.clone());
         let report = compare_loops(&launch, flags.threads, &asked, &both, rounds)?;
         let bars = text_bars(&request, |peer| report.median_ms(peer));
+        println!("{}\n{}", report.table(), text(&bars));
+        found.push(json!({ "request": request, "report": report, "bars": bars }));
+    }
+    write_json(flags.json.as_deref(), &found)
+}
+
+fn run_series(flags: SeriesFlags) -> Result<()> {
+    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
+    let mut found = Vec::new();
+    for cell in [CellKind::Lstm, CellKind::GruAfter] {
+        let request = SeriesRequest {
+            cell,
+            layers: 2,
+            shape: flags.shape,
+            count: flags.batches,
+            learning_rate: 0.001,
+        };
+        let both = [PeerKind::Elman, PeerKind::PyTorch];
+        let asked = Request::Series(request.clone());
+        let report = compare_loops(&launch, flags.threads, &asked, &both, flags.rounds)?;
+        let bars = series_bars(&request, |peer| report.median_ms(peer));
         println!("{}\n{}", report.table(), text(&bars));
         found.push(json!({ "request": request, "report": report, "bars": bars }));
     }

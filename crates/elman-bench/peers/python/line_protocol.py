@@ -71,7 +71,7 @@ class Session:
         if what == "run":
             return self.run(request["iterations"])
         self.workload = None
-        self.is_epoch = what in ("epoch", "text")
+        self.is_epoch = what in ("epoch", "text", "series")
         if self.is_epoch:
             self.workload = getattr(self.peer, what)(request)
         else:

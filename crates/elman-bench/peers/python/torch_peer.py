@@ -30,6 +30,9 @@ class Peer:
     def text(self, text):
         return {"train": TrainText, "generate": GenerateText}[text["mode"]](text)
 
+    def series(self, series):
+        return Series(series)
+
 
 def pytorch_weights(cell, question):
     """Elman's weights as one kernel `[F+H, G*H]` and two biases in PyTorch's order of gates."""
@@ -215,6 +218,39 @@ class GenerateText(Text):
                 probabilities = self.torch.softmax(self.dense(output[:, -1]), dim=1)
                 token = self.torch.multinomial(probabilities, 1)
             return -probabilities[0, token.item()].log().item()
+
+
+class Series:
+    """Layers over the features of every step, and a mean and a scale for each: DeepAR in training."""
+
+    def __init__(self, series):
+        import torch
+
+        self.torch = torch
+        torch.manual_seed(42)
+        time, batch, features, units = (series["shape"][name] for name in ("time", "batch", "features", "units"))
+        layers = {"basic": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru-after": torch.nn.GRU}
+        if series["cell"] not in layers:
+            raise Unsupported("PyTorch's GRU has its reset gate after the product")
+        self.rnn = layers[series["cell"]](features, units, series["layers"], batch_first=True)
+        self.dense = torch.nn.Linear(units, 2)
+        count = series["count"] * batch * time * (features + 1)
+        numbers = [(at * at % 7919 + at % 13) % 200 / 100 - 1 for at in range(count)]
+        self.batches = torch.tensor(numbers).reshape(series["count"], batch, time, features + 1)
+        parameters = [*self.rnn.parameters(), *self.dense.parameters()]
+        self.adam = torch.optim.Adam(parameters, lr=series["learning_rate"])
+
+    def run(self):
+        softplus = self.torch.nn.functional.softplus
+        for batch in self.batches:
+            inputs, targets = batch[..., :-1], batch[..., -1]
+            self.adam.zero_grad()
+            mean, scale = self.dense(self.rnn(inputs)[0]).unbind(-1)
+            scale = softplus(scale)
+            loss = (scale.log() + 0.5 * ((targets - mean) / scale).square()).mean()
+            loss.backward()
+            self.adam.step()
+        return loss.item()
 
 
 if __name__ == "__main__":

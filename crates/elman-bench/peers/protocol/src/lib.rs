@@ -25,7 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use machine::{Stopwatch, pin_to_first_cores};
 pub use message::{
-    CaseRequest, CellKind, EpochRequest, Mode, Reply, Request, Shape, TextMode, TextRequest,
+    CaseRequest, CellKind, EpochRequest, Mode, Reply, Request, SeriesRequest, Shape, TextMode,
+    TextRequest,
 };
 pub use serve::{Epoch, Failure, Peer, Preparation, Workload, serve, threads_from_arguments};
 pub use tensors::{Array, Tensors};

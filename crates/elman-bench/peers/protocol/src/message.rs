@@ -180,6 +180,40 @@ pub struct TextRequest {
     pub learning_rate: f64,
 }
 
+/// A model of series in training, DeepAR's (Salinas et al. 2020, arXiv 1704.04110): layers over the
+/// features of every step, a projection to a mean and a scale, the Gaussian negative log-likelihood of
+/// every step's target, backward, Adam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesRequest {
+    /// Of every layer.
+    pub cell: CellKind,
+    /// How many layers.
+    pub layers: usize,
+    /// `T`, `B`, `F` and `H`.
+    pub shape: Shape,
+    /// Batches of an iteration.
+    pub count: usize,
+    /// Adam's.
+    pub learning_rate: f64,
+}
+
+impl SeriesRequest {
+    /// `[count, B, T, F + 1]`: the features of every step and, last, its target; the same for all
+    /// peers.
+    pub fn numbers(&self) -> Vec<f32> {
+        let Shape {
+            time,
+            batch,
+            features,
+            ..
+        } = self.shape;
+        let numbers = 0..self.count * batch * time * (features + 1);
+        numbers
+            .map(|at| ((at * at % 7919 + at % 13) % 200) as f32 / 100.0 - 1.0)
+            .collect()
+    }
+}
+
 impl TextRequest {
     /// `[B, count · T + 1]`: the text that is trained on, the same for every peer.
     pub fn tokens(&self) -> Vec<u32> {
@@ -199,6 +233,8 @@ pub enum Request {
     Epoch(EpochRequest),
     /// Prepare a language model.
     Text(TextRequest),
+    /// Builds a model of series.
+    Series(SeriesRequest),
     /// Time so many iterations of what was prepared last, after one that is not timed.
     Run {
         /// How many; an iteration of an epoch is the whole epoch and is never run untimed.

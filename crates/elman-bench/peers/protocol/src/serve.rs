@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 use std::num::NonZeroUsize;
 
-use crate::message::{CaseRequest, EpochRequest, Reply, Request, TextRequest};
+use crate::message::{CaseRequest, EpochRequest, Reply, Request, SeriesRequest, TextRequest};
 use crate::{Stopwatch, Tensors, pin_to_first_cores};
 
 /// Why a peer could not do what it was asked.
@@ -81,6 +81,18 @@ pub trait Peer {
     ///
     /// When the library fails.
     fn text(&self, _text: &TextRequest) -> Result<Preparation<dyn Epoch>, Failure> {
+        Ok(Preparation::Unsupported(format!(
+            "{} is compared as a layer only",
+            self.name()
+        )))
+    }
+
+    /// Builds the model of series; most peers have none.
+    ///
+    /// # Errors
+    ///
+    /// When the library fails.
+    fn series(&self, _series: &SeriesRequest) -> Result<Preparation<dyn Epoch>, Failure> {
         Ok(Preparation::Unsupported(format!(
             "{} is compared as a layer only",
             self.name()
@@ -166,6 +178,10 @@ fn handle<P: Peer>(peer: &P, request: Request, prepared: &mut Prepared) -> Resul
         Request::Text(text) => {
             *prepared = Prepared::Nothing;
             Ok(keep(peer.text(&text)?, prepared))
+        }
+        Request::Series(series) => {
+            *prepared = Prepared::Nothing;
+            Ok(keep(peer.series(&series)?, prepared))
         }
         Request::Run { iterations } => match prepared {
             Prepared::Nothing => Err("nothing was prepared that could be run".into()),

@@ -9,7 +9,7 @@ use super::grid::Grid;
 use super::missing;
 use super::roles::Roles;
 use super::table::{Schema, Series, SeriesFile, SeriesTable};
-use super::{csv, m3, statics};
+use super::{csv, m3, parquet, statics};
 use crate::error::Result;
 
 /// So many missing numbers are told with their place.
@@ -40,7 +40,10 @@ impl SeriesTable {
         if plain.ends_with(".jsonl") || plain.ends_with(".ndjson") {
             return m3::read(path);
         }
-        let columns = csv::read(path, file.decimal_comma)?;
+        let columns = match parquet::is_parquet(&file.file) {
+            true => parquet::read(path, file.decimal_comma)?,
+            false => csv::read(path, file.decimal_comma)?,
+        };
         Builder::new(&columns, file, schema)?.table()
     }
 }

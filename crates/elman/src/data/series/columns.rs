@@ -26,10 +26,30 @@ pub(super) struct Columns {
     pub(super) names: Vec<String>,
     /// Row after row.
     pub(super) rows: Vec<Vec<Cell>>,
-    /// The line at which each row begins, from 1.
+    /// The line at which each row begins, from 1; of a file without lines its number.
     pub(super) lines: Vec<u64>,
+    /// What those numbers count.
+    pub(super) row_word: RowWord,
     /// Is a comma the decimal point?
     pub(super) decimal_comma: bool,
+}
+
+/// What a person counts to find a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RowWord {
+    /// Lines of a text.
+    Line,
+    /// Rows of a table.
+    Row,
+}
+
+impl RowWord {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Row => "row",
+        }
+    }
 }
 
 /// Why a cell is no number.
@@ -47,9 +67,9 @@ impl Columns {
         format!("{path}:{}:{}", self.lines[row], column + 1).into()
     }
 
-    /// A row as a person finds it: `line 3`.
+    /// A row as a person finds it: `line 3`, `row 3`.
     pub(super) fn row_name(&self, row: usize) -> String {
-        format!("line {}", self.lines[row])
+        format!("{} {}", self.row_word.word(), self.lines[row])
     }
 
     /// An error about one cell.

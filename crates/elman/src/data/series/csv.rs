@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::columns::{Cell, Columns, is_missing, no_rows};
+use super::columns::{Cell, Columns, RowWord, is_missing, no_rows};
 use crate::error::{Error, Result};
 
 /// A larger file is not a table for one machine's memory.
@@ -18,8 +18,8 @@ const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_BOMS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The bytes of a file, decompressed if they are gzip's.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+/// Checks that `path` is a file, and not too large.
+pub(super) fn ensure_file(path: &Path) -> Result<()> {
     let metadata = std::fs::metadata(path).map_err(|source| Error::io("open", path, source))?;
     if !metadata.is_file() {
         let found = if metadata.is_dir() {
@@ -33,16 +33,30 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
             "name the file itself",
         ));
     }
+    match metadata.len() <= LARGEST {
+        true => Ok(()),
+        false => Err(too_large(path)),
+    }
+}
+
+fn too_large(path: &Path) -> Error {
+    Error::data(
+        path,
+        format!("has more than {} GiB", LARGEST >> 30),
+        "give a part of the series at a time",
+    )
+}
+
+/// The bytes of a file, decompressed if they are gzip's.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    ensure_file(path)?;
     let read = |source| Error::io("read", path, source);
     let mut file = File::open(path).map_err(|source| Error::io("open", path, source))?;
     let mut raw = Vec::new();
-    (&mut file)
-        .take(LARGEST)
-        .read_to_end(&mut raw)
-        .map_err(read)?;
+    file.read_to_end(&mut raw).map_err(read)?;
     if raw.starts_with(&GZIP_MAGIC) {
         let mut plain = Vec::new();
-        let mut decoder = MultiGzDecoder::new(&raw[..]).take(LARGEST);
+        let mut decoder = MultiGzDecoder::new(&raw[..]).take(LARGEST + 1);
         decoder.read_to_end(&mut plain).map_err(|error| {
             Error::data(
                 path,
@@ -53,6 +67,9 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
                 "restore the file from its source",
             )
         })?;
+        if plain.len() as u64 > LARGEST {
+            return Err(too_large(path));
+        }
         return Ok(plain);
     }
     Ok(raw)
@@ -129,12 +146,13 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
         names,
         rows,
         lines,
+        row_word: RowWord::Line,
         decimal_comma,
     })
 }
 
 /// Column names must be there, and be different.
-fn check_names(path: &Path, names: &[String]) -> Result<()> {
+pub(super) fn check_names(path: &Path, names: &[String]) -> Result<()> {
     let header = |at: usize| format!("{}:1:{}", path.display(), at + 1);
     for (at, name) in names.iter().enumerate() {
         if names[..at].contains(name) {

@@ -10,6 +10,7 @@ mod frequency;
 mod grid;
 mod m3;
 mod missing;
+mod parquet;
 mod roles;
 mod scaling;
 mod seasonal;

@@ -1,0 +1,132 @@
+//! A model of series in training, as a user of the library writes it.
+
+use burn::module::{Module, Param};
+use burn::tensor::activation::softplus;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use elman::initializer::Initializer;
+use elman::random::Seed;
+use elman::recipe::{AdamSettings, ModelSettings};
+use elman::task::{Network, NetworkRun};
+use elman::train::Optimiser;
+use elman_bench_protocol::{Epoch, Failure, SeriesRequest, Shape};
+
+use crate::elman_epoch::layer;
+
+/// Layers over all steps, and a mean and a scale for each.
+#[derive(Module, Debug)]
+struct Model {
+    network: Network,
+    /// `[H, 2]`
+    kernel: Param<Tensor<2>>,
+    /// `[2]`
+    bias: Param<Tensor<1>>,
+}
+
+impl Model {
+    fn init(request: &SeriesRequest, device: &Device) -> Result<Self, Failure> {
+        let layer = layer(request.cell, request.shape.units);
+        let settings = ModelSettings {
+            layers: vec![layer.clone(); request.layers],
+            ..ModelSettings::one(layer)
+        };
+        let seed = Seed::new(42);
+        let parameters = [request.shape.units, 2];
+        let zeros = Initializer::Constant(0.0);
+        Ok(Self {
+            network: Network::init(&settings, request.shape.features, seed, device)?,
+            kernel: Initializer::GlorotUniform.init(
+                parameters,
+                seed.child("projection"),
+                DType::F32,
+                device,
+            ),
+            bias: zeros.init([2], seed, DType::F32, device),
+        })
+    }
+
+    /// `[1]`: the mean over all steps of -ln N(target; mean, scale) without its constant.
+    fn loss(
+        &self,
+        inputs: Tensor<3>,
+        targets: Tensor<2>,
+        run: NetworkRun,
+    ) -> Result<Tensor<1>, Failure> {
+        let shown = self.network.outputs(inputs, run)?;
+        let [batch, time, units] = shown.dims();
+        let shown = shown.reshape([batch * time, units]);
+        let parameters = shown.matmul(self.kernel.val()) + self.bias.val().unsqueeze();
+        let mean = parameters.clone().narrow(1, 0, 1);
+        let scale = softplus(parameters.narrow(1, 1, 1), 1.0);
+        let error = (targets - mean) / scale.clone();
+        Ok((scale.log() + error.square().mul_scalar(0.5)).mean())
+    }
+}
+
+/// Batches of series, one after the other.
+pub(crate) struct ElmanSeries {
+    request: SeriesRequest,
+    /// `[B, T, F]` and `[B·T, 1]` of each batch.
+    batches: Vec<(TensorData, TensorData)>,
+    /// Taken out while it is updated.
+    model: Option<Model>,
+    optimiser: Optimiser,
+    step: u64,
+}
+
+impl ElmanSeries {
+    pub(crate) fn new(request: &SeriesRequest) -> Result<Self, Failure> {
+        let Shape {
+            time,
+            batch,
+            features,
+            ..
+        } = request.shape;
+        let numbers = request.numbers();
+        let batches = numbers.chunks_exact(batch * time * (features + 1));
+        let batches = batches.map(|numbers| {
+            let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+            for step in numbers.chunks_exact(features + 1) {
+                inputs.extend_from_slice(&step[..features]);
+                targets.push(step[features]);
+            }
+            (
+                TensorData::new(inputs, [batch, time, features]),
+                TensorData::new(targets, [batch * time, 1]),
+            )
+        });
+        let adam = AdamSettings {
+            learning_rate: request.learning_rate,
+            ..AdamSettings::default()
+        };
+        Ok(Self {
+            batches: batches.collect(),
+            model: Some(Model::init(request, &Device::flex().autodiff())?),
+            optimiser: Optimiser::new(adam),
+            step: 0,
+            request: request.clone(),
+        })
+    }
+}
+
+impl Epoch for ElmanSeries {
+    fn run(&mut self) -> Result<f64, Failure> {
+        let mut last = f64::NAN;
+        for (inputs, targets) in &self.batches {
+            let model = self.model.take().ok_or("an earlier batch failed")?;
+            let device = model.bias.val().device();
+            let loss = model.loss(
+                Tensor::from_data(inputs.clone(), &device),
+                Tensor::from_data(targets.clone(), &device),
+                NetworkRun::training(self.step),
+            )?;
+            last = f64::from(loss.clone().into_scalar::<f32>());
+            let rate = self.request.learning_rate;
+            let updated = self
+                .optimiser
+                .update(model, loss.backward(), rate, self.step)?;
+            self.model = Some(updated);
+            self.step += 1;
+        }
+        Ok(last)
+    }
+}
