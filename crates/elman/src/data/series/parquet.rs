@@ -286,7 +286,7 @@ mod tests {
             message.replace(&folder.path().display().to_string(), "DIR")
         };
         std::fs::write(&path, CSV).expect("written");
-        insta::assert_snapshot!(refused(&described(&path)), @"");
+        insta::assert_snapshot!(refused(&described(&path)), @"DIR/t.parquet: is no sound Parquet file: Parquet error: Invalid Parquet file. Corrupt footer; restore the file from its source, or give the table as CSV");
         write(&path, SCHEMA);
         let whole = std::fs::read(&path).expect("there");
         std::fs::write(&path, &whole[..whole.len() - 20]).expect("written");
@@ -296,17 +296,17 @@ mod tests {
         let file = File::create(&path).expect("created");
         let writer = SerializedFileWriter::new(file, schema, Arc::default());
         writer.expect("a writer").close().expect("closed");
-        insta::assert_snapshot!(refused(&described(&path)), @"");
+        insta::assert_snapshot!(refused(&described(&path)), @"DIR/t.parquet: the column `promotion` has columns or lists in it; give flat columns of numbers, texts, dates and times");
         let file = File::create(&path).expect("created");
         let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
         let writer = SerializedFileWriter::new(file, schema, Arc::default());
         writer.expect("a writer").close().expect("closed");
-        insta::assert_snapshot!(refused(&described(&path)), @"");
+        insta::assert_snapshot!(refused(&described(&path)), @"DIR/t.parquet: expected a table with a header and rows, found no row; give a CSV file whose first line names the columns");
         let file = SeriesFile {
             decimal_comma: true,
             ..described(&path)
         };
-        insta::assert_snapshot!(refused(&file), @"");
-        insta::assert_snapshot!(refused(&described(folder.path().join("no.parquet").as_path())), @"");
+        insta::assert_snapshot!(refused(&file), @"data.decimal_comma: is of text, and a Parquet file has numbers; set it to `false`");
+        insta::assert_snapshot!(refused(&described(folder.path().join("no.parquet").as_path())), @"cannot open DIR/no.parquet: No such file or directory (os error 2)");
     }
 }
