@@ -134,7 +134,7 @@ fn texts_of_classes_from_fit_to_predict() {
         (&"abcd".into(), &"up".into())
     );
     let error = fail(&mut place.elman(&["predict", "run", "abxd"]), 1);
-    assert!(error.contains("does not have `x`"), "{error}");
+    assert!(error.contains("does not have 'x'"), "{error}");
 }
 
 #[test]
