@@ -4,6 +4,7 @@ mod adding;
 mod batches;
 mod digit;
 mod examples;
+mod file;
 pub mod idx;
 mod images;
 mod piano_roll;

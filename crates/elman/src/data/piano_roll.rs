@@ -8,13 +8,11 @@
 //! The form of Boulanger-Lewandowski et al. (2012), "Modeling temporal dependencies in
 //! high-dimensional sequences", arXiv 1206.6392, for the four sets of pieces that it used.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
+use crate::data::file::{self, Expected};
 use crate::error::{Error, Result};
 
 /// The keys of a piano.
@@ -59,18 +57,11 @@ impl PianoRolls {
     /// When it cannot be read or has another form, with the piece and the step.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let io = |source| Error::io("read", path, source);
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .map_err(io)?;
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            let mut unpacked = Vec::new();
-            MultiGzDecoder::new(bytes.as_slice())
-                .read_to_end(&mut unpacked)
-                .map_err(io)?;
-            bytes = unpacked;
-        }
+        let expected = Expected {
+            noun: "a file of piano rolls",
+            remedy: "give the path of a JSON file (plain or .gz)",
+        };
+        let bytes = file::bytes(path, expected)?;
         Self::parse(&bytes).map_err(|problem| {
             let remedy = "give pieces as {\"train\": […], \"valid\": […], \"test\": […]}, each a list \
                           of steps, each a list of MIDI's note numbers";

@@ -1,79 +1,22 @@
 //! Tables as text: CSV, semicolons or tabs, compressed or not.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
 use super::columns::{Cell, Columns, RowWord, is_missing, no_rows};
+use crate::data::file::{self, Expected};
 use crate::error::{Error, Result};
 
-/// A larger file is not a table for one machine's memory.
-const LARGEST: u64 = 4 << 30;
 /// A longer line is not a line of a table.
 const LONGEST_LINE: usize = 16 << 20;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const UTF8_BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_BOMS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// Checks that `path` is a file, and not too large.
-pub(super) fn ensure_file(path: &Path) -> Result<()> {
-    let metadata = std::fs::metadata(path).map_err(|source| Error::io("open", path, source))?;
-    if !metadata.is_file() {
-        let found = if metadata.is_dir() {
-            "a folder"
-        } else {
-            "something else"
-        };
-        return Err(Error::data(
-            path,
-            format!("expected a file with a table, found {found}"),
-            "name the file itself",
-        ));
-    }
-    match metadata.len() <= LARGEST {
-        true => Ok(()),
-        false => Err(too_large(path)),
-    }
-}
-
-fn too_large(path: &Path) -> Error {
-    Error::data(
-        path,
-        format!("has more than {} GiB", LARGEST >> 30),
-        "give a part of the series at a time",
-    )
-}
-
-/// The bytes of a file, decompressed if they are gzip's.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
-    ensure_file(path)?;
-    let read = |source| Error::io("read", path, source);
-    let mut file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    let mut raw = Vec::new();
-    file.read_to_end(&mut raw).map_err(read)?;
-    if raw.starts_with(&GZIP_MAGIC) {
-        let mut plain = Vec::new();
-        let mut decoder = MultiGzDecoder::new(&raw[..]).take(LARGEST + 1);
-        decoder.read_to_end(&mut plain).map_err(|error| {
-            Error::data(
-                path,
-                format!(
-                    "its gzip stream breaks off after {} bytes: {error}",
-                    plain.len()
-                ),
-                "restore the file from its source",
-            )
-        })?;
-        if plain.len() as u64 > LARGEST {
-            return Err(too_large(path));
-        }
-        return Ok(plain);
-    }
-    Ok(raw)
-}
+/// What a file of series should be.
+pub(super) const EXPECTED: Expected = Expected {
+    noun: "a file with a table",
+    remedy: "name the file itself",
+};
 
 /// Text that must be UTF-8 without NUL bytes; a byte order mark before it is left out.
 pub(super) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
@@ -106,7 +49,7 @@ fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
 /// Reads a table of text. Its delimiter is the one of `,`, `;` and tab that its first line has most
 /// of.
 pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
-    let bytes = bytes(path)?;
+    let bytes = file::bytes(path, EXPECTED)?;
     let text = text(path, &bytes)?;
     let Some(header) = text.lines().next().filter(|line| !line.trim().is_empty()) else {
         let found = if text.trim().is_empty() {

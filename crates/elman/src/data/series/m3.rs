@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::csv;
 use super::frequency::Frequency;
 use super::table::{Schema, Series, SeriesTable};
+use crate::data::file;
 use crate::error::{Error, Result};
 
 #[derive(Deserialize)]
@@ -36,7 +37,7 @@ const PERIODS: [(&str, &str, usize); 4] = [
 
 /// Reads all series of a file.
 pub(super) fn read(path: &Path) -> Result<SeriesTable> {
-    let bytes = csv::bytes(path)?;
+    let bytes = file::bytes(path, csv::EXPECTED)?;
     let text = csv::text(path, &bytes)?;
     let lines = text.lines().enumerate();
     let filled = lines.filter(|(_, line)| !line.trim().is_empty());

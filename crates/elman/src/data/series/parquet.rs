@@ -14,6 +14,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::columns::{Cell, Columns, RowWord, is_missing, no_rows};
 use super::csv;
+use crate::data::file;
 use crate::error::{Error, Result};
 
 /// Is this the name of a Parquet file?
@@ -63,9 +64,9 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
             "set it to `false`",
         ));
     }
-    csv::ensure_file(path)?;
-    let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    let reader = SerializedFileReader::new(file).map_err(|error| broken(path, &error))?;
+    file::ensure_file(path, csv::EXPECTED)?;
+    let open = File::open(path).map_err(|source| Error::io("open", path, source))?;
+    let reader = SerializedFileReader::new(open).map_err(|error| broken(path, &error))?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let mut names = Vec::new();
     let mut times = Vec::new();
@@ -307,6 +308,6 @@ mod tests {
             ..described(&path)
         };
         insta::assert_snapshot!(refused(&file), @"data.decimal_comma: is of text, and a Parquet file has numbers; set it to `false`");
-        insta::assert_snapshot!(refused(&described(folder.path().join("no.parquet").as_path())), @"cannot open DIR/no.parquet: No such file or directory (os error 2)");
+        insta::assert_snapshot!(refused(&described(folder.path().join("no.parquet").as_path())), @"cannot open DIR/no.parquet: No such file or directory (os error 2); name the file itself");
     }
 }

@@ -1,14 +1,9 @@
 //! One file of text, plain or gzip.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
+use crate::data::file::{self, Expected};
 use crate::error::{Error, Result};
-
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Control characters that texts have: tab, line feed, form feed, carriage return.
 const USUAL_CONTROLS: [char; 4] = ['\t', '\n', '\u{c}', '\r'];
@@ -19,33 +14,11 @@ const USUAL_CONTROLS: [char; 4] = ['\t', '\n', '\u{c}', '\r'];
 ///
 /// When it is no regular file, cannot be read, or is empty.
 pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    let metadata = fs::metadata(path).map_err(|source| {
-        Error::io("open", path, source).advise("give the path of a text file (plain or .gz)")
-    })?;
-    if !metadata.is_file() {
-        return Err(Error::data(
-            path,
-            "expected a text file, found something else",
-            "give the path of a text file (plain or .gz)",
-        ));
-    }
-    let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    file.read_to_end(&mut bytes)
-        .map_err(|source| Error::io("read", path, source))?;
-    if bytes.starts_with(&GZIP) {
-        let mut unpacked = Vec::new();
-        MultiGzDecoder::new(bytes.as_slice())
-            .read_to_end(&mut unpacked)
-            .map_err(|error| {
-                Error::data(
-                    path,
-                    format!("is packed by gzip and damaged ({error})"),
-                    "use another copy of the file",
-                )
-            })?;
-        bytes = unpacked;
-    }
+    let expected = Expected {
+        noun: "a text file",
+        remedy: "give the path of a text file (plain or .gz)",
+    };
+    let bytes = file::bytes(path, expected)?;
     if bytes.is_empty() {
         return Err(Error::data(path, "is empty", "give a file with text in it"));
     }
@@ -129,6 +102,7 @@ impl std::fmt::Display for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use flate2::Compression;
@@ -155,7 +129,7 @@ mod tests {
         insta::assert_snapshot!(message(b"one\ntwo\0"), @r#"DIR/a.txt: line 2, column 4: the control character U+0000, which no text has; remove it, or read the file as bytes (`data.tokens = "bytes"`)"#);
         // UTF-16 with a byte order mark.
         insta::assert_snapshot!(message(b"\xff\xfea\0"), @r#"DIR/a.txt: line 1, column 1: expected UTF-8, found the byte 0xFF; save the file as UTF-8, or read it as bytes (`data.tokens = "bytes"`)"#);
-        insta::assert_snapshot!(message(&[0x1f, 0x8b, 8, 0]), @"DIR/a.txt: is packed by gzip and damaged (unexpected end of file); use another copy of the file");
+        insta::assert_snapshot!(message(&[0x1f, 0x8b, 8, 0]), @"DIR/a.txt: its gzip stream breaks off after 0 bytes: unexpected end of file; restore the file from its source");
     }
 
     #[test]
