@@ -606,7 +606,12 @@ proptest! {
         if !data.holds_out() || task == Task::Regressor {
             train.early_stopping = None;
         }
-        let tune = tune.map(|mut tune: TuneSettings| {
+        let holds_out = match task {
+            Task::Forecaster => forecast.valid > 0,
+            _ => data.holds_out(),
+        };
+        // A search watches held-out examples.
+        let tune = tune.filter(|_| holds_out).map(|mut tune: TuneSettings| {
             if let Some(halving) = &mut tune.halving {
                 halving.first_epochs = halving.first_epochs.min(train.epochs);
             }
