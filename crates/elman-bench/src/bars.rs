@@ -130,9 +130,7 @@ pub fn epoch_bars(epoch: &EpochRequest, median_of: impl Fn(PeerKind) -> Option<f
     ]
     .into_iter()
     .map(|(peer, least)| {
-        let ratio = median_of(peer)
-            .zip(median_of(PeerKind::Elman))
-            .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
+        let ratio = ratio(peer, &median_of);
         let what = format!(
             "MNIST epoch of {} x {}, data and optimiser included, over {}",
             epoch.layers,
@@ -157,9 +155,7 @@ pub fn text_bars(text: &TextRequest, median_of: impl Fn(PeerKind) -> Option<f64>
         }
         _ => return Vec::new(),
     };
-    let ratio = median_of(PeerKind::PyTorch)
-        .zip(median_of(PeerKind::Elman))
-        .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
+    let ratio = ratio(PeerKind::PyTorch, &median_of);
     vec![Bar::new(what.to_owned(), least, &[ratio])]
 }
 
@@ -173,9 +169,7 @@ pub fn series_bars(
         CellKind::GruAfter => 4.0,
         _ => return Vec::new(),
     };
-    let ratio = median_of(PeerKind::PyTorch)
-        .zip(median_of(PeerKind::Elman))
-        .map(|(theirs, ours)| crate::stats::speedup(theirs, ours));
+    let ratio = ratio(PeerKind::PyTorch, &median_of);
     let what = format!(
         "DeepAR in training, {} x {} at {}, over PyTorch",
         series.layers,
@@ -183,6 +177,12 @@ pub fn series_bars(
         shape_text(series.shape)
     );
     vec![Bar::new(what, least, &[ratio])]
+}
+
+/// How many times as long as elman `peer` takes.
+fn ratio(peer: PeerKind, median_of: &impl Fn(PeerKind) -> Option<f64>) -> Option<f64> {
+    let (theirs, ours) = median_of(peer).zip(median_of(PeerKind::Elman))?;
+    Some(crate::stats::speedup(theirs, ours))
 }
 
 /// The bars as the commands print them.

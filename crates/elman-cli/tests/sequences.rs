@@ -126,6 +126,10 @@ fn texts_of_classes_from_fit_to_predict() {
         (&report["accuracy"], &report["count"]),
         (&1.0.into(), &24.into())
     );
+    // A finished run goes on with its data elsewhere.
+    fs::rename(place.path("words.tsv"), place.path("moved.tsv")).expect("moved");
+    let resume = ["fit", "--resume", "run", "--data", "moved.tsv", "--quiet"];
+    succeed(&mut place.elman(&resume));
     let found = object(&succeed(
         &mut place.elman(&["predict", "run", "--json", "abcd"]),
     ));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::text::{LabelledParts, Tokenizer};
+use crate::data::text::{Corpus, LabelledParts, Tokenizer};
 use crate::data::{
     AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, SequenceDataset, TrainingExamples,
     idx, ts,
@@ -39,7 +39,6 @@ impl Examples {
 pub(super) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Examples> {
     if let DataSettings::LabelledText(settings) = &recipe.data {
         let lines = LabelledParts::read(settings, place)?;
-        lines.ensure_complete(settings)?;
         let tokenizer = Tokenizer::new(&settings.text.tokens, &lines.texts, false)?;
         let [train, valid, test] = encode(&tokenizer, lines)?;
         let complete = "a part that must have texts has some";
@@ -72,7 +71,11 @@ pub(super) fn load_test(
 ) -> Result<Dataset> {
     match (&recipe.data, tokenizer) {
         (DataSettings::LabelledText(settings), Some(tokenizer)) => {
-            let [_, _, test] = encode(tokenizer, LabelledParts::read(settings, place)?)?;
+            let lines = match place {
+                Some(file) if file.is_file() => LabelledParts::read_test(settings, file)?,
+                place => LabelledParts::read(settings, place)?,
+            };
+            let [_, _, test] = encode(tokenizer, lines)?;
             test.ok_or_else(|| {
                 Error::argument(
                     "data",
@@ -96,15 +99,21 @@ fn encode(tokenizer: &Tokenizer, lines: LabelledParts) -> Result<[Option<Dataset
         let (mut steps, mut lengths) = (Vec::new(), Vec::new());
         for (index, text) in texts.iter().enumerate() {
             let origin = format!("text {} of `{}`", index + 1, text.shortened());
-            let tokens = tokenizer.encode(&origin, text.text())?;
+            let tokens = token_steps(tokenizer, &origin, text)?;
             lengths.push(tokens.len());
-            // f32 holds every number of a token: 2^24 are more than a vocabulary may have.
-            steps.extend(tokens.into_iter().map(|token| token as f32));
+            steps.extend(tokens);
         }
         let dataset = SequenceDataset::new(steps, &lengths, 1, answers)?;
         *part = Some(Dataset::Sequences(dataset));
     }
     Ok(parts)
+}
+
+/// `[T]`: the tokens of `text`, which `origin` names in errors, as a model reads them. f32 holds every
+/// number of a token: 2^24 are more than a vocabulary may have.
+pub(super) fn token_steps(tokenizer: &Tokenizer, origin: &str, text: &Corpus) -> Result<Vec<f32>> {
+    let tokens = tokenizer.encode(origin, text.text())?;
+    Ok(tokens.into_iter().map(|token| token as f32).collect())
 }
 
 fn load_numbers(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts> {

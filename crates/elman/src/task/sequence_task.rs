@@ -323,11 +323,11 @@ fn encode_one(
         return refuse("the text is no UTF-8");
     };
     let text = Corpus::of(text.to_owned(), settings.text.normalise);
-    let tokens = tokenizer.encode("predict", text.text())?;
-    if tokens.is_empty() {
-        return refuse("the text is empty");
+    let steps = examples::token_steps(tokenizer, "predict", &text)?;
+    match steps.is_empty() {
+        true => refuse("the text is empty"),
+        false => Ok(steps),
     }
-    Ok(tokens.into_iter().map(|token| token as f32).collect())
 }
 
 fn predict_picture(model: &SequenceModel, path: &Path) -> Result<Prediction> {

@@ -89,7 +89,7 @@ impl Corpus {
 
 /// Spreads texts over training, validation and testing, of which the last two get these shares of
 /// every stretch.
-pub(super) fn spread<T>(texts: Vec<T>, shares: [f64; 2]) -> [Vec<T>; 3] {
+fn spread<T>(texts: Vec<T>, shares: [f64; 2]) -> [Vec<T>; 3] {
     let mut parts = [const { Vec::new() }; 3];
     let whole = |at: usize, share: f64| (at as f64 * share).floor() as usize;
     for (at, text) in texts.into_iter().enumerate() {
@@ -103,6 +103,40 @@ pub(super) fn spread<T>(texts: Vec<T>, shares: [f64; 2]) -> [Vec<T>; 3] {
         parts[part].push(text);
     }
     parts
+}
+
+/// What `read` finds in the files of each part; shares are spread over all of what it finds.
+pub(super) fn read_parts<T>(
+    settings: &TextSettings,
+    place: Option<&Path>,
+    read: impl Fn(&[PathBuf]) -> Result<Vec<T>>,
+) -> Result<[Vec<T>; 3]> {
+    let read = |names: &[String]| read(&places(names, place));
+    let all = read(&settings.files)?;
+    Ok(match &settings.held_out {
+        HeldOutText::Shares { valid, test } => spread(all, [*valid, *test]),
+        HeldOutText::Files { valid, test } => [all, read(valid)?, read(test)?],
+    })
+}
+
+/// Checks that no part is empty but a validation part that nobody asked for; what is wrong with one
+/// and what to do, `refuse` says, which is told what the part is for.
+pub(super) fn ensure_complete<T>(
+    parts: &[Vec<T>; 3],
+    settings: &TextSettings,
+    place: Option<&Path>,
+    refuse: impl Fn(&str) -> (String, &'static str),
+) -> Result<()> {
+    let must = [true, settings.held_out.holds_out(), true];
+    let names = ["train on", "validate on", "test on"];
+    for ((part, must), name) in parts.iter().zip(must).zip(names) {
+        if must && part.is_empty() {
+            let (problem, remedy) = refuse(name);
+            let origin = format!("data {}", places(&settings.files, place)[0].display());
+            return Err(Error::argument(origin, problem, remedy));
+        }
+    }
+    Ok(())
 }
 
 /// Is `byte` not one of those that continue a character of UTF-8?
@@ -125,8 +159,7 @@ impl TextParts {
     ///
     /// When a file cannot be read, or a part that must have text has none.
     pub fn read(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
-        let files = places(&settings.files, place);
-        let text = Corpus::read(settings, &files)?;
+        let text = Corpus::read(settings, &places(&settings.files, place))?;
         let characters = text.characters();
         let parts = match &settings.held_out {
             HeldOutText::Shares { valid, test } => {
@@ -139,21 +172,17 @@ impl TextParts {
                 [text, read(valid)?, read(test)?]
             }
         };
-        for (part, name) in parts.iter().zip(["train on", "validate on", "test on"]) {
-            let may_be_empty = name == "validate on" && !settings.held_out.holds_out();
-            if part.0.is_empty() && !may_be_empty {
-                return Err(Error::argument(
-                    format!("data {}", files[0].display()),
-                    format!("there is no text to {name}: of {characters} characters none is left"),
-                    "give more text, or other shares (`data.valid`, `data.test`)",
-                ));
-            }
-        }
-        let texts = |part: Corpus| match part.0.is_empty() {
+        let parts = parts.map(|part| match part.0.is_empty() {
             true => Vec::new(),
             false => vec![part],
-        };
-        Ok(Self(parts.map(texts)))
+        });
+        ensure_complete(&parts, settings, place, |name| {
+            let problem =
+                format!("there is no text to {name}: of {characters} characters none is left");
+            let remedy = "give more text, or other shares (`data.valid`, `data.test`)";
+            (problem, remedy)
+        })?;
+        Ok(Self(parts))
     }
 
     /// The same for tunes: every tune is a text of its own.
@@ -162,27 +191,14 @@ impl TextParts {
     ///
     /// As [`read`](Self::read), and when a part that must have tunes has none.
     pub fn read_tunes(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
-        let files = places(&settings.files, place);
-        let all = Corpus::read(settings, &files)?.tunes();
-        let parts = match &settings.held_out {
-            HeldOutText::Shares { valid, test } => spread(all, [*valid, *test]),
-            HeldOutText::Files { valid, test } => {
-                let read = |names: &[String]| -> Result<Vec<Corpus>> {
-                    Ok(Corpus::read(settings, &places(names, place))?.tunes())
-                };
-                [all, read(valid)?, read(test)?]
-            }
-        };
-        for (part, name) in parts.iter().zip(["train on", "validate on", "test on"]) {
-            let may_be_empty = name == "validate on" && !settings.held_out.holds_out();
-            if part.is_empty() && !may_be_empty {
-                return Err(Error::argument(
-                    format!("data {}", files[0].display()),
-                    format!("there is no tune to {name}: {} were found", parts[0].len()),
-                    "give a file of tunes in ABC notation, each of which begins with a line `X:`",
-                ));
-            }
-        }
+        let read = |files: &[PathBuf]| Ok(Corpus::read(settings, files)?.tunes());
+        let parts = read_parts(settings, place, read)?;
+        ensure_complete(&parts, settings, place, |name| {
+            let problem = format!("there is no tune to {name}: {} were found", parts[0].len());
+            let remedy =
+                "give a file of tunes in ABC notation, each of which begins with a line `X:`";
+            (problem, remedy)
+        })?;
         Ok(Self(parts))
     }
 
@@ -201,7 +217,7 @@ impl TextParts {
 }
 
 /// Where the files of these names are.
-pub(super) fn places(names: &[String], place: Option<&Path>) -> Vec<PathBuf> {
+fn places(names: &[String], place: Option<&Path>) -> Vec<PathBuf> {
     match place {
         None => names.iter().map(PathBuf::from).collect(),
         Some(folder) if folder.is_dir() => {

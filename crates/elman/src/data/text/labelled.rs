@@ -9,14 +9,11 @@
 
 use std::path::Path;
 
-use super::corpus::{Corpus, TextParts, places, spread};
+use super::corpus::{Corpus, TextParts, ensure_complete, read_parts};
 use super::file::{Place, read_text};
 use crate::data::Targets;
 use crate::error::{Error, Result};
-use crate::recipe::{HeldOutText, LabelledTextSettings, TextSettings};
-
-/// Labels are bytes: [`Targets`].
-const MOST_CLASSES: usize = 256;
+use crate::recipe::{LabelledTextSettings, TextSettings};
 
 /// Class names that an error lists.
 const LISTED: usize = 12;
@@ -44,8 +41,8 @@ enum Answer {
 }
 
 impl LabelledParts {
-    /// The parts that `settings` describe. With a `place` the files of those names are read from that
-    /// folder; if it is a file, all of it is the test part.
+    /// The parts that `settings` describe. With a `place` the texts for all of them are read from that
+    /// file, or the files of those names from that folder.
     ///
     /// # Errors
     ///
@@ -53,62 +50,40 @@ impl LabelledParts {
     /// no class of `settings` or no finite number; when a part that must have texts has none.
     pub fn read(settings: &LabelledTextSettings, place: Option<&Path>) -> Result<Self> {
         let LabelledTextSettings { text, classes } = settings;
-        let parts = match place {
-            Some(file) if file.is_file() => {
-                [Vec::new(), Vec::new(), read_file(text, classes, file)?]
+        let parts = read_parts(text, place, |files| {
+            let mut lines = Vec::new();
+            for path in files {
+                lines.extend(read_file(text, classes, path)?);
             }
-            _ => {
-                let read = |names: &[String]| read_files(text, classes, (names, place));
-                match &text.held_out {
-                    HeldOutText::Shares { valid, test } => {
-                        spread(read(&text.files)?, [*valid, *test])
-                    }
-                    HeldOutText::Files { valid, test } => {
-                        [read(&text.files)?, read(valid)?, read(test)?]
-                    }
-                }
-            }
-        };
-        let answers = parts.each_ref().map(|part| answers(part, classes.len()));
-        let texts = parts.map(|part| part.into_iter().map(|line| line.text).collect());
-        Ok(Self {
-            texts: TextParts(texts),
-            answers,
-        })
+            Ok(lines)
+        })?;
+        ensure_complete(&parts, text, place, |name| {
+            let problem = format!("there is no text to {name}");
+            let remedy = "give more texts, or other shares (`data.valid`, `data.test`)";
+            (problem, remedy)
+        })?;
+        Ok(Self::of(parts, classes.len()))
     }
 
-    /// Checks that there is something to train on and something to test on, and to validate on if
-    /// `settings` hold texts out.
+    /// All texts in `file` as the test part; the others have none.
     ///
     /// # Errors
     ///
-    /// When there is not.
-    pub fn ensure_complete(&self, settings: &LabelledTextSettings) -> Result<()> {
-        let must = [true, settings.text.held_out.holds_out(), true];
-        let names = ["train on", "validate on", "test on"];
-        for ((part, must), name) in self.texts.0.iter().zip(must).zip(names) {
-            if must && part.is_empty() {
-                return Err(Error::argument(
-                    format!("data {}", settings.text.files.join(", ")),
-                    format!("there is no text to {name}"),
-                    "give more texts, or other shares (`data.valid`, `data.test`)",
-                ));
-            }
-        }
-        Ok(())
+    /// As [`read`](Self::read) but for empty parts.
+    pub fn read_test(settings: &LabelledTextSettings, file: &Path) -> Result<Self> {
+        let LabelledTextSettings { text, classes } = settings;
+        let lines = read_file(text, classes, file)?;
+        Ok(Self::of([Vec::new(), Vec::new(), lines], classes.len()))
     }
-}
 
-fn read_files(
-    settings: &TextSettings,
-    classes: &[String],
-    (names, place): (&[String], Option<&Path>),
-) -> Result<Vec<Labelled>> {
-    let mut lines = Vec::new();
-    for path in places(names, place) {
-        lines.extend(read_file(settings, classes, &path)?);
+    fn of(parts: [Vec<Labelled>; 3], classes: usize) -> Self {
+        let answers = parts.each_ref().map(|part| answers(part, classes));
+        let texts = parts.map(|part| part.into_iter().map(|line| line.text).collect());
+        Self {
+            texts: TextParts(texts),
+            answers,
+        }
     }
-    Ok(lines)
 }
 
 fn read_file(settings: &TextSettings, classes: &[String], path: &Path) -> Result<Vec<Labelled>> {
@@ -187,7 +162,6 @@ fn read_answer(text: &str, classes: &[String]) -> Result<Answer, String> {
 
 /// The answers of some lines, of so many `classes` or, if 0, numbers.
 fn answers(lines: &[Labelled], classes: usize) -> Targets {
-    debug_assert!(classes <= MOST_CLASSES, "a label is a byte");
     let mut labels = Vec::new();
     let mut values = Vec::new();
     for line in lines {
@@ -209,7 +183,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::recipe::{Normalisation, TokenSettings};
+    use crate::recipe::{HeldOutText, Normalisation, TokenSettings};
 
     fn settings(folder: &TempDir, text: &str, classes: &[&str]) -> LabelledTextSettings {
         let path = folder.path().join("a.tsv");
@@ -251,10 +225,13 @@ mod tests {
         };
         let expected = [labels(&[1, 1]), labels(&[]), labels(&[0, 0])];
         assert_eq!(parts.answers, expected);
-        parts.ensure_complete(&settings).expect("complete");
-        // A file of one's own is judged as a whole.
         let path = folder.path().join("a.tsv");
-        let all = LabelledParts::read(&settings, Some(&path)).expect("sound");
+        for place in [folder.path(), &path] {
+            let moved = LabelledParts::read(&settings, Some(place)).expect("sound");
+            assert_eq!(moved, parts);
+        }
+        // A file of one's own is judged as a whole.
+        let all = LabelledParts::read_test(&settings, &path).expect("sound");
         assert_eq!(all.texts.0.each_ref().map(Vec::len), [0, 0, 4]);
     }
 
@@ -293,8 +270,7 @@ mod tests {
     fn a_part_without_texts_is_refused() {
         let folder = TempDir::new().expect("a folder");
         let settings = settings(&folder, "1\tone\n", &[]);
-        let parts = LabelledParts::read(&settings, None).expect("sound");
-        let refused = parts.ensure_complete(&settings).expect_err("incomplete");
+        let refused = LabelledParts::read(&settings, None).expect_err("incomplete");
         let message = refused.to_string();
         let message = message.replace(&folder.path().display().to_string(), "DIR");
         insta::assert_snapshot!(message, @"data DIR/a.tsv: there is no text to test on; give more texts, or other shares (`data.valid`, `data.test`)");
