@@ -10,15 +10,15 @@ use pulp::Simd;
 
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
-use crate::gradient::{WeightGradient, weight_gradients};
+use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
 use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, finish_hidden, input_rows,
-    over_time, parts, previous_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, dealt, finish_hidden,
+    input_rows, over_time, parts, previous_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -54,6 +54,7 @@ pub struct BasicWeights<'a, T> {
 /// the sums.
 #[derive(Debug)]
 pub struct BasicTape<T: Real> {
+    plan: Plan,
     d_sums: Buffer<T>,
 }
 
@@ -126,9 +127,10 @@ impl<T: Real> Basic<T> {
 
     /// The forward pass of training.
     pub fn forward_training(&self, run: Forward<'_, T>) -> BasicTape<T> {
-        let d_sums = Buffer::new(run.plan.pairs() * self.columns.total());
-        self.forward(run);
-        BasicTape { d_sums }
+        let plan = dealt(run.plan, self.spec.multiplications());
+        let d_sums = Buffer::new(plan.pairs() * self.columns.total());
+        self.forward(Forward { plan: &plan, ..run });
+        BasicTape { plan, d_sums }
     }
 
     /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
@@ -140,7 +142,8 @@ impl<T: Real> Basic<T> {
         mut tape: BasicTape<T>,
     ) -> Gradients<T> {
         let BasicSpec { inputs, units, .. } = self.spec;
-        let plan = run.plan;
+        let plan = &tape.plan;
+        let run = &Backward { plan, ..*run };
         let kernel = [Matrix {
             numbers: weights.kernel,
             columns: units,
@@ -173,9 +176,11 @@ impl<T: Real> Basic<T> {
         let mut parameters = Vec::new();
         if run.wanted.parameters() {
             let one = [T::from_f64(1.0)];
-            let mut kernel = run.begin(0, (inputs + units) * units);
-            let mut bias = run.begin(1, units);
-            let (of_inputs, of_hidden) = kernel.split_at_mut(inputs * units);
+            let groups = plan.groups(inputs + units);
+            let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
+            let mut kernel = gradient(0, [inputs + units, units]);
+            let mut bias = gradient(1, [1, units]);
+            let [of_inputs, of_hidden] = kernel.split(inputs);
             let sums = |factors, target| {
                 let gates = (&tape.d_sums[..], 0..VECTORS);
                 WeightGradient::new(&self.columns, gates, factors, [target])
@@ -184,13 +189,13 @@ impl<T: Real> Basic<T> {
             let wanted = [
                 sums((input_rows(plan, run.inputs, inputs), inputs), of_inputs),
                 sums((previous, units), of_hidden),
-                sums((vec![Source::new(&one); plan.pairs()], 1), &mut bias),
+                sums((vec![Source::new(&one); plan.pairs()], 1), bias.whole()),
             ];
             let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
             // SAFETY: every factor points at a whole row of what it stands for.
-            unsafe { weight_gradients(self.isa, parts, &wanted) };
+            unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
             drop(wanted);
-            parameters = vec![kernel, bias];
+            parameters = vec![kernel.finish(run), bias.finish(run)];
         }
         Gradients {
             inputs: d_inputs,

@@ -1,12 +1,16 @@
 //! Gradients of weights: one big product over all real steps of all rows.
 //!
 //! ```text
-//! d_weights[m][·] = Σ_k factor_k[m] · d_gates_k[·]        k: every real (step, row) pair, the last first
+//! d_weights[m][·] = Σ_g Σ_k factor_k[m] · d_gates_k[·]        k: every real (step, row) pair of group g
 //! ```
 //!
-//! Threads split the result, never the sum, so that it has one order for any number of threads. The
-//! order is backward's, from the last step to the first: a sequence may be taken in segments, each
-//! adding to the sums of the segments after it, and the bits stay the same.
+//! The rows of a batch are summed in groups ([`Plan::groups`]), so that a thread mostly reads what it
+//! wrote itself in the pass over time: to fetch what another core wrote costs more than the arithmetic
+//! of a small layer, and to write it again still more. Groups do not depend on the number of threads,
+//! and threads split the result, never a sum, so that it has one order for any number of threads.
+//!
+//! Within a group the order is backward's, from the last step to the first: a sequence may be taken
+//! in segments, each adding to the group's sums of the segments after it, and the bits stay the same.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -17,12 +21,104 @@ use crate::buffer::{Buffer, Shared, Source};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, copy_piece};
 use crate::real::{Lanes, Real};
+use crate::run::Backward;
+use crate::shape::Plan;
 use crate::threads;
 use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS, rows};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
 const BLOCK: usize = 192;
+/// Below this many numbers to add up, waking a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 16;
+
+/// The gradient of a parameter, `[rows, columns]`, while it is summed: one such matrix for each group.
+pub(crate) struct ParameterGradient<T> {
+    numbers: Vec<T>,
+    /// Are they all zero?
+    fresh: bool,
+    groups: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl<T: Real> ParameterGradient<T> {
+    /// Begins with the sums of the later steps, if there are any: parameter `index` of the cell.
+    pub(crate) fn new(
+        run: &Backward<'_, T>,
+        index: usize,
+        groups: usize,
+        [rows, columns]: [usize; 2],
+    ) -> Self {
+        Self {
+            numbers: run.begin(index, groups * rows * columns),
+            fresh: run.later.is_empty(),
+            groups,
+            rows,
+            columns,
+        }
+    }
+
+    /// All rows, to be added to.
+    pub(crate) fn whole(&mut self) -> Target<'_, T> {
+        let [whole, _] = self.split(self.rows);
+        whole
+    }
+
+    /// The rows before `row`, and the others.
+    pub(crate) fn split(&mut self, row: usize) -> [Target<'_, T>; 2] {
+        assert!(row <= self.rows, "a row of the parameter");
+        let numbers = Shared::new(&mut self.numbers);
+        [0..row, row..self.rows].map(|rows| Target {
+            numbers,
+            rows,
+            columns: self.columns,
+            group: self.rows * self.columns,
+            groups: self.groups,
+            fresh: self.fresh,
+            lifetime: PhantomData,
+        })
+    }
+
+    /// The sum over all groups; each by itself, one after the other, if earlier steps follow.
+    pub(crate) fn finish(self, run: &Backward<'_, T>) -> Vec<T> {
+        if self.groups == 1 || run.unfinished {
+            return self.numbers;
+        }
+        let count = self.rows * self.columns;
+        let (first, others) = self.numbers.split_at(count);
+        let mut sums = first.to_vec();
+        let parts = match count < WORTH_A_THREAD {
+            true => 1,
+            false => threads::get().get(),
+        };
+        let shared = Shared::new(&mut sums);
+        threads::each(parts, |part| {
+            let range = threads::range(count, parts, part);
+            // SAFETY: within the sums, and every part has a range of its own.
+            let sums =
+                unsafe { std::slice::from_raw_parts_mut(shared.at(range.start), range.len()) };
+            for other in others.chunks_exact(count) {
+                for (sum, &more) in sums.iter_mut().zip(&other[range.clone()]) {
+                    *sum = sum.plus(more);
+                }
+            }
+        });
+        sums
+    }
+}
+
+/// Some rows of a parameter's gradient.
+pub(crate) struct Target<'a, T> {
+    numbers: Shared<T>,
+    rows: Range<usize>,
+    columns: usize,
+    /// How far apart the groups' matrices stand.
+    group: usize,
+    groups: usize,
+    fresh: bool,
+    lifetime: PhantomData<&'a mut [T]>,
+}
 
 /// One weight matrix whose gradient is wanted.
 pub(crate) struct WeightGradient<'a, T: Real> {
@@ -31,51 +127,37 @@ pub(crate) struct WeightGradient<'a, T: Real> {
     slots: Range<usize>,
     factors: Vec<Source<T>>,
     features: usize,
-    targets: Vec<Target<T>>,
-    lifetime: PhantomData<&'a mut [T]>,
-}
-
-/// Rows of a row-major matrix to which sums are added.
-#[derive(Clone, Copy)]
-struct Target<T> {
-    numbers: Shared<T>,
-    columns: usize,
+    targets: Vec<Target<'a, T>>,
 }
 
 impl<'a, T: Real> WeightGradient<'a, T> {
     /// `gates` are the gate gradients, `[panel][pair][vector][lane]` of `columns`, of which the
     /// vectors in `slots` belong to this matrix; `factors` has one pointer per pair, good for
-    /// `features` reads. The gradient is added to `features` rows for each source of the slots.
+    /// `features` reads. The gradient is added to a target for each source of the slots.
     ///
     /// # Panics
     ///
-    /// When a target has not so many rows, or fewer columns than the slots.
+    /// When a target has not `features` rows, or fewer columns than the slots.
     pub(crate) fn new<const N: usize>(
         columns: &'a Columns,
         (gates, slots): (&'a [T], Range<usize>),
         (factors, features): (Vec<Source<T>>, usize),
-        targets: [&'a mut [T]; N],
+        targets: [Target<'a, T>; N],
     ) -> Self {
-        let target = |numbers: &mut [T]| {
-            let features = features.max(1);
-            assert_eq!(numbers.len() % features, 0, "whole rows");
-            Target {
-                columns: numbers.len() / features,
-                numbers: Shared::new(numbers),
-            }
-        };
         let wanted = Self {
             columns,
             gates,
             slots,
             factors,
             features,
-            targets: targets.into_iter().map(target).collect(),
-            lifetime: PhantomData,
+            targets: targets.into(),
         };
+        for target in &wanted.targets {
+            assert_eq!(target.rows.len(), features, "a row for each feature");
+        }
         for panel in 0..columns.count() {
             for slot in &columns.slots(panel)[wanted.used(panel)] {
-                let target = wanted.targets[slot.source];
+                let target = &wanted.targets[slot.source];
                 assert!(slot.column + slot.valid <= target.columns, "all columns");
             }
         }
@@ -89,13 +171,14 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     ///
     /// Every factor pointer is good for `features` reads.
     #[inline(always)]
-    unsafe fn interleave<const ROWS: usize>(&self, pairs: Range<usize>, target: &mut [T]) {
-        for (pair, factor) in self.factors[pairs].iter().enumerate() {
+    unsafe fn interleave<const ROWS: usize>(&self, pairs: &[usize], target: &mut [T]) {
+        for (place, &pair) in pairs.iter().enumerate() {
             // SAFETY: the caller's promise.
-            let row = unsafe { std::slice::from_raw_parts(factor.at(0), self.features) };
+            let row =
+                unsafe { std::slice::from_raw_parts(self.factors[pair].at(0), self.features) };
             let (whole, rest) = row.as_chunks::<ROWS>();
             let tiles = target.chunks_exact_mut(BLOCK * ROWS);
-            let mut places = tiles.map(|tile| &mut tile[pair * ROWS..][..ROWS]);
+            let mut places = tiles.map(|tile| &mut tile[place * ROWS..][..ROWS]);
             for (numbers, place) in whole.iter().zip(&mut places) {
                 place.copy_from_slice(numbers);
             }
@@ -106,10 +189,11 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     }
 
     /// Visits the pieces of the tile of `rows` features from `first` on in `panel`: where each stands
-    /// in the tile, `[row][vector][lane]`, and in its target.
+    /// in the tile, `[row][vector][lane]`, and in the target's sums of `group`.
     #[inline(always)]
     fn pieces(
         &self,
+        group: usize,
         panel: usize,
         (first, rows): (usize, usize),
         mut visit: impl FnMut(usize, Piece<T>),
@@ -118,16 +202,22 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         let slots = &self.columns.slots(panel)[self.used(panel)];
         for row in 0..rows {
             for (vector, slot) in slots.iter().enumerate() {
-                let target = self.targets[slot.source];
-                let column = (first + row) * target.columns + slot.column;
+                let target = &self.targets[slot.source];
+                let row_of_target = target.rows.start + first + row;
+                let at = group * target.group + row_of_target * target.columns + slot.column;
                 let piece = Piece {
                     // SAFETY: the target has a row for every feature, and all the slots' columns.
-                    place: unsafe { target.numbers.at(column) },
+                    place: unsafe { target.numbers.at(at) },
                     count: slot.valid,
                 };
                 visit((row * slots.len() + vector) * lanes, piece);
             }
         }
+    }
+
+    /// Are there no later steps?
+    fn fresh(&self) -> bool {
+        self.targets.iter().all(|target| target.fresh)
     }
 
     /// The vectors of `panel` that belong to this matrix.
@@ -154,27 +244,73 @@ impl<T> Piece<T> {
     }
 }
 
-/// Computes all of `wanted`.
+/// Computes all of `wanted`, whose targets have sums for each of `groups`.
+///
+/// # Panics
+///
+/// When a target has sums for other groups.
 ///
 /// # Safety
 ///
 /// Every factor pointer is good for as many reads as its matrix has features.
 pub(crate) unsafe fn weight_gradients<T: Real>(
     isa: Isa,
-    parts: usize,
+    plan: &Plan,
+    (groups, parts): (&[Range<usize>], usize),
     wanted: &[WeightGradient<'_, T>],
 ) {
+    let mut targets = wanted.iter().flat_map(|one| &one.targets);
+    assert!(
+        targets.all(|target| target.groups == groups.len()),
+        "sums for every group"
+    );
+    let groups = Group::all(plan, groups);
     threads::each(parts, |part| {
         isa.run(Part {
             wanted,
+            groups: &groups,
             parts,
             part,
         });
     });
 }
 
+/// The pairs of some rows.
+struct Group {
+    /// How many pairs the groups before have.
+    before: usize,
+    pairs: Vec<usize>,
+}
+
+impl Group {
+    fn all(plan: &Plan, groups: &[Range<usize>]) -> Vec<Self> {
+        let mut before = 0;
+        let group = |positions: &Range<usize>| {
+            let pairs = plan.pairs_of(positions);
+            before += pairs.len();
+            Self {
+                before: before - pairs.len(),
+                pairs,
+            }
+        };
+        groups.iter().map(group).collect()
+    }
+
+    /// Which of `jobs` jobs, each over all pairs of this group, are part `part` of `parts` of the
+    /// same jobs of all groups, with `total` pairs.
+    fn share(&self, jobs: usize, total: usize, (part, parts): (usize, usize)) -> Range<usize> {
+        // A job belongs to the part in which its first multiplication is.
+        let first = |part: usize| {
+            let start = (total * jobs * part / parts).saturating_sub(self.before * jobs);
+            start.div_ceil(self.pairs.len().max(1)).min(jobs)
+        };
+        first(part)..first(part + 1)
+    }
+}
+
 struct Part<'a, T: Real> {
     wanted: &'a [WeightGradient<'a, T>],
+    groups: &'a [Group],
     parts: usize,
     part: usize,
 }
@@ -186,67 +322,74 @@ impl<T: Real> Work for Part<'_, T> {
     fn run<S: Simd>(self, simd: S) {
         let lanes = Lanes::<S, T>::COUNT;
         let height = rows::<S>();
-        for one in self.wanted {
-            let pairs = one.factors.len();
-            let tiles = one.features.div_ceil(height);
-            let mine = threads::range(one.columns.count() * tiles, self.parts, self.part);
-            if mine.is_empty() {
-                continue;
-            }
-            let place = |job: usize| {
-                let (panel, first) = (job / tiles, job % tiles * height);
-                (panel, (first, height.min(one.features - first)))
-            };
-            let size = height * VECTORS * lanes;
-            let mut sums = Buffer::new(mine.len() * size);
-            for (job, sums) in mine.clone().zip(sums.chunks_exact_mut(size)) {
+        let tiles = |one: &WeightGradient<'_, T>| one.features.div_ceil(height);
+        let most_tiles = self.wanted.iter().map(tiles).max().unwrap_or(0);
+        let mut factors = Buffer::zeros(most_tiles * height * BLOCK);
+        let total = self.groups.iter().map(|group| group.pairs.len()).sum();
+        for (number, group) in self.groups.iter().enumerate() {
+            for one in self.wanted {
+                let tiles = tiles(one);
+                let jobs = one.columns.count() * tiles;
+                let mine = group.share(jobs, total, (self.part, self.parts));
+                if mine.is_empty() {
+                    continue;
+                }
+                let place = |job: usize| {
+                    let (panel, first) = (job / tiles, job % tiles * height);
+                    (panel, (first, height.min(one.features - first)))
+                };
+                let size = height * VECTORS * lanes;
+                let mut sums = Buffer::new(mine.len() * size);
                 sums.fill(T::default());
-                let (panel, rows) = place(job);
-                one.pieces(panel, rows, |at, piece| {
-                    // SAFETY: every tile belongs to one part.
-                    let later = unsafe { piece.numbers() };
-                    copy_piece(&mut sums[at..at + later.len()], later);
-                });
-            }
-            let mut factors = Buffer::zeros(tiles * height * BLOCK);
-            for block in (0..pairs).step_by(BLOCK).rev() {
-                let terms = BLOCK.min(pairs - block);
-                // SAFETY: pointers are good by the promise of `weight_gradients`.
-                unsafe {
-                    if const { rows::<S>() == MAX_ROWS } {
-                        one.interleave::<MAX_ROWS>(block..block + terms, &mut factors);
-                    } else {
-                        one.interleave::<FEWER_ROWS>(block..block + terms, &mut factors);
-                    }
+                let starts = mine.clone().zip(sums.chunks_exact_mut(size));
+                for (job, sums) in starts.filter(|_| !one.fresh()) {
+                    let (panel, rows) = place(job);
+                    one.pieces(number, panel, rows, |at, piece| {
+                        // SAFETY: every tile of a group belongs to one part.
+                        let later = unsafe { piece.numbers() };
+                        copy_piece(&mut sums[at..at + later.len()], later);
+                    });
                 }
-                for (job, sums) in mine.clone().zip(sums.chunks_exact_mut(size)) {
-                    let (panel, (first, rows)) = place(job);
-                    let slots = one.used(panel);
-                    let width = one.columns.width(panel);
-                    let gates = one.columns.offset(panel, pairs) + block * width;
-                    let start = slots.start * lanes;
-                    // SAFETY: everything is as long as its description says.
+                for pairs in group.pairs.rchunks(BLOCK) {
+                    // SAFETY: pointers are good by the promise of `weight_gradients`.
                     unsafe {
-                        OuterTile {
-                            rows,
-                            vectors: slots.len(),
-                            terms,
-                            factors: (factors[first * BLOCK..].as_ptr(), height),
-                            weights: (one.gates[gates + start..].as_ptr(), width),
-                            sums: (sums.as_mut_ptr(), slots.len() * lanes),
+                        if const { rows::<S>() == MAX_ROWS } {
+                            one.interleave::<MAX_ROWS>(pairs, &mut factors);
+                        } else {
+                            one.interleave::<FEWER_ROWS>(pairs, &mut factors);
                         }
-                        .run(simd);
+                    }
+                    for (job, sums) in mine.clone().zip(sums.chunks_exact_mut(size)) {
+                        let (panel, (first, rows)) = place(job);
+                        let slots = one.used(panel);
+                        let gates = one.columns.offset(panel, one.factors.len());
+                        let start = slots.start * lanes;
+                        // SAFETY: everything is as long as its description says.
+                        unsafe {
+                            OuterTile {
+                                rows,
+                                vectors: slots.len(),
+                                terms: pairs,
+                                factors: (factors[first * BLOCK..].as_ptr(), height),
+                                weights: (
+                                    one.gates[gates + start..].as_ptr(),
+                                    one.columns.width(panel),
+                                ),
+                                sums: (sums.as_mut_ptr(), slots.len() * lanes),
+                            }
+                            .run(simd);
+                        }
                     }
                 }
-            }
-            for (job, sums) in mine.zip(sums.chunks_exact(size)) {
-                let (panel, rows) = place(job);
-                one.pieces(panel, rows, |at, piece| {
-                    // SAFETY: every tile belongs to one part.
-                    let target = unsafe { piece.numbers() };
-                    let count = target.len();
-                    copy_piece(target, &sums[at..at + count]);
-                });
+                for (job, sums) in mine.zip(sums.chunks_exact(size)) {
+                    let (panel, rows) = place(job);
+                    one.pieces(number, panel, rows, |at, piece| {
+                        // SAFETY: every tile of a group belongs to one part.
+                        let target = unsafe { piece.numbers() };
+                        let count = target.len();
+                        copy_piece(target, &sums[at..at + count]);
+                    });
+                }
             }
         }
     }

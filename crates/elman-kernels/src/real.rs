@@ -27,6 +27,9 @@ pub trait Real:
     fn from_f64(value: f64) -> Self;
     /// The same number, without loss.
     fn to_f64(self) -> f64;
+    /// The sum of two.
+    #[doc(hidden)]
+    fn plus(self, other: Self) -> Self;
 
     #[doc(hidden)]
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
@@ -131,6 +134,11 @@ macro_rules! implement_real {
 
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
             }
 
             #[inline(always)]

@@ -167,8 +167,11 @@ pub struct Backward<'a, T> {
     /// The gradient of `final_state`.
     pub d_final_state: &'a [T],
     /// The parameters' gradients of the steps after these, to which those of these steps are added:
-    /// one per parameter, or none at all.
+    /// what a backward pass with `unfinished` gave, or none at all.
     pub later: &'a [Vec<T>],
+    /// Are there steps before these, to whose backward pass the parameters' gradients of these go as
+    /// `later`?
+    pub unfinished: bool,
     /// What to compute.
     pub wanted: Wanted,
 }
@@ -253,20 +256,18 @@ pub struct Gradients<T> {
     pub inputs: Option<Vec<T>>,
     /// `[B, S]`.
     pub state: Vec<T>,
-    /// One per parameter, in the cell's order; empty if not wanted.
+    /// One per parameter, in the cell's order; empty if not wanted. Those of an `unfinished` pass are
+    /// still sums of several groups of rows.
     pub parameters: Vec<Vec<T>>,
 }
 
 /// Pointers to the inputs of all real pairs, in the order of the pairs.
 pub(crate) fn input_rows<T: Real>(plan: &Plan, inputs: &[T], features: usize) -> Vec<Source<T>> {
     let mut rows = Vec::with_capacity(plan.pairs());
-    for step in 0..plan.steps() {
-        for position in 0..plan.running(step) {
-            rows.push(Source::new(
-                &inputs[plan.offset(step, position, features)..],
-            ));
-        }
-    }
+    rows.extend(
+        plan.in_order()
+            .map(|(step, position)| Source::new(&inputs[plan.offset(step, position, features)..])),
+    );
     rows
 }
 
@@ -280,14 +281,13 @@ pub(crate) fn previous_rows<T: Real>(
     (state, width, first): (&[T], usize, usize),
 ) -> Vec<Source<T>> {
     let mut rows = Vec::with_capacity(plan.pairs());
-    for step in 0..plan.steps() {
-        for position in 0..plan.running(step) {
-            rows.push(match step.checked_sub(1) {
+    rows.extend(
+        plan.in_order()
+            .map(|(step, position)| match step.checked_sub(1) {
                 None => Source::new(&state[plan.row(position) * width + first..]),
                 Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
-            });
-        }
-    }
+            }),
+    );
     rows
 }
 
@@ -478,11 +478,25 @@ impl Share<'_> {
     }
 }
 
-/// Splits a pass over time among the threads: the rows, which then never meet; or the panels, which
-/// meet in every step, where there are fewer rows than a tile for each thread and enough to do.
+/// Deals the rows of a pass that keeps something for a later one out among the threads: in one part,
+/// where threads split the panels.
+pub(crate) fn dealt(plan: &Plan, multiplications: usize) -> Plan {
+    plan.dealt(match by_panels(plan, multiplications) {
+        true => 1,
+        false => parts(plan.pairs(), multiplications, plan.batch()),
+    })
+}
+
+/// Are there fewer rows than a tile for each thread, and enough to do to meet in every step?
+fn by_panels(plan: &Plan, multiplications: usize) -> bool {
+    plan.batch() < threads::get().get() * MIN_TILE_ROWS
+        && plan.batch() * multiplications >= WORTH_A_BARRIER
+}
+
+/// Splits a pass over time among the threads: the rows, which then never meet, as they are dealt out
+/// if they are; or the panels, which meet in every step.
 pub(crate) fn over_time(plan: &Plan, multiplications: usize, work: impl Fn(Share<'_>) + Sync) {
-    let few_rows = plan.batch() < threads::get().get() * MIN_TILE_ROWS;
-    if few_rows && plan.batch() * multiplications >= WORTH_A_BARRIER {
+    if plan.parts().len() < 2 && by_panels(plan, multiplications) {
         threads::together(threads::get().get(), |part, barrier| {
             work(Share {
                 positions: 0..plan.batch(),
@@ -493,10 +507,16 @@ pub(crate) fn over_time(plan: &Plan, multiplications: usize, work: impl Fn(Share
         });
         return;
     }
-    let parts = parts(plan.pairs(), multiplications, plan.batch());
+    let parts = match plan.parts().len() {
+        0 => parts(plan.pairs(), multiplications, plan.batch()),
+        dealt => dealt,
+    };
     threads::each(parts, |part| {
         work(Share {
-            positions: plan.positions(parts, part),
+            positions: match plan.parts() {
+                [] => plan.positions(parts, part),
+                dealt => dealt[part].clone(),
+            },
             part: 0,
             parts: 1,
             barrier: None,

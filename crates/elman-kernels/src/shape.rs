@@ -15,7 +15,9 @@ pub enum Layout {
 /// The sizes of a batch of sequences, the order in which kernels walk it, and its real steps.
 ///
 /// Rows are walked longest first, so that the rows that are still running at a step are a prefix.
-/// A real (step, row) pair has one index `k`, step by step; padding has none and is never read.
+/// A real (step, row) pair has one index `k`; padding has none and is never read. The pairs of each
+/// part of the rows stand together, step by step: what one thread writes lies apart from what others
+/// write, and fetching ahead does not reach into it.
 #[derive(Clone, Debug)]
 pub struct Plan {
     layout: Layout,
@@ -25,10 +27,37 @@ pub struct Plan {
     order: Vec<usize>,
     /// The number of real steps at each position, falling.
     lengths: Vec<usize>,
-    /// `k` of the first pair of each step; one more entry at the end. Only steps with a running
+    /// The number of pairs before each step; one more entry at the end. Only steps with a running
     /// row are here.
     starts: Vec<usize>,
+    parts: Parts,
+    /// Of the whole sequence, if this is a segment of it.
+    whole: Whole,
 }
+
+/// How the rows are dealt out among threads, where a pass keeps something for a later one.
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    /// The positions of each part: none, if the rows are not dealt out.
+    positions: Vec<Range<usize>>,
+    /// The part of each position.
+    of: Vec<usize>,
+    /// For each part and step the `k` of the part's first row, less that row's position.
+    starts: Vec<usize>,
+}
+
+/// What all segments of a sequence share.
+#[derive(Clone, Copy, Debug, Default)]
+struct Whole {
+    pairs: usize,
+    /// The position at which each group starts; one more entry at the end.
+    groups: [usize; GROUPS + 1],
+}
+
+/// In how many groups of rows weight gradients are summed.
+const GROUPS: usize = 4;
+/// A group has at least so many rows: with fewer, threads share rows anyway.
+const ROWS_OF_A_GROUP: usize = 3;
 
 impl Plan {
     /// A plan for `batch` rows of `time` steps, all of them real.
@@ -44,7 +73,10 @@ impl Plan {
             } else {
                 (0..=time).map(|step| step * batch).collect()
             },
+            parts: Parts::default(),
+            whole: Whole::default(),
         }
+        .grouped()
     }
 
     /// A plan in which row `b` has `lengths[b]` real steps of `time`.
@@ -69,7 +101,18 @@ impl Plan {
             lengths: order.iter().map(|&row| lengths[row]).collect(),
             order,
             starts,
+            parts: Parts::default(),
+            whole: Whole::default(),
         }
+        .grouped()
+    }
+
+    fn grouped(mut self) -> Self {
+        self.whole.pairs = self.pairs();
+        for group in 0..GROUPS {
+            self.whole.groups[group + 1] = self.positions(GROUPS, group).end;
+        }
+        self
     }
 
     /// The plan of the steps in `steps` alone, as a batch of sequences of that many steps. Rows are
@@ -90,7 +133,37 @@ impl Plan {
             order: self.order.clone(),
             lengths: self.lengths.iter().map(within).collect(),
             starts: starts.iter().map(|start| start - starts[0]).collect(),
+            parts: Parts::default(),
+            whole: self.whole,
         }
+    }
+
+    /// The same, with its rows dealt out in so many parts.
+    pub(crate) fn dealt(&self, parts: usize) -> Self {
+        let positions: Vec<_> = (0..parts).map(|part| self.positions(parts, part)).collect();
+        let mut of = vec![0; self.batch];
+        let mut starts = Vec::with_capacity(parts * self.steps());
+        let mut before = 0_usize;
+        for (part, positions) in positions.iter().enumerate() {
+            of[positions.clone()].fill(part);
+            for step in 0..self.steps() {
+                starts.push(before.wrapping_sub(positions.start));
+                before += self.running_in(step, positions).len();
+            }
+        }
+        Self {
+            parts: Parts {
+                positions,
+                of,
+                starts,
+            },
+            ..self.clone()
+        }
+    }
+
+    /// The positions of each part, if the rows are dealt out.
+    pub(crate) fn parts(&self) -> &[Range<usize>] {
+        &self.parts.positions
     }
 
     /// The order of the axes.
@@ -122,6 +195,44 @@ impl Plan {
         self.starts[self.steps()]
     }
 
+    /// The positions of every group in which the gradients of weights with so many rows are summed;
+    /// the same for all segments of a sequence. One group, where several sums would be as large as what
+    /// is summed.
+    pub(crate) fn groups(&self, weight_rows: usize) -> Vec<Range<usize>> {
+        let large = 2 * GROUPS * weight_rows > self.whole.pairs;
+        match large || self.batch < GROUPS * ROWS_OF_A_GROUP {
+            true => vec![0..self.batch],
+            false => {
+                let ends = self.whole.groups.windows(2);
+                ends.map(|ends| ends[0]..ends[1]).collect()
+            }
+        }
+    }
+
+    /// The pairs of the rows at `positions`: step by step, and position by position.
+    pub(crate) fn pairs_of(&self, positions: &Range<usize>) -> Vec<usize> {
+        let steps = 0..self.steps();
+        let of_step = |step| {
+            let running = self.running_in(step, positions);
+            running.map(move |position| self.pair(step, position))
+        };
+        steps.flat_map(of_step).collect()
+    }
+
+    /// Every (step, position) whose pair is real, in the order of the pairs.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (usize, usize)> {
+        let parts = match self.parts() {
+            [] => vec![0..self.batch],
+            parts => parts.to_vec(),
+        };
+        parts.into_iter().flat_map(move |positions| {
+            (0..self.steps()).flat_map(move |step| {
+                self.running_in(step, &positions)
+                    .map(move |position| (step, position))
+            })
+        })
+    }
+
     /// How many steps at least one row still runs in.
     pub(crate) fn steps(&self) -> usize {
         self.starts.len() - 1
@@ -142,7 +253,11 @@ impl Plan {
     /// The index of the pair (`step`, row at `position`).
     #[inline(always)]
     pub(crate) fn pair(&self, step: usize, position: usize) -> usize {
-        self.starts[step] + position
+        let start = match self.parts.of.get(position) {
+            None => self.starts[step],
+            Some(&part) => self.parts.starts[part * self.steps() + step],
+        };
+        start.wrapping_add(position)
     }
 
     /// The row at `position`.
@@ -213,6 +328,39 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_has_its_pairs_for_itself_and_groups_have_all_of_them() {
+        let lengths: Vec<usize> = (0..19).map(|row| row * 7 % 12).collect();
+        let plan = Plan::ragged(Layout::BatchMajor, 11, &lengths);
+        let dealt = plan.dealt(3);
+        let pairs: Vec<usize> = dealt
+            .in_order()
+            .map(|(step, position)| dealt.pair(step, position))
+            .collect();
+        assert_eq!(pairs, (0..plan.pairs()).collect::<Vec<_>>());
+        assert_eq!(dealt.parts().len(), 3);
+        let mut before = 0;
+        for part in dealt.parts() {
+            let mut own = dealt.pairs_of(part);
+            own.sort_unstable();
+            assert_eq!(own, (before..before + own.len()).collect::<Vec<_>>());
+            before += own.len();
+        }
+        let groups = plan.groups(2);
+        assert_eq!(groups.len(), GROUPS);
+        assert_eq!(plan.groups(plan.pairs()), [0..19]);
+        // A group's pairs are the same (step, position)s in the same order, dealt out or not.
+        for group in &groups {
+            let of = |plan: &Plan| {
+                let all: Vec<_> = plan.in_order().collect();
+                let own = plan.pairs_of(group).into_iter();
+                own.map(|pair| all[pair]).collect::<Vec<_>>()
+            };
+            assert_eq!(of(&plan), of(&dealt));
+        }
+        assert_eq!(plan.segment(3..7).groups(2), groups);
+    }
 
     #[test]
     fn running_rows_are_a_prefix_and_pairs_are_counted() {

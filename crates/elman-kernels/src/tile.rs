@@ -89,16 +89,17 @@ pub(crate) struct Tile<'a, T> {
 
 /// A block of sums of outer products: `sums[m][·] += Σ_k factors[k][m] · weights[k][·]`.
 #[derive(Clone, Copy)]
-pub(crate) struct OuterTile<T> {
+pub(crate) struct OuterTile<'a, T> {
     /// 1 … [`rows`].
     pub(crate) rows: usize,
     /// 1 … [`VECTORS`].
     pub(crate) vectors: usize,
-    /// How many outer products are added.
-    pub(crate) terms: usize,
-    /// One factor, a number for each row of the tile, and how far apart terms stand.
+    /// Which `k` are added, the last one first.
+    pub(crate) terms: &'a [usize],
+    /// One factor, a number for each row of the tile: those of the terms, one after the other, and
+    /// how far apart they stand.
     pub(crate) factors: (*const T, usize),
-    /// The other factor, and how far apart terms stand.
+    /// The other factor: that of `k = 0`, and how far apart they stand.
     pub(crate) weights: (*const T, usize),
     /// Read and written, and how far apart rows stand.
     pub(crate) sums: (*mut T, usize),
@@ -209,7 +210,7 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
     }
 }
 
-impl<T: Real> OuterTile<T> {
+impl<T: Real> OuterTile<'_, T> {
     /// Adds the products.
     ///
     /// # Safety
@@ -217,7 +218,7 @@ impl<T: Real> OuterTile<T> {
     /// All pointers are good for what the fields say is read and written.
     #[inline(never)]
     pub(crate) unsafe fn run<S: Simd>(&self, simd: S) {
-        struct Run<'a, T>(&'a OuterTile<T>);
+        struct Run<'a, T>(&'a OuterTile<'a, T>);
         impl<T: Real> WithSimd for Run<'_, T> {
             type Output = ();
             #[inline(always)]
@@ -247,7 +248,7 @@ impl<T: Real> OuterTile<T> {
 )]
 unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
     simd: S,
-    tile: &OuterTile<T>,
+    tile: &OuterTile<'_, T>,
 ) {
     let width = Lanes::<S, T>::COUNT;
     // SAFETY: the caller's promise for every pointer; offsets stay within what the fields say.
@@ -256,11 +257,13 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let row = tile.sums.0.add(m * tile.sums.1);
             std::array::from_fn(|v| Lanes::load(simd, row.add(v * width)))
         });
-        let mut factors = tile.factors.0.wrapping_add(tile.terms * tile.factors.1);
-        let mut weights = tile.weights.0.wrapping_add(tile.terms * tile.weights.1);
-        for _ in 0..tile.terms {
+        let mut factors = tile
+            .factors
+            .0
+            .wrapping_add(tile.terms.len() * tile.factors.1);
+        for &term in tile.terms.iter().rev() {
             factors = factors.wrapping_sub(tile.factors.1);
-            weights = weights.wrapping_sub(tile.weights.1);
+            let weights = tile.weights.0.add(term * tile.weights.1);
             let splats: [Lanes<S, T>; M] =
                 std::array::from_fn(|m| Lanes::splat(simd, *factors.add(m)));
             for v in 0..V {

@@ -10,6 +10,9 @@ use elman_kernels::{
     LayerNormLstmSpec, Layout, LstmSpec, MaskedHidden, Plan, Real, Spec, Wanted,
 };
 
+/// `B`, `T`, and the lengths if rows have different ones.
+type Batch = (usize, usize, Option<Vec<usize>>);
+
 /// A small generator for test data (Knuth's MMIX constants).
 struct Numbers(u64);
 
@@ -264,15 +267,29 @@ impl Case {
     }
 
     fn all() -> Vec<Self> {
+        let sizes = [(1, 1), (3, 7), (5, 16), (2, 17), (9, 33), (17, 65)];
+        Self::each(
+            &sizes,
+            &[
+                (1, 4, None),
+                (3, 3, Some(vec![2, 0, 3])),
+                (8, 2, None),
+                (14, 3, Some((0..14).map(|row| row % 4).collect())),
+            ],
+        )
+    }
+
+    /// Enough to do for several threads, and enough pairs to sum in several groups.
+    fn large() -> Vec<Self> {
+        let lengths = (0..17).map(|row| 41 - 2 * row).collect();
+        Self::each(&[(4, 16)], &[(17, 41, None), (17, 41, Some(lengths))])
+    }
+
+    /// Every kind of cell, of each size, for each batch.
+    fn each(sizes: &[(usize, usize)], batches: &[Batch]) -> Vec<Self> {
         let mut cases = Vec::new();
-        let batches = [
-            (1, 4, None),
-            (3, 3, Some(vec![2, 0, 3])),
-            (8, 2, None),
-            (14, 3, Some((0..14).map(|row| row % 4).collect())),
-        ];
-        for (features, units) in [(1, 1), (3, 7), (5, 16), (2, 17), (9, 33), (17, 65)] {
-            for (batch, time, lengths) in batches.clone() {
+        for &(features, units) in sizes {
+            for (batch, time, lengths) in batches.iter().cloned() {
                 let mut add = |spec, peepholes| {
                     let case = || Self::new(spec, peepholes, (batch, time), lengths.clone());
                     cases.push(case());
@@ -460,6 +477,7 @@ fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec
     });
     let run = Backward {
         later: &[],
+        unfinished: false,
         plan: &case.plan,
         inputs: &case.inputs,
         state: &case.state,
@@ -551,7 +569,7 @@ fn instruction_sets_agree_on_gradients() {
 fn two_segments_give_the_bits_of_the_whole() {
     let isa = Isa::detect();
     let mut count = 0;
-    for case in Case::all() {
+    for case in Case::all().into_iter().chain(Case::large()) {
         // A masked sequence is not taken in segments.
         if case.layout != Layout::TimeMajor || case.plan.time() < 2 || case.mask.is_some() {
             continue;
@@ -595,6 +613,7 @@ fn two_segments_give_the_bits_of_the_whole() {
                 d_outputs,
                 d_final_state: &d_state,
                 later: &later,
+                unfinished: d_inputs.is_empty(),
                 wanted: Wanted::Everything,
             };
             let found = tape.backward(&run, &parameters);
@@ -648,7 +667,7 @@ fn rows_are_their_own_runs() {
 #[test]
 fn threads_never_matter() {
     let isa = Isa::detect();
-    for case in Case::all() {
+    for case in Case::all().into_iter().chain(Case::large()) {
         let mut numbers = Numbers(19);
         let size = case.plan.batch() * case.plan.time() * case.spec.outputs();
         let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));

@@ -17,15 +17,15 @@ use pulp::Simd;
 use super::{GruSpec, GruWeights};
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
-use crate::gradient::{WeightGradient, weight_gradients};
+use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
 use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, finish_hidden, input_rows,
-    over_time, parts, previous_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, dealt, finish_hidden,
+    input_rows, over_time, parts, previous_rows, step_rows, step_rows_mut,
 };
 use crate::shape::Plan;
 
@@ -50,6 +50,7 @@ const FROM_HIDDEN: Range<usize> = 1..4;
 /// candidate after their nonlinearities, `shown` as it is.
 #[derive(Debug)]
 pub struct GruAfterTape<T: Real> {
+    plan: Plan,
     slots: Buffer<T>,
 }
 
@@ -128,9 +129,13 @@ impl<T: Real> GruAfter<T> {
 
     /// The forward pass of training.
     pub fn forward_training(&self, run: Forward<'_, T>) -> GruAfterTape<T> {
-        let mut slots = Buffer::new(run.plan.pairs() * self.columns.total());
-        self.walk(run, Some(Shared::new(&mut slots)));
-        GruAfterTape { slots }
+        let plan = dealt(run.plan, self.spec.multiplications());
+        let mut slots = Buffer::new(plan.pairs() * self.columns.total());
+        self.walk(
+            Forward { plan: &plan, ..run },
+            Some(Shared::new(&mut slots)),
+        );
+        GruAfterTape { plan, slots }
     }
 
     fn walk(&self, mut run: Forward<'_, T>, slots: Option<Shared<T>>) {
@@ -169,7 +174,8 @@ impl<T: Real> GruAfter<T> {
         mut tape: GruAfterTape<T>,
     ) -> Gradients<T> {
         let GruSpec { inputs, units, .. } = self.spec;
-        let plan = run.plan;
+        let plan = &tape.plan;
+        let run = &Backward { plan, ..*run };
         let kernels = kernels(weights, units);
         let all = FROM_INPUT.len();
         let to_hidden = self
@@ -219,13 +225,15 @@ impl<T: Real> GruAfter<T> {
         let kernel_columns =
             Columns::gated(self.isa.lanes::<T>(), units, 1, &kernel_sources(units));
         let one = [T::from_f64(1.0)];
-        let mut gates_kernel = run.begin(0, (inputs + units) * 2 * units);
-        let mut gates_bias = run.begin(1, 2 * units);
-        let mut candidate_kernel = run.begin(2, (inputs + units) * units);
-        let mut candidate_bias = run.begin(3, units);
-        let mut recurrent_bias = run.begin(4, units);
-        let (gates_inputs, gates_hidden) = gates_kernel.split_at_mut(inputs * 2 * units);
-        let (candidate_inputs, candidate_hidden) = candidate_kernel.split_at_mut(inputs * units);
+        let groups = plan.groups(inputs + units);
+        let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
+        let mut gates_kernel = gradient(0, [inputs + units, 2 * units]);
+        let mut gates_bias = gradient(1, [1, 2 * units]);
+        let mut candidate_kernel = gradient(2, [inputs + units, units]);
+        let mut candidate_bias = gradient(3, [1, units]);
+        let mut recurrent_bias = gradient(4, [1, units]);
+        let [gates_inputs, gates_hidden] = gates_kernel.split(inputs);
+        let [candidate_inputs, candidate_hidden] = candidate_kernel.split(inputs);
         let of_kernels = |slots, factors, targets| {
             let gates = (&tape.slots[..], slots);
             WeightGradient::new(&kernel_columns, gates, factors, targets)
@@ -246,20 +254,25 @@ impl<T: Real> GruAfter<T> {
                 &self.columns,
                 (&tape.slots[..], 0..SLOTS),
                 (vec![Source::new(&one); plan.pairs()], 1),
-                [&mut gates_bias, &mut candidate_bias, &mut recurrent_bias],
+                [
+                    gates_bias.whole(),
+                    candidate_bias.whole(),
+                    recurrent_bias.whole(),
+                ],
             ),
         ];
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
-        vec![
+        let all = [
             gates_kernel,
             gates_bias,
             candidate_kernel,
             candidate_bias,
             recurrent_bias,
-        ]
+        ];
+        all.map(|gradient| gradient.finish(run)).into()
     }
 }
 
@@ -328,7 +341,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 let valid = lanes.min(units - unit);
                 let width = cell.columns.width(panel);
                 let bias = &cell.bias[cell.columns.offset(panel, 1)..][..width];
-                let tape = cell.columns.offset(panel, plan.pairs()) + plan.pair(step, 0) * width;
+                let pair = plan.pair(step, running.start);
+                let tape = cell.columns.offset(panel, plan.pairs()) + pair * width;
                 let mut first = 0;
                 while first < running.len() {
                     let target = scratch.row(width, 0);
@@ -386,7 +400,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             let one = update.constant(1.0);
                             let after = update * before + (one - update) * candidate;
                             if let Some(slots) = slots {
-                                let tape = slots.at(tape + position * width);
+                                let tape = slots.at(tape + (first + row) * width);
                                 let place = |slot: Slot| tape.add(slot as usize * lanes);
                                 candidate.store(place(Slot::Candidate));
                                 kept(Slot::Reset).store(place(Slot::Reset));

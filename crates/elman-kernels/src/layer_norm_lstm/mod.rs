@@ -32,13 +32,14 @@ use pulp::Simd;
 
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
-use crate::gradient::{WeightGradient, weight_gradients};
+use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
 use crate::isa::Isa;
 use crate::panels::{Columns, Matrix};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Hidden, input_rows, over_time, parts, previous_rows,
+    Backward, Carry, Forward, Gradients, Hidden, dealt, input_rows, over_time, parts, previous_rows,
 };
+use crate::shape::Plan;
 use crate::tile::VECTORS;
 
 /// The gates of one unit in a panel, in the order in which TF 1 stores them.
@@ -153,6 +154,7 @@ pub struct LayerNormLstmWeights<'a, T> {
 /// What a forward pass leaves for its backward pass.
 #[derive(Debug)]
 pub struct LayerNormLstmTape<T: Real> {
+    plan: Plan,
     /// `[panel][pair][gate][lane]`, after their nonlinearities.
     gates: Buffer<T>,
     /// The same of the normalised sums of each source, before gain and shift.
@@ -263,10 +265,13 @@ impl<T: Real> LayerNormLstm<T> {
 
     /// The forward pass of training.
     pub fn forward_training(&self, run: Forward<'_, T>) -> LayerNormLstmTape<T> {
-        let pairs = run.plan.pairs();
+        let plan = dealt(run.plan, self.spec.multiplications());
+        let run = Forward { plan: &plan, ..run };
+        let pairs = plan.pairs();
         let gates = || Buffer::new(pairs * self.columns.total());
         let sources = self.spec.sources();
         let mut tape = LayerNormLstmTape {
+            plan: plan.clone(),
             gates: gates(),
             normal: (0..sources).map(|_| gates()).collect(),
             states: Buffer::new(pairs * self.state_columns.total()),
@@ -357,7 +362,16 @@ impl<T: Real> LayerNormLstm<T> {
         tape: LayerNormLstmTape<T>,
     ) -> Gradients<T> {
         let LayerNormLstmSpec { inputs, units, .. } = self.spec;
-        let (plan, wanted) = (run.plan, run.wanted);
+        let LayerNormLstmTape {
+            plan,
+            gates,
+            mut normal,
+            mut states,
+            scales,
+        } = tape;
+        let plan = &plan;
+        let run = &Backward { plan, ..*run };
+        let wanted = run.wanted;
         let kernel = [Matrix {
             numbers: weights.kernel,
             columns: GATES * units,
@@ -371,12 +385,6 @@ impl<T: Real> LayerNormLstm<T> {
         let mut d_state = vec![T::default(); run.state.len()];
         let mut d_cell = Carry::new(run, 0, units, self.lanes);
         let mut d_hidden = Carry::new(run, units, units, self.lanes);
-        let LayerNormLstmTape {
-            gates,
-            mut normal,
-            mut states,
-            scales,
-        } = tape;
         // The first source's take the place of the gates.
         let mut d_sums = vec![gates];
         d_sums.resize_with(N, || Buffer::new(plan.pairs() * self.columns.total()));
@@ -430,9 +438,12 @@ impl<T: Real> LayerNormLstm<T> {
         let one = [T::from_f64(1.0)];
         let ones = || vec![Source::new(&one); plan.pairs()];
         let vectors = d_gains.len() + 1;
-        let mut parameters = vec![run.begin(0, (inputs + units) * width)];
-        parameters.extend((1..=vectors).map(|index| run.begin(index, width)));
-        parameters.extend((1..=2).map(|of_state| run.begin(vectors + of_state, units)));
+        let groups = plan.groups(inputs + units);
+        let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
+        let mut kernel = gradient(0, [inputs + units, width]);
+        let of_gates = (1..=vectors).map(|index| gradient(index, [1, width]));
+        let of_state = (1..=2).map(|of_state| gradient(vectors + of_state, [1, units]));
+        let mut vectors: Vec<_> = of_gates.chain(of_state).collect();
         let of_gates = |shares, factors, target| {
             WeightGradient::new(&self.columns, (shares, 0..GATES), factors, [target])
         };
@@ -442,9 +453,9 @@ impl<T: Real> LayerNormLstm<T> {
         };
         let previous = previous_rows(plan, run.hidden(), units, (run.state, 2 * units, units));
         let recurrent = &d_sums[d_sums.len() - 1];
-        let mut targets = parameters.iter_mut().map(Vec::as_mut_slice);
+        let mut targets = vectors.iter_mut().map(ParameterGradient::whole);
         let mut next = || targets.next().expect("one for each parameter");
-        let (of_inputs, of_hidden) = next().split_at_mut(inputs * width);
+        let [of_inputs, of_hidden] = kernel.split(inputs);
         let of_inputs = of_gates(
             &d_sums[0],
             (input_rows(plan, run.inputs, inputs), inputs),
@@ -459,9 +470,10 @@ impl<T: Real> LayerNormLstm<T> {
         }
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
-        parameters
+        let all = std::iter::once(kernel).chain(vectors);
+        all.map(|gradient| gradient.finish(run)).collect()
     }
 }
 

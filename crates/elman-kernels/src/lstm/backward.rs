@@ -120,12 +120,12 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 unsafe { share.store(simd, &product, Write::Padded, &rows) };
             }
             share.wait();
-            // 2. Through the cell: the gates' gradients take the place of the gates. Positions
-            // stand one after another in everything that is kept, from these rows on.
-            let pair = plan.pair(step, 0);
+            // 2. Through the cell: the gates' gradients take the place of the gates. Positions of
+            // a part stand one after another in everything that is kept, from these rows on.
+            let pair = plan.pair(step, running.start);
             let before_row = match step.checked_sub(1) {
-                None => 0,
-                Some(before) => plan.batch() + plan.pair(before, 0),
+                None => running.start,
+                Some(before) => plan.batch() + plan.pair(before, running.start),
             };
             let after_row = plan.batch() + pair;
             for panel in share.panels(cell.columns.count()) {
@@ -138,21 +138,22 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     for (shown, position) in shown.iter_mut().zip(positions.clone()) {
                         // SAFETY: a row of the cells.
                         *shown = unsafe {
-                            let after = memory.cells.at((after_row + position) * padded + unit);
-                            Lanes::load(simd, after)
+                            let row = after_row + position - running.start;
+                            Lanes::load(simd, memory.cells.at(row * padded + unit))
                         };
                     }
                     let shown = activate(spec.activation, shown);
                     for (shown, position) in shown.into_iter().zip(positions) {
                         // SAFETY: each row and panel has places of its own, all within their buffers.
                         unsafe {
-                            let gates = memory.gates.at(start + position * width);
+                            let row = position - running.start;
+                            let gates = memory.gates.at(start + row * width);
                             let place = |gate: Gate| gates.add(gate as usize * lanes);
                             let input = Lanes::load(simd, place(Gate::Input));
                             let candidate = Lanes::load(simd, place(Gate::Candidate));
                             let forget = Lanes::load(simd, place(Gate::Forget));
                             let output = Lanes::load(simd, place(Gate::Output));
-                            let before = memory.cells.at((before_row + position) * padded + unit);
+                            let before = memory.cells.at((before_row + row) * padded + unit);
                             let before = Lanes::load(simd, before);
                             let d_memory =
                                 Lanes::load(simd, memory.d_memory.row(position).add(unit));
@@ -166,7 +167,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                                 d_after = d_output.mul_add(Lanes::load(simd, diagonal), d_after);
                             }
                             if let Some(clip) = cell_clip {
-                                let after = memory.cells.at((after_row + position) * padded + unit);
+                                let after = memory.cells.at((after_row + row) * padded + unit);
                                 let after = Lanes::load(simd, after);
                                 d_after = after.abs().if_less(after.fill(clip), d_after, zero);
                             }

@@ -41,16 +41,19 @@ impl<T: Real> ForwardPart<'_, T> {
     /// The row of `cells` that holds the cell of `position` before `step`.
     #[inline(always)]
     fn cell_before(&self, step: usize, position: usize) -> usize {
-        match (self.memory.gates, step.checked_sub(1)) {
-            (Some(_), Some(before)) => self.plan.batch() + self.plan.pair(before, position),
-            _ => position,
+        match step.checked_sub(1) {
+            None => position,
+            Some(before) => self.cell_after(before, position),
         }
     }
 
     /// The row of `cells` for the cell of `position` after `step`.
     #[inline(always)]
     fn cell_after(&self, step: usize, position: usize) -> usize {
-        self.cell_before(step + 1, position)
+        match self.memory.gates {
+            Some(_) => self.plan.batch() + self.plan.pair(step, position),
+            None => position,
+        }
     }
 
     /// The row of `hidden` for `m` of `position` in `step`.
@@ -112,28 +115,28 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
-            // Positions stand one after another in everything that is kept, from these rows on.
-            let before_row = self.cell_before(step, 0);
-            let after_row = self.cell_after(step, 0);
-            let hidden_row = self.hidden_row(step, 0);
+            // Positions of a part stand one after another in everything that is kept, from these
+            // rows on.
+            let before_row = self.cell_before(step, running.start);
+            let after_row = self.cell_after(step, running.start);
+            let hidden_row = self.hidden_row(step, running.start);
+            let pair = plan.pair(step, running.start);
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
                 let width = cell.columns.width(panel);
-                let pair = plan.pair(step, 0);
                 let gates = cell.columns.offset(panel, plan.pairs()) + pair * width;
                 let at = |slot: usize| slot * lanes;
                 let mut first = 0;
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.block(simd, panel, first, &mut scratch) };
-                    let position = running.start + first;
                     if let Some(peepholes) = &cell.peepholes {
                         for row in 0..height {
                             let sums = scratch.row(width, row);
                             // SAFETY: within the cells, the peepholes and the sums of this row.
                             unsafe {
-                                let before = (before_row + position + row) * padded + unit;
+                                let before = (before_row + first + row) * padded + unit;
                                 let before = Lanes::<S, T>::load(simd, memory.cells.at(before));
                                 for (which, gate) in
                                     [Gate::Input, Gate::Forget].into_iter().enumerate()
@@ -159,12 +162,12 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     // The new cells.
                     for row in 0..height {
                         let sums = scratch.row(width, row);
-                        let position = position + row;
+                        let row = first + row;
                         // SAFETY: each row and panel has places of its own, all within their buffers.
                         unsafe {
                             let gate =
                                 |gate| Lanes::<S, T>::load(simd, sums.add(at(gate as usize)));
-                            let before = memory.cells.at((before_row + position) * padded + unit);
+                            let before = memory.cells.at((before_row + row) * padded + unit);
                             let before = Lanes::load(simd, before);
                             let (input, forget) = (gate(Gate::Input), gate(Gate::Forget));
                             let candidate = gate(Gate::Candidate);
@@ -181,9 +184,9 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                     .store(sums.add(at(Gate::Output as usize)));
                             }
                             after.store(sums.add(at(AFTER)));
-                            after.store(memory.cells.at((after_row + position) * padded + unit));
+                            after.store(memory.cells.at((after_row + row) * padded + unit));
                             if let Some(tape) = memory.gates {
-                                let tape = tape.at(gates + position * width);
+                                let tape = tape.at(gates + row * width);
                                 input.store(tape.add(at(Gate::Input as usize)));
                                 candidate.store(tape.add(at(Gate::Candidate as usize)));
                                 forget.store(tape.add(at(Gate::Forget as usize)));
@@ -195,21 +198,22 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     // What the output gates let out.
                     for row in 0..height {
                         let sums = scratch.row(width, row);
-                        let position = position + row;
+                        let row = first + row;
                         // SAFETY: as above.
                         unsafe {
                             let kept = |slot: usize| Lanes::<S, T>::load(simd, sums.add(at(slot)));
                             let output = kept(Gate::Output as usize);
                             let hidden = output * kept(AFTER);
                             if let Some(tape) = memory.gates {
-                                let tape = tape.at(gates + position * width);
+                                let tape = tape.at(gates + row * width);
                                 output.store(tape.add(at(Gate::Output as usize)));
                             }
                             match memory.hidden {
                                 Some(rows) => {
-                                    hidden.store(rows.at((hidden_row + position) * padded + unit));
+                                    hidden.store(rows.at((hidden_row + row) * padded + unit));
                                 }
                                 None => {
+                                    let position = running.start + row;
                                     let offset = plan.offset(step, position, output_size) + unit;
                                     hidden.store_first(outputs.at(offset), valid);
                                 }

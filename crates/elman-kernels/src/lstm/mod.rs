@@ -19,13 +19,15 @@ use forward::{ForwardPart, Memory};
 
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
-use crate::gradient::{WeightGradient, weight_gradients};
+use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
 use crate::isa::Isa;
 use crate::panels::{Columns, Matrix};
 use crate::real::Real;
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Hidden, Rows, input_rows, over_time, parts, previous_rows,
+    Backward, Carry, Forward, Gradients, Hidden, Rows, dealt, input_rows, over_time, parts,
+    previous_rows,
 };
+use crate::shape::Plan;
 use crate::threads;
 
 /// The gates of one unit in a panel, in the order in which TF 1 stores them.
@@ -94,6 +96,7 @@ pub struct LstmWeights<'a, T> {
 /// What a forward pass leaves for its backward pass.
 #[derive(Debug)]
 pub struct LstmTape<T: Real> {
+    plan: Plan,
     /// `[panel][pair][gate][lane]`, after their nonlinearities.
     gates: Buffer<T>,
     /// `[B + pairs][padded H]`: the initial cells by position, then every new cell.
@@ -202,8 +205,10 @@ impl<T: Real> Lstm<T> {
 
     /// The forward pass of training.
     pub fn forward_training(&self, run: Forward<'_, T>) -> LstmTape<T> {
-        let (batch, pairs) = (run.plan.batch(), run.plan.pairs());
+        let plan = dealt(run.plan, self.spec.multiplications());
+        let (batch, pairs) = (plan.batch(), plan.pairs());
         let mut tape = LstmTape {
+            plan,
             gates: Buffer::new(pairs * self.columns.total()),
             cells: Buffer::new((batch + pairs) * self.padded()),
             hidden: self
@@ -216,7 +221,8 @@ impl<T: Real> Lstm<T> {
             cells: Shared::new(&mut tape.cells),
             hidden: tape.hidden.as_mut().map(|hidden| Shared::new(hidden)),
         };
-        self.walk(run, memory);
+        let plan = &tape.plan;
+        self.walk(Forward { plan, ..run }, memory);
         tape
     }
 
@@ -258,7 +264,8 @@ impl<T: Real> Lstm<T> {
         mut tape: LstmTape<T>,
     ) -> Gradients<T> {
         let spec = &self.spec;
-        let plan = run.plan;
+        let plan = &tape.plan;
+        let run = &Backward { plan, ..*run };
         let (inputs, units, outputs) = (spec.inputs, spec.units, spec.outputs());
         let kernel = [Matrix {
             numbers: weights.kernel,
@@ -332,14 +339,16 @@ impl<T: Real> Lstm<T> {
         let (inputs, units, outputs) = (spec.inputs, spec.units, spec.outputs());
         let padded = self.padded();
         let one = [T::from_f64(1.0)];
-        let mut kernel = run.begin(0, (inputs + outputs) * GATES * units);
-        let mut bias = run.begin(1, GATES * units);
+        let groups = plan.groups(inputs + outputs);
+        let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
+        let mut kernel = gradient(0, [inputs + outputs, GATES * units]);
+        let mut bias = gradient(1, [1, GATES * units]);
         // The projection's comes last, after the peepholes' if there are any.
         let last = if self.peepholes.is_some() { 5 } else { 2 };
         let mut projection = spec
             .projection
-            .map(|outputs| run.begin(last, units * outputs));
-        let (of_inputs, of_hidden) = kernel.split_at_mut(inputs * GATES * units);
+            .map(|outputs| gradient(last, [units, outputs]));
+        let [of_inputs, of_hidden] = kernel.split(inputs);
         let gates = |factors, target| {
             let gates = (&tape.gates[..], 0..GATES);
             WeightGradient::new(&self.columns, gates, factors, [target])
@@ -353,7 +362,7 @@ impl<T: Real> Lstm<T> {
         let mut wanted = vec![
             gates((input_rows(plan, run.inputs, inputs), inputs), of_inputs),
             gates((previous, outputs), of_hidden),
-            gates((vec![Source::new(&one); plan.pairs()], 1), &mut bias),
+            gates((vec![Source::new(&one); plan.pairs()], 1), bias.whole()),
         ];
         if let (Some(hidden), Some(d_projected), Some(target)) =
             (&tape.hidden, d_projected, &mut projection)
@@ -363,14 +372,14 @@ impl<T: Real> Lstm<T> {
                 projected,
                 (d_projected, 0..usize::MAX),
                 (rows, units),
-                [target],
+                [target.whole()],
             ));
         }
         let parts = parts(plan.pairs(), spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
-        let mut parameters = vec![kernel, bias];
+        let mut parameters = vec![kernel.finish(run), bias.finish(run)];
         if self.peepholes.is_some() {
             let mut sums = Buffer::zeros(3 * padded);
             for (which, sums) in sums.chunks_exact_mut(padded).enumerate() {
@@ -389,7 +398,7 @@ impl<T: Real> Lstm<T> {
             });
             parameters.extend(sums.chunks_exact(padded).map(|sums| sums[..units].to_vec()));
         }
-        parameters.extend(projection);
+        parameters.extend(projection.map(|gradient| gradient.finish(run)));
         parameters
     }
 }

@@ -187,6 +187,7 @@ impl<T: Real> Segmented<'_, T> {
                 d_outputs: d_outputs.as_deref(),
                 d_final_state: &d_state,
                 later: &later,
+                unfinished: steps.start > 0,
                 wanted,
             };
             let found = tape.backward(&run, self.parameters);

@@ -280,6 +280,7 @@ impl Backward<'_> {
                     d_outputs,
                     d_final_state,
                     later: &[],
+                    unfinished: false,
                     wanted: self.wanted,
                 };
                 tape.backward(&run, &parameters)

@@ -19,14 +19,14 @@ use backward::{BackwardMemory, BackwardPart, Transposed};
 use super::{GruSpec, GruWeights};
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared, Source};
-use crate::gradient::{WeightGradient, weight_gradients};
+use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Hidden, Rows, Share, finish_hidden, input_rows, over_time,
-    parts, previous_rows, step_rows,
+    Backward, Carry, Forward, Gradients, Hidden, Rows, Share, dealt, finish_hidden, input_rows,
+    over_time, parts, previous_rows, step_rows,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -46,6 +46,7 @@ const UNIT_VECTORS: usize = VECTORS / GATES;
 /// What a forward pass leaves for its backward pass.
 #[derive(Debug)]
 pub struct GruBeforeTape<T: Real> {
+    plan: Plan,
     /// `[panel][pair][gate][vector][lane]`, after the sigmoid.
     gates: Buffer<T>,
     /// `[panel][pair][vector][lane]`, after the activation.
@@ -127,8 +128,10 @@ impl<T: Real> GruBefore<T> {
 
     /// The forward pass of training.
     pub fn forward_training(&self, run: Forward<'_, T>) -> GruBeforeTape<T> {
-        let pairs = run.plan.pairs();
+        let plan = dealt(run.plan, self.spec.multiplications());
+        let pairs = plan.pairs();
         let mut tape = GruBeforeTape {
+            plan,
             gates: Buffer::new(pairs * self.gates.columns.total()),
             candidates: Buffer::new(pairs * self.candidate.columns.total()),
             kept: Buffer::new(pairs * self.padded()),
@@ -140,7 +143,8 @@ impl<T: Real> GruBefore<T> {
                 Shared::new(&mut tape.candidates),
             )),
         };
-        self.walk(run, memory);
+        let plan = &tape.plan;
+        self.walk(Forward { plan, ..run }, memory);
         tape
     }
 
@@ -183,7 +187,8 @@ impl<T: Real> GruBefore<T> {
         mut tape: GruBeforeTape<T>,
     ) -> Gradients<T> {
         let GruSpec { inputs, units, .. } = self.spec;
-        let plan = run.plan;
+        let plan = &tape.plan;
+        let run = &Backward { plan, ..*run };
         let (gates, candidate) = kernels(weights, units);
         let transposed = |rows: Range<usize>| Transposed {
             gates: self
@@ -239,12 +244,14 @@ impl<T: Real> GruBefore<T> {
         let plan = run.plan;
         let one = [T::from_f64(1.0)];
         let ones = || vec![Source::new(&one); plan.pairs()];
-        let mut gates_kernel = run.begin(0, (inputs + units) * 2 * units);
-        let mut gates_bias = run.begin(1, 2 * units);
-        let mut candidate_kernel = run.begin(2, (inputs + units) * units);
-        let mut candidate_bias = run.begin(3, units);
-        let (gates_inputs, gates_hidden) = gates_kernel.split_at_mut(inputs * 2 * units);
-        let (candidate_inputs, candidate_kept) = candidate_kernel.split_at_mut(inputs * units);
+        let groups = plan.groups(inputs + units);
+        let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
+        let mut gates_kernel = gradient(0, [inputs + units, 2 * units]);
+        let mut gates_bias = gradient(1, [1, 2 * units]);
+        let mut candidate_kernel = gradient(2, [inputs + units, units]);
+        let mut candidate_bias = gradient(3, [1, units]);
+        let [gates_inputs, gates_hidden] = gates_kernel.split(inputs);
+        let [candidate_inputs, candidate_kept] = candidate_kernel.split(inputs);
         let gates = |factors, target| {
             let gates = (&tape.gates[..], 0..VECTORS);
             WeightGradient::new(&self.gates.columns, gates, factors, [target])
@@ -259,16 +266,17 @@ impl<T: Real> GruBefore<T> {
         let wanted = [
             gates((input_rows.clone(), inputs), gates_inputs),
             gates((previous, units), gates_hidden),
-            gates((ones(), 1), &mut gates_bias),
+            gates((ones(), 1), gates_bias.whole()),
             candidates((input_rows, inputs), candidate_inputs),
             candidates((kept.collect(), units), candidate_kept),
-            candidates((ones(), 1), &mut candidate_bias),
+            candidates((ones(), 1), candidate_bias.whole()),
         ];
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
         // SAFETY: every factor points at a whole row of what it stands for.
-        unsafe { weight_gradients(self.isa, parts, &wanted) };
+        unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
-        vec![gates_kernel, gates_bias, candidate_kernel, candidate_bias]
+        let all = [gates_kernel, gates_bias, candidate_kernel, candidate_bias];
+        all.map(|gradient| gradient.finish(run)).into()
     }
 }
 
