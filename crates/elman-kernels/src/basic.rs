@@ -9,16 +9,17 @@
 use pulp::Simd;
 
 use crate::activation::Activation;
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
+use crate::inputs::{Inputs, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, dealt, finish_hidden,
-    input_rows, over_time, parts, previous_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
+    finish_hidden, over_time, parts, previous_rows, step_rows_mut,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -98,19 +99,18 @@ impl<T: Real> Basic<T> {
         }
     }
 
-    /// The forward pass of inference.
-    pub fn forward(&self, mut run: Forward<'_, T>) {
-        run.begin(self.spec.inputs, self.spec.units, self.spec.units);
+    /// The forward pass of inference: outputs, then the final state.
+    pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
+        let mut results = Results::new(&run, self.spec.inputs, self.spec.units, self.spec.units);
         let Forward {
             plan,
             inputs,
             state,
-            outputs,
-            final_state,
             mut mask,
         } = run;
+        let inputs = &Inputs::new(plan, inputs, self.spec.inputs);
         let spec = &self.spec;
-        let hidden = Hidden::new(outputs, mask.as_mut(), spec.units);
+        let hidden = Hidden::new(results.outputs(), mask.as_mut(), spec.units);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
@@ -121,16 +121,19 @@ impl<T: Real> Basic<T> {
                 share,
             });
         });
-        let carried = mask.map_or(&*outputs, |mask| mask.carried);
-        finish_hidden(plan, carried, state, final_state);
+        // SAFETY: the pass has written the outputs of all real steps.
+        unsafe {
+            finish_hidden(plan, &hidden, state, results.final_state());
+            results.written()
+        }
     }
 
-    /// The forward pass of training.
-    pub fn forward_training(&self, run: Forward<'_, T>) -> BasicTape<T> {
+    /// The forward pass of training: outputs, then the final state; and the tape.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> (Vec<T>, BasicTape<T>) {
         let plan = dealt(run.plan, self.spec.multiplications());
         let d_sums = Buffer::new(plan.pairs() * self.columns.total());
-        self.forward(Forward { plan: &plan, ..run });
-        BasicTape { plan, d_sums }
+        let results = self.forward(Forward { plan: &plan, ..run });
+        (results, BasicTape { plan, d_sums })
     }
 
     /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
@@ -151,13 +154,10 @@ impl<T: Real> Basic<T> {
         let transposed = |rows| self.columns.pack_transposed(&kernel, rows, 0..VECTORS);
         let to_hidden = transposed(inputs..inputs + units);
         let to_inputs = run.wanted.inputs().then(|| transposed(0..inputs));
-        let mut d_inputs = run
-            .wanted
-            .inputs()
-            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_inputs = d_inputs(run, inputs);
         let mut d_state = vec![T::default(); run.state.len()];
         let d_sums = Shared::new(&mut tape.d_sums);
-        let d_inputs_shared = d_inputs.as_mut().map(|numbers| Shared::new(numbers));
+        let d_inputs_shared = d_inputs.as_mut().map(Unwritten::shared);
         let mut carry = Carry::new(run, 0, units, self.isa.lanes::<T>());
         let carried = carry.rows();
         over_time(plan, 2 * self.spec.multiplications(), |share| {
@@ -187,9 +187,15 @@ impl<T: Real> Basic<T> {
             };
             let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
             let wanted = [
-                sums((input_rows(plan, run.inputs, inputs), inputs), of_inputs),
+                sums(
+                    (Inputs::new(plan, run.inputs, inputs).of_pairs(plan), inputs),
+                    of_inputs,
+                ),
                 sums((previous, units), of_hidden),
-                sums((vec![Source::new(&one); plan.pairs()], 1), bias.whole()),
+                sums(
+                    (PairInputs::Rows(vec![Source::new(&one); plan.pairs()]), 1),
+                    bias.whole(),
+                ),
             ];
             let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
             // SAFETY: every factor points at a whole row of what it stands for.
@@ -198,7 +204,8 @@ impl<T: Real> Basic<T> {
             parameters = vec![kernel.finish(run), bias.finish(run)];
         }
         Gradients {
-            inputs: d_inputs,
+            // SAFETY: the pass has written the gradients of the inputs of all real steps.
+            inputs: d_inputs.map(|numbers| unsafe { numbers.written() }),
             state: d_state,
             parameters,
         }
@@ -209,7 +216,7 @@ impl<T: Real> Basic<T> {
 struct ForwardPart<'a, T: Real> {
     cell: &'a Basic<T>,
     plan: &'a Plan,
-    inputs: &'a [T],
+    inputs: &'a Inputs<'a, T>,
     state: &'a [T],
     hidden: Hidden<'a, T>,
     share: Share<'a>,
@@ -236,10 +243,10 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             if running.is_empty() {
                 break;
             }
-            let input_rows = step_rows(plan, step, &running, (inputs, spec.inputs));
+            let step_inputs = inputs.of_step(plan, step, &running);
             let previous = hidden.before(plan, step, &running, (state, spec.units, 0));
             let factors = [
-                Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
+                step_inputs.times(&cell.input_weights),
                 Factor::dense(&previous, spec.units, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);

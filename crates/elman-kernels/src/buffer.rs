@@ -5,6 +5,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
@@ -130,6 +131,45 @@ impl<T: Real> DerefMut for Buffer<T> {
     }
 }
 
+/// A vector that threads write before anybody reads it. Nobody sets it to zero first: that would cost
+/// time, and leave every place with a core that does not go on with it.
+#[derive(Debug)]
+pub(crate) struct Unwritten<T> {
+    numbers: Vec<T>,
+    length: usize,
+}
+
+impl<T: Real> Unwritten<T> {
+    /// Room for `length` numbers.
+    pub(crate) fn new(length: usize) -> Self {
+        Self {
+            numbers: Vec::with_capacity(length),
+            length,
+        }
+    }
+
+    /// All places.
+    pub(crate) fn places(&mut self) -> &mut [MaybeUninit<T>] {
+        &mut self.numbers.spare_capacity_mut()[..self.length]
+    }
+
+    /// All places, for several threads: nobody reads one before it was written.
+    pub(crate) fn shared(&mut self) -> Shared<T> {
+        Shared(self.numbers.as_mut_ptr())
+    }
+
+    /// The vector.
+    ///
+    /// # Safety
+    ///
+    /// Every place was written.
+    pub(crate) unsafe fn written(mut self) -> Vec<T> {
+        // SAFETY: the capacity is at least the length; the caller's promise for the numbers.
+        unsafe { self.numbers.set_len(self.length) };
+        self.numbers
+    }
+}
+
 /// A pointer that several threads write through, each to its own places.
 pub(crate) struct Shared<T>(*mut T);
 
@@ -149,6 +189,10 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 impl<T> Shared<T> {
     pub(crate) fn new(numbers: &mut [T]) -> Self {
         Self(numbers.as_mut_ptr())
+    }
+
+    pub(crate) fn from_pointer(pointer: *mut T) -> Self {
+        Self(pointer)
     }
 
     /// The place at `offset`.

@@ -204,8 +204,9 @@ pub enum Tape<T: Real> {
 }
 
 impl<T: Real> Packed<T> {
-    /// The forward pass of inference.
-    pub fn forward(&self, run: Forward<'_, T>) {
+    /// The forward pass of inference: in one vector the outputs, laid out as the plan says and zero in
+    /// the padding, then the final state.
+    pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
         match self {
             Self::Basic(cell) => cell.forward(run),
             Self::Lstm(cell) => cell.forward(run),
@@ -215,28 +216,28 @@ impl<T: Real> Packed<T> {
         }
     }
 
-    /// The forward pass of training.
-    pub fn forward_training(self, run: Forward<'_, T>) -> Tape<T> {
+    /// The forward pass of training: the same, and what the backward pass needs.
+    pub fn forward_training(self, run: Forward<'_, T>) -> (Vec<T>, Tape<T>) {
         match self {
             Self::Basic(cell) => {
-                let tape = cell.forward_training(run);
-                Tape::Basic(cell, tape)
+                let (results, tape) = cell.forward_training(run);
+                (results, Tape::Basic(cell, tape))
             }
             Self::Lstm(cell) => {
-                let tape = cell.forward_training(run);
-                Tape::Lstm(cell, tape)
+                let (results, tape) = cell.forward_training(run);
+                (results, Tape::Lstm(cell, tape))
             }
             Self::LayerNormLstm(cell) => {
-                let tape = cell.forward_training(run);
-                Tape::LayerNormLstm(cell, tape)
+                let (results, tape) = cell.forward_training(run);
+                (results, Tape::LayerNormLstm(cell, tape))
             }
             Self::GruBefore(cell) => {
-                let tape = cell.forward_training(run);
-                Tape::GruBefore(cell, tape)
+                let (results, tape) = cell.forward_training(run);
+                (results, Tape::GruBefore(cell, tape))
             }
             Self::GruAfter(cell) => {
-                let tape = cell.forward_training(run);
-                Tape::GruAfter(cell, tape)
+                let (results, tape) = cell.forward_training(run);
+                (results, Tape::GruAfter(cell, tape))
             }
         }
     }

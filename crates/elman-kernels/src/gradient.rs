@@ -18,13 +18,14 @@ use std::ops::Range;
 use pulp::Simd;
 
 use crate::buffer::{Buffer, Shared, Source};
+use crate::inputs::{Hot, NOWHERE, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, copy_piece};
 use crate::real::{Lanes, Real};
 use crate::run::Backward;
 use crate::shape::Plan;
 use crate::threads;
-use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS, rows};
+use crate::tile::{self, FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -125,15 +126,15 @@ pub(crate) struct WeightGradient<'a, T: Real> {
     columns: &'a Columns,
     gates: &'a [T],
     slots: Range<usize>,
-    factors: Vec<Source<T>>,
+    factors: PairInputs<T>,
     features: usize,
     targets: Vec<Target<'a, T>>,
 }
 
 impl<'a, T: Real> WeightGradient<'a, T> {
     /// `gates` are the gate gradients, `[panel][pair][vector][lane]` of `columns`, of which the
-    /// vectors in `slots` belong to this matrix; `factors` has one pointer per pair, good for
-    /// `features` reads. The gradient is added to a target for each source of the slots.
+    /// vectors in `slots` belong to this matrix; `factors` are the other factor of every pair, of
+    /// `features` numbers. The gradient is added to a target for each source of the slots.
     ///
     /// # Panics
     ///
@@ -141,7 +142,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     pub(crate) fn new<const N: usize>(
         columns: &'a Columns,
         (gates, slots): (&'a [T], Range<usize>),
-        (factors, features): (Vec<Source<T>>, usize),
+        (factors, features): (PairInputs<T>, usize),
         targets: [Target<'a, T>; N],
     ) -> Self {
         let wanted = Self {
@@ -171,11 +172,15 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     ///
     /// Every factor pointer is good for `features` reads.
     #[inline(always)]
-    unsafe fn interleave<const ROWS: usize>(&self, pairs: &[usize], target: &mut [T]) {
+    unsafe fn interleave<const ROWS: usize>(
+        &self,
+        factors: &[Source<T>],
+        pairs: &[usize],
+        target: &mut [T],
+    ) {
         for (place, &pair) in pairs.iter().enumerate() {
             // SAFETY: the caller's promise.
-            let row =
-                unsafe { std::slice::from_raw_parts(self.factors[pair].at(0), self.features) };
+            let row = unsafe { std::slice::from_raw_parts(factors[pair].at(0), self.features) };
             let (whole, rest) = row.as_chunks::<ROWS>();
             let tiles = target.chunks_exact_mut(BLOCK * ROWS);
             let mut places = tiles.map(|tile| &mut tile[place * ROWS..][..ROWS]);
@@ -184,6 +189,77 @@ impl<'a, T: Real> WeightGradient<'a, T> {
             }
             if let Some(place) = places.next() {
                 place[..rest.len()].copy_from_slice(rest);
+            }
+        }
+    }
+
+    /// How many features a job takes: a tile's rows, or all, where nothing is multiplied.
+    fn height(&self, of_a_tile: usize) -> usize {
+        match self.factors {
+            PairInputs::Rows(_) => of_a_tile,
+            PairInputs::Hot(_) => self.features,
+        }
+    }
+
+    /// Adds the products of `pairs`, the last one first, to the sums of a tile of `rows` features from
+    /// `first` on in `panel`; `factors` are interleaved.
+    ///
+    /// # Safety
+    ///
+    /// The gates have a row for every pair, and `sums` as many as the tile.
+    #[inline(always)]
+    unsafe fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        (factors, pairs): (&[T], &[usize]),
+        (panel, (first, rows)): (usize, (usize, usize)),
+        sums: &mut [T],
+    ) {
+        let slots = self.used(panel);
+        let lanes = Lanes::<S, T>::COUNT;
+        let gates = self.columns.offset(panel, self.factors.len()) + slots.start * lanes;
+        let tile = OuterTile {
+            rows,
+            vectors: slots.len(),
+            terms: pairs,
+            factors: (factors[first * BLOCK..].as_ptr(), tile::rows::<S>()),
+            weights: (self.gates[gates..].as_ptr(), self.columns.width(panel)),
+            sums: (sums.as_mut_ptr(), slots.len() * lanes),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { tile.run(simd) };
+    }
+
+    /// Adds the gates of `pairs` in `panel`, the last one first, to the sums of the features at which
+    /// the pairs are one-hot.
+    ///
+    /// # Safety
+    ///
+    /// The gates have a row for every pair, and `sums` one for every feature.
+    #[inline(always)]
+    unsafe fn scatter<S: Simd>(
+        &self,
+        simd: S,
+        (hot, pairs): (&[Hot], &[usize]),
+        panel: usize,
+        sums: &mut [T],
+    ) {
+        let slots = self.used(panel);
+        let lanes = Lanes::<S, T>::COUNT;
+        let gates = self.columns.offset(panel, self.factors.len()) + slots.start * lanes;
+        for &pair in pairs.iter().rev() {
+            if hot[pair] == NOWHERE {
+                continue;
+            }
+            let gates = &self.gates[gates + pair * self.columns.width(panel)..];
+            let sums = &mut sums[hot[pair] as usize * slots.len() * lanes..];
+            for vector in (0..slots.len() * lanes).step_by(lanes) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let sum = Lanes::<S, T>::load(simd, sums[vector..].as_ptr());
+                    let sum = sum + Lanes::load(simd, gates[vector..].as_ptr());
+                    sum.store(sums[vector..].as_mut_ptr());
+                }
             }
         }
     }
@@ -321,14 +397,14 @@ impl<T: Real> Work for Part<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let lanes = Lanes::<S, T>::COUNT;
-        let height = rows::<S>();
-        let tiles = |one: &WeightGradient<'_, T>| one.features.div_ceil(height);
-        let most_tiles = self.wanted.iter().map(tiles).max().unwrap_or(0);
-        let mut factors = Buffer::zeros(most_tiles * height * BLOCK);
+        let most = self.wanted.iter().map(|one| one.features).max();
+        let tiles = most.unwrap_or(0).div_ceil(tile::rows::<S>());
+        let mut factors = Buffer::zeros(tiles * tile::rows::<S>() * BLOCK);
         let total = self.groups.iter().map(|group| group.pairs.len()).sum();
         for (number, group) in self.groups.iter().enumerate() {
             for one in self.wanted {
-                let tiles = tiles(one);
+                let height = one.height(tile::rows::<S>());
+                let tiles = one.features.div_ceil(height);
                 let jobs = one.columns.count() * tiles;
                 let mine = group.share(jobs, total, (self.part, self.parts));
                 if mine.is_empty() {
@@ -350,34 +426,28 @@ impl<T: Real> Work for Part<'_, T> {
                         copy_piece(&mut sums[at..at + later.len()], later);
                     });
                 }
-                for pairs in group.pairs.rchunks(BLOCK) {
-                    // SAFETY: pointers are good by the promise of `weight_gradients`.
-                    unsafe {
-                        if const { rows::<S>() == MAX_ROWS } {
-                            one.interleave::<MAX_ROWS>(pairs, &mut factors);
-                        } else {
-                            one.interleave::<FEWER_ROWS>(pairs, &mut factors);
-                        }
-                    }
-                    for (job, sums) in mine.clone().zip(sums.chunks_exact_mut(size)) {
-                        let (panel, (first, rows)) = place(job);
-                        let slots = one.used(panel);
-                        let gates = one.columns.offset(panel, one.factors.len());
-                        let start = slots.start * lanes;
-                        // SAFETY: everything is as long as its description says.
-                        unsafe {
-                            OuterTile {
-                                rows,
-                                vectors: slots.len(),
-                                terms: pairs,
-                                factors: (factors[first * BLOCK..].as_ptr(), height),
-                                weights: (
-                                    one.gates[gates + start..].as_ptr(),
-                                    one.columns.width(panel),
-                                ),
-                                sums: (sums.as_mut_ptr(), slots.len() * lanes),
+                let jobs = || mine.clone().map(place);
+                let sums_of_jobs = jobs().zip(sums.chunks_exact_mut(size));
+                // SAFETY: pointers are good by the promise of `weight_gradients`; everything is as
+                // long as its description says.
+                unsafe {
+                    match &one.factors {
+                        PairInputs::Hot(hot) => {
+                            for ((panel, _), sums) in sums_of_jobs {
+                                one.scatter(simd, (hot, &group.pairs), panel, sums);
                             }
-                            .run(simd);
+                        }
+                        PairInputs::Rows(rows) => {
+                            for pairs in group.pairs.rchunks(BLOCK) {
+                                if const { tile::rows::<S>() == MAX_ROWS } {
+                                    one.interleave::<MAX_ROWS>(rows, pairs, &mut factors);
+                                } else {
+                                    one.interleave::<FEWER_ROWS>(rows, pairs, &mut factors);
+                                }
+                                for (place, sums) in jobs().zip(sums.chunks_exact_mut(size)) {
+                                    one.multiply(simd, (&factors, pairs), place, sums);
+                                }
+                            }
                         }
                     }
                 }

@@ -11,6 +11,7 @@ mod cores;
 mod denormals;
 mod gradient;
 mod gru;
+mod inputs;
 mod isa;
 mod layer_norm_lstm;
 mod lstm;

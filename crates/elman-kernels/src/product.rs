@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use crate::activation::Activation;
+use crate::inputs::{Hot, NOWHERE};
 use crate::math::activate;
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
@@ -119,9 +120,21 @@ pub(crate) struct Factor<'a, T> {
     pub(crate) weights: &'a [T],
     pub(crate) depth: usize,
     pub(crate) skip: usize,
+    /// If the left side is one-hot: where, for each row. Then nothing is multiplied.
+    pub(crate) hot: &'a [Hot],
 }
 
 impl<'a, T> Factor<'a, T> {
+    /// One-hot rows times the whole packed matrix of `depth` rows.
+    pub(crate) fn one_hot(hot: &'a [Hot], depth: usize, weights: &'a [T]) -> Self {
+        Self {
+            hot,
+            pieces: 0,
+            depth,
+            ..Self::dense(&[], 0, weights)
+        }
+    }
+
     /// Rows without gaps times the whole packed matrix.
     pub(crate) fn dense(rows: &'a [*const T], length: usize, weights: &'a [T]) -> Self {
         Self {
@@ -132,6 +145,7 @@ impl<'a, T> Factor<'a, T> {
             weights,
             depth: length,
             skip: 0,
+            hot: &[],
         }
     }
 
@@ -160,6 +174,7 @@ impl<'a, T> Factor<'a, T> {
             weights,
             depth,
             skip: 0,
+            hot: &[],
         };
         let rest = Self {
             rows: last_rows,
@@ -169,6 +184,7 @@ impl<'a, T> Factor<'a, T> {
             weights,
             depth,
             skip: last * length,
+            hot: &[],
         };
         [whole, rest]
     }
@@ -283,6 +299,17 @@ impl<'a, T: Real> Product<'a, T> {
         let one_tile = height <= rows_beside::<S>(self.columns.vectors(panel));
         let mut depth = 0;
         let mut taken = 0;
+        for factor in self.factors.iter().filter(|factor| !factor.hot.is_empty()) {
+            let gather = Gather {
+                hot: &factor.hot[first..first + height],
+                width: self.columns.width(panel),
+                weights: &factor.weights[self.columns.offset(panel, factor.depth)..],
+                start,
+                target,
+            };
+            simd.vectorize(gather);
+            start = (target.0.cast_const(), target.1);
+        }
         for factor in self.factors {
             let slices = factor.slices(one_tile);
             for slice in 0..slices {
@@ -341,6 +368,43 @@ impl<'a, T: Real> Product<'a, T> {
             // SAFETY: the caller's promise.
             unsafe { tile.run(simd) };
             row += rows;
+        }
+    }
+}
+
+/// Adds to the sums of every row of a block the row of a panel's weights at which it is one-hot.
+///
+/// Whoever makes one promises what [`Product::block_between`] asks for.
+struct Gather<'a, T> {
+    hot: &'a [Hot],
+    width: usize,
+    weights: &'a [T],
+    start: (*const T, usize),
+    target: (*mut T, usize),
+}
+
+impl<T: Real> WithSimd for Gather<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = Lanes::<S, T>::COUNT;
+        for (row, &hot) in self.hot.iter().enumerate() {
+            let weights = match hot {
+                NOWHERE => None,
+                hot => Some(&self.weights[hot as usize * self.width..][..self.width]),
+            };
+            for vector in (0..self.width).step_by(lanes) {
+                // SAFETY: the promise of whoever made this; a row of weights is whole vectors.
+                unsafe {
+                    let start = self.start.0.add(row * self.start.1 + vector);
+                    let mut sum = Lanes::<S, T>::load(simd, start);
+                    if let Some(weights) = weights {
+                        sum = sum + Lanes::load(simd, weights.as_ptr().add(vector));
+                    }
+                    sum.store(self.target.0.add(row * self.target.1 + vector));
+                }
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What every fused cell is given and gives back, and what their loops over time share.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
+use crate::inputs::PairInputs;
 use crate::panels::Columns;
 use crate::product::{Factor, Product, Write, store_product};
 use crate::real::{Lanes, Real};
@@ -20,10 +22,6 @@ pub struct Forward<'a, T> {
     pub inputs: &'a [T],
     /// `[B, S]`: the state's parts side by side.
     pub state: &'a [T],
-    /// `[B, T, O]` or `[T, B, O]`, written whole: zero in the padding.
-    pub outputs: &'a mut [T],
-    /// `[B, S]`, written whole.
-    pub final_state: &'a mut [T],
     /// Dropout of the hidden state, if there is any.
     pub mask: Option<HiddenMask<'a, T>>,
 }
@@ -47,24 +45,63 @@ pub struct MaskedHidden<'a, T> {
     pub carried: &'a [T],
 }
 
-impl<T: Real> Forward<'_, T> {
+/// What a forward pass gives, in one vector: the outputs `[B, T, O]` or `[T, B, O]`, zero in the padding,
+/// then the final state `[B, S]`.
+pub(crate) struct Results<T> {
+    numbers: Unwritten<T>,
+    outputs: usize,
+}
+
+impl<T: Real> Results<T> {
     /// Checks the slices against a cell's `F`, `O` and `S`, and clears the outputs' padding.
     ///
     /// # Panics
     ///
     /// When a slice does not have the length that the plan and the cell ask for.
-    pub(crate) fn begin(&mut self, features: usize, outputs: usize, state: usize) {
-        let (batch, time) = (self.plan.batch(), self.plan.time());
-        assert_eq!(self.inputs.len(), batch * time * features, "inputs");
-        assert_eq!(self.outputs.len(), batch * time * outputs, "outputs");
-        assert_eq!(self.state.len(), batch * state, "state");
-        assert_eq!(self.final_state.len(), batch * state, "final state");
-        if let Some(mask) = &self.mask {
-            assert_eq!(mask.factors.len(), self.outputs.len(), "mask");
-            assert_eq!(mask.carried.len(), self.outputs.len(), "masked outputs");
+    pub(crate) fn new(run: &Forward<'_, T>, features: usize, size: usize, state: usize) -> Self {
+        let (batch, time) = (run.plan.batch(), run.plan.time());
+        let outputs = batch * time * size;
+        assert_eq!(run.inputs.len(), batch * time * features, "inputs");
+        assert_eq!(run.state.len(), batch * state, "state");
+        if let Some(mask) = &run.mask {
+            assert_eq!(mask.factors.len(), outputs, "mask");
+            assert_eq!(mask.carried.len(), outputs, "masked outputs");
         }
-        self.plan.clear_padding(self.outputs, outputs);
+        let mut numbers = Unwritten::new(outputs + batch * state);
+        let places = &mut numbers.places()[..outputs];
+        run.plan
+            .clear_padding(places, size, MaybeUninit::new(T::default()));
+        Self { numbers, outputs }
     }
+
+    pub(crate) fn outputs(&mut self) -> Shared<T> {
+        self.numbers.shared()
+    }
+
+    pub(crate) fn final_state(&mut self) -> Shared<T> {
+        // SAFETY: it begins after the outputs.
+        Shared::from_pointer(unsafe { self.numbers.shared().at(self.outputs) })
+    }
+
+    /// Outputs, then the final state.
+    ///
+    /// # Safety
+    ///
+    /// The outputs of every real step and the whole final state were written.
+    pub(crate) unsafe fn written(self) -> Vec<T> {
+        // SAFETY: the caller's promise; the padding is cleared.
+        unsafe { self.numbers.written() }
+    }
+}
+
+/// Room for the gradient of the inputs, if it is wanted, its padding cleared.
+pub(crate) fn d_inputs<T: Real>(run: &Backward<'_, T>, features: usize) -> Option<Unwritten<T>> {
+    run.wanted.inputs().then(|| {
+        let mut numbers = Unwritten::new(run.inputs.len());
+        let zero = MaybeUninit::new(T::default());
+        run.plan.clear_padding(numbers.places(), features, zero);
+        numbers
+    })
 }
 
 /// What a step hands to the next one: its outputs, or what a mask leaves of them.
@@ -79,12 +116,12 @@ pub(crate) struct Hidden<'a, T> {
 
 impl<'a, T: Real> Hidden<'a, T> {
     pub(crate) fn new(
-        outputs: &mut [T],
+        outputs: Shared<T>,
         mask: Option<&mut HiddenMask<'a, T>>,
         size: usize,
     ) -> Self {
         Self {
-            outputs: Shared::new(outputs),
+            outputs,
             mask: mask.map(|mask| (mask.factors, Shared::new(mask.carried))),
             size,
         }
@@ -261,16 +298,6 @@ pub struct Gradients<T> {
     pub parameters: Vec<Vec<T>>,
 }
 
-/// Pointers to the inputs of all real pairs, in the order of the pairs.
-pub(crate) fn input_rows<T: Real>(plan: &Plan, inputs: &[T], features: usize) -> Vec<Source<T>> {
-    let mut rows = Vec::with_capacity(plan.pairs());
-    rows.extend(
-        plan.in_order()
-            .map(|(step, position)| Source::new(&inputs[plan.offset(step, position, features)..])),
-    );
-    rows
-}
-
 /// Pointers to the output before each real pair: of the step before, or in the initial state.
 ///
 /// A state row is `width` numbers, of which the output's part starts at `first`.
@@ -279,7 +306,7 @@ pub(crate) fn previous_rows<T: Real>(
     outputs: &[T],
     size: usize,
     (state, width, first): (&[T], usize, usize),
-) -> Vec<Source<T>> {
+) -> PairInputs<T> {
     let mut rows = Vec::with_capacity(plan.pairs());
     rows.extend(
         plan.in_order()
@@ -288,7 +315,7 @@ pub(crate) fn previous_rows<T: Real>(
                 Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
             }),
     );
-    rows
+    PairInputs::Rows(rows)
 }
 
 /// Below this many multiply-adds, waking a second thread costs more than it saves.
@@ -301,22 +328,7 @@ pub(crate) fn parts(pairs: usize, multiplications: usize, limit: usize) -> usize
     threads::get().get().min(limit).min(worth).max(1)
 }
 
-/// Pointers to the rows at `running` of one step of a sequence of `width` features.
-#[inline(always)]
-pub(crate) fn step_rows<T>(
-    plan: &Plan,
-    step: usize,
-    running: &Range<usize>,
-    (numbers, width): (&[T], usize),
-) -> Vec<*const T> {
-    let offset = |position| plan.offset(step, position, width);
-    running
-        .clone()
-        .map(|position| numbers[offset(position)..].as_ptr())
-        .collect()
-}
-
-/// As [`step_rows`], to be written.
+/// Pointers to the rows at `running` of one step of a sequence of `width` features, to be written.
 #[inline(always)]
 pub(crate) fn step_rows_mut<T>(
     plan: &Plan,
@@ -334,20 +346,26 @@ pub(crate) fn step_rows_mut<T>(
 
 /// Copies what each row's last step hands over to the final state of a cell that carries nothing
 /// else.
-pub(crate) fn finish_hidden<T: Real>(
+///
+/// # Safety
+///
+/// The pass is over, and `final_state` is as long as `state`.
+pub(crate) unsafe fn finish_hidden<T: Real>(
     plan: &Plan,
-    carried: &[T],
+    hidden: &Hidden<'_, T>,
     state: &[T],
-    final_state: &mut [T],
+    final_state: Shared<T>,
 ) {
-    let size = state.len() / plan.batch().max(1);
+    let size = hidden.size;
     for position in 0..plan.batch() {
         let row = plan.row(position) * size;
         let last = match plan.length(position).checked_sub(1) {
-            None => &state[row..row + size],
-            Some(last) => &carried[plan.offset(last, position, size)..][..size],
+            None => state[row..row + size].as_ptr(),
+            // SAFETY: the outputs have a row for every step.
+            Some(last) => unsafe { hidden.carried().at(plan.offset(last, position, size)) },
         };
-        final_state[row..row + size].copy_from_slice(last);
+        // SAFETY: the caller's promise.
+        unsafe { final_state.at(row).copy_from_nonoverlapping(last, size) };
     }
 }
 

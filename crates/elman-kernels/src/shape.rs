@@ -281,15 +281,15 @@ impl Plan {
         self.lengths[position]
     }
 
-    /// Writes zeros to every padded place of a `[B, T, width]` (or `[T, B, width]`) slice.
-    pub(crate) fn clear_padding<T: Default + Copy>(&self, slice: &mut [T], width: usize) {
+    /// Writes `zero` to every padded place of a `[B, T, width]` (or `[T, B, width]`) slice.
+    pub(crate) fn clear_padding<T: Copy>(&self, slice: &mut [T], width: usize, zero: T) {
         if self.pairs() == self.batch * self.time {
             return;
         }
         for position in 0..self.batch {
             for step in self.length(position)..self.time {
                 let offset = self.offset(step, position, width);
-                slice[offset..offset + width].fill(T::default());
+                slice[offset..offset + width].fill(zero);
             }
         }
     }
@@ -423,7 +423,7 @@ mod tests {
     fn padding_is_cleared() {
         let plan = Plan::ragged(Layout::TimeMajor, 3, &[1, 3]);
         let mut slice = vec![7; 12];
-        plan.clear_padding(&mut slice, 2);
+        plan.clear_padding(&mut slice, 2, 0);
         assert_eq!(slice, [7, 7, 7, 7, 0, 0, 7, 7, 0, 0, 7, 7]);
     }
 }

@@ -266,6 +266,60 @@ impl Case {
         }
     }
 
+    /// The same with one-hot inputs, and here and there one that is zero.
+    fn one_hot(mut self) -> Self {
+        let features = self.spec.inputs();
+        let places = Numbers(6).list(self.inputs.len() / features, 1.0);
+        for (row, place) in self.inputs.chunks_exact_mut(features).zip(places) {
+            row.fill(0.0);
+            let place = ((place + 0.5) * (features + 1) as f64) as usize;
+            if let Some(number) = row.get_mut(place) {
+                *number = 1.0;
+            }
+        }
+        self.name.push_str(" one-hot");
+        self
+    }
+
+    /// The same with one feature more, whose weights are zero: its inputs are not one-hot.
+    fn with_an_idle_feature(&self) -> Self {
+        let features = self.spec.inputs();
+        let mut spec = self.spec;
+        match &mut spec {
+            Spec::Basic(spec) => spec.inputs += 1,
+            Spec::Lstm(spec) => spec.inputs += 1,
+            Spec::LayerNormLstm(spec) => spec.inputs += 1,
+            Spec::GruBefore(spec) | Spec::GruAfter(spec) => spec.inputs += 1,
+        }
+        let rows = features + spec.outputs();
+        let mut parameters = self.parameters.clone();
+        for &kernel in self.kernels() {
+            let columns = parameters[kernel].len() / rows;
+            let place = features * columns;
+            parameters[kernel].splice(place..place, vec![0.0; columns]);
+        }
+        let inputs = self.inputs.chunks_exact(features);
+        Self {
+            name: format!("{} and idle", self.name),
+            spec,
+            parameters,
+            plan: self.plan.clone(),
+            lengths: self.lengths.clone(),
+            layout: self.layout,
+            inputs: inputs.flat_map(|row| [row, &[0.5]].concat()).collect(),
+            state: self.state.clone(),
+            mask: self.mask.clone(),
+        }
+    }
+
+    /// Which parameters have a row for every input.
+    fn kernels(&self) -> &'static [usize] {
+        match self.spec {
+            Spec::GruBefore(_) | Spec::GruAfter(_) => &[0, 2],
+            _ => &[0],
+        }
+    }
+
     fn all() -> Vec<Self> {
         let sizes = [(1, 1), (3, 7), (5, 16), (2, 17), (9, 33), (17, 65)];
         Self::each(
@@ -294,6 +348,7 @@ impl Case {
                     let case = || Self::new(spec, peepholes, (batch, time), lengths.clone());
                     cases.push(case());
                     cases.push(case().masked());
+                    cases.push(case().one_hot());
                 };
                 let activation = Activation::Tanh;
                 let gru = GruSpec {
@@ -390,18 +445,15 @@ impl Case {
         let parameters: Vec<Vec<T>> = self.parameters.iter().map(|list| narrow(list)).collect();
         let parameters: Vec<&[T]> = parameters.iter().map(Vec::as_slice).collect();
         let size = self.plan.batch() * self.plan.time() * self.spec.outputs();
-        let mut outputs = vec![T::from_f64(9.0); size];
-        let mut final_state = vec![T::from_f64(9.0); self.state.len()];
         let factors = self.mask.as_ref().map(|mask| narrow(mask));
-        let mut carried = outputs.clone();
-        self.spec.pack(&parameters, isa).forward(Forward {
+        let mut carried = vec![T::from_f64(9.0); size];
+        let mut outputs = self.spec.pack(&parameters, isa).forward(Forward {
             plan: &self.plan,
             inputs: &narrow(&self.inputs),
             state: &narrow(&self.state),
-            outputs: &mut outputs,
-            final_state: &mut final_state,
             mask: hidden_mask(factors.as_deref(), &mut carried),
         });
+        let final_state = outputs.split_off(size);
         let wide = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
         (wide(outputs), wide(final_state))
     }
@@ -464,15 +516,11 @@ fn forward_is_the_plain_loop_on_every_instruction_set() {
 /// inputs, state, parameters.
 fn gradients(case: &Case, isa: Isa, cotangent: &(Vec<f64>, Vec<f64>)) -> Vec<Vec<f64>> {
     let parameters: Vec<&[f64]> = case.parameters.iter().map(Vec::as_slice).collect();
-    let mut outputs = vec![9.0; cotangent.0.len()];
-    let mut final_state = vec![9.0; case.state.len()];
-    let mut carried = outputs.clone();
-    let tape = case.spec.pack(&parameters, isa).forward_training(Forward {
+    let mut carried = vec![9.0; cotangent.0.len()];
+    let (outputs, tape) = case.spec.pack(&parameters, isa).forward_training(Forward {
         plan: &case.plan,
         inputs: &case.inputs,
         state: &case.state,
-        outputs: &mut outputs,
-        final_state: &mut final_state,
         mask: hidden_mask(case.mask.as_deref(), &mut carried),
     });
     let run = Backward {
@@ -586,16 +634,13 @@ fn two_segments_give_the_bits_of_the_whole() {
             let plan = case.plan.segment(steps.clone());
             let part = |width: usize| steps.start * batch * width..steps.end * batch * width;
             let inputs = &case.inputs[part(case.spec.inputs())];
-            let mut outputs = vec![9.0; part(case.spec.outputs()).len()];
-            let mut after = vec![9.0; case.state.len()];
-            let tape = case.spec.pack(&parameters, isa).forward_training(Forward {
+            let (mut outputs, tape) = case.spec.pack(&parameters, isa).forward_training(Forward {
                 plan: &plan,
                 inputs,
                 state: &before,
-                outputs: &mut outputs,
-                final_state: &mut after,
                 mask: None,
             });
+            let after = outputs.split_off(part(case.spec.outputs()).len());
             let d_outputs = Some(&cotangent.0[part(case.spec.outputs())]);
             segments.push((plan, inputs, before, outputs, d_outputs, tape));
             before = after;
@@ -662,6 +707,38 @@ fn rows_are_their_own_runs() {
             assert_eq!(state, states[row * width..][..width], "{}", alone.name);
         }
     }
+}
+
+#[test]
+fn one_hot_inputs_give_the_bits_of_the_product() {
+    let isa = Isa::detect();
+    let cases = Case::all().into_iter().chain(Case::large());
+    let mut count = 0;
+    // One feature is multiplied like any other.
+    let gathered = |case: &Case| case.name.ends_with("one-hot") && case.spec.inputs() > 1;
+    for case in cases.filter(gathered) {
+        let idle = case.with_an_idle_feature();
+        assert_eq!(
+            case.fused::<f64>(isa),
+            idle.fused::<f64>(isa),
+            "{}",
+            case.name
+        );
+        let mut numbers = Numbers(23);
+        let size = case.plan.batch() * case.plan.time() * case.spec.outputs();
+        let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));
+        let found = gradients(&case, isa, &cotangent);
+        let mut expected = gradients(&idle, isa, &cotangent);
+        let features = case.spec.inputs();
+        for kernel in case.kernels() {
+            let gradient = &mut expected[2 + kernel];
+            let columns = gradient.len() / (features + 1 + case.spec.outputs());
+            gradient.drain(features * columns..(features + 1) * columns);
+        }
+        assert_eq!(found[1..], expected[1..], "{}", case.name);
+        count += 1;
+    }
+    assert!(count > 0);
 }
 
 #[test]

@@ -16,16 +16,17 @@ use pulp::Simd;
 
 use super::{GruSpec, GruWeights};
 use crate::activation::Activation;
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
+use crate::inputs::{Inputs, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Hidden, Rows, Share, dealt, finish_hidden,
-    input_rows, over_time, parts, previous_rows, step_rows, step_rows_mut,
+    Backward, Carry, Forward, GateRows, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
+    finish_hidden, over_time, parts, previous_rows, step_rows_mut,
 };
 use crate::shape::Plan;
 
@@ -122,34 +123,31 @@ impl<T: Real> GruAfter<T> {
         }
     }
 
-    /// The forward pass of inference.
-    pub fn forward(&self, run: Forward<'_, T>) {
-        self.walk(run, None);
+    /// The forward pass of inference: outputs, then the final state.
+    pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
+        self.walk(run, None)
     }
 
-    /// The forward pass of training.
-    pub fn forward_training(&self, run: Forward<'_, T>) -> GruAfterTape<T> {
+    /// The forward pass of training: outputs, then the final state; and the tape.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> (Vec<T>, GruAfterTape<T>) {
         let plan = dealt(run.plan, self.spec.multiplications());
         let mut slots = Buffer::new(plan.pairs() * self.columns.total());
-        self.walk(
-            Forward { plan: &plan, ..run },
-            Some(Shared::new(&mut slots)),
-        );
-        GruAfterTape { plan, slots }
+        let run = Forward { plan: &plan, ..run };
+        let results = self.walk(run, Some(Shared::new(&mut slots)));
+        (results, GruAfterTape { plan, slots })
     }
 
-    fn walk(&self, mut run: Forward<'_, T>, slots: Option<Shared<T>>) {
-        run.begin(self.spec.inputs, self.spec.units, self.spec.units);
+    fn walk(&self, run: Forward<'_, T>, slots: Option<Shared<T>>) -> Vec<T> {
+        let mut results = Results::new(&run, self.spec.inputs, self.spec.units, self.spec.units);
         let Forward {
             plan,
             inputs,
             state,
-            outputs,
-            final_state,
             mut mask,
         } = run;
+        let inputs = &Inputs::new(plan, inputs, self.spec.inputs);
         let spec = &self.spec;
-        let hidden = Hidden::new(outputs, mask.as_mut(), spec.units);
+        let hidden = Hidden::new(results.outputs(), mask.as_mut(), spec.units);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
@@ -161,8 +159,11 @@ impl<T: Real> GruAfter<T> {
                 share,
             });
         });
-        let carried = mask.map_or(&*outputs, |mask| mask.carried);
-        finish_hidden(plan, carried, state, final_state);
+        // SAFETY: the pass has written the outputs of all real steps.
+        unsafe {
+            finish_hidden(plan, &hidden, state, results.final_state());
+            results.written()
+        }
     }
 
     /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
@@ -185,13 +186,10 @@ impl<T: Real> GruAfter<T> {
             .wanted
             .inputs()
             .then(|| self.from_input.pack_transposed(&kernels, 0..inputs, 0..all));
-        let mut d_inputs = run
-            .wanted
-            .inputs()
-            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_inputs = d_inputs(run, inputs);
         let mut d_state = vec![T::default(); run.state.len()];
         let slots = Shared::new(&mut tape.slots);
-        let d_inputs_shared = d_inputs.as_mut().map(|numbers| Shared::new(numbers));
+        let d_inputs_shared = d_inputs.as_mut().map(Unwritten::shared);
         let mut carry = Carry::new(run, 0, units, self.isa.lanes::<T>());
         let carried = carry.rows();
         over_time(plan, 2 * self.spec.multiplications(), |share| {
@@ -213,7 +211,8 @@ impl<T: Real> GruAfter<T> {
             Vec::new()
         };
         Gradients {
-            inputs: d_inputs,
+            // SAFETY: the pass has written the gradients of the inputs of all real steps.
+            inputs: d_inputs.map(|numbers| unsafe { numbers.written() }),
             state: d_state,
             parameters,
         }
@@ -242,7 +241,7 @@ impl<T: Real> GruAfter<T> {
         let wanted = [
             of_kernels(
                 FROM_INPUT,
-                (input_rows(plan, run.inputs, inputs), inputs),
+                (Inputs::new(plan, run.inputs, inputs).of_pairs(plan), inputs),
                 [gates_inputs, candidate_inputs],
             ),
             of_kernels(
@@ -253,7 +252,7 @@ impl<T: Real> GruAfter<T> {
             WeightGradient::new(
                 &self.columns,
                 (&tape.slots[..], 0..SLOTS),
-                (vec![Source::new(&one); plan.pairs()], 1),
+                (PairInputs::Rows(vec![Source::new(&one); plan.pairs()]), 1),
                 [
                     gates_bias.whole(),
                     candidate_bias.whole(),
@@ -294,7 +293,7 @@ fn kernels<'a, T>(weights: &GruWeights<'a, T>, units: usize) -> [Matrix<'a, T>; 
 struct ForwardPart<'a, T: Real> {
     cell: &'a GruAfter<T>,
     plan: &'a Plan,
-    inputs: &'a [T],
+    inputs: &'a Inputs<'a, T>,
     state: &'a [T],
     hidden: Hidden<'a, T>,
     /// The tape's; `None` in inference.
@@ -317,9 +316,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             share,
         } = self;
         let GruSpec {
-            inputs: features,
-            units,
-            activation,
+            units, activation, ..
         } = cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let mut scratch = Sums::new();
@@ -328,9 +325,9 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             if running.is_empty() {
                 break;
             }
-            let input_rows = step_rows(plan, step, &running, (inputs, features));
+            let step_inputs = inputs.of_step(plan, step, &running);
             let previous = hidden.before(plan, step, &running, (state, units, 0));
-            let from_input_factors = [Factor::dense(&input_rows, features, &cell.input_weights)];
+            let from_input_factors = [step_inputs.times(&cell.input_weights)];
             let from_input =
                 Product::new(&cell.from_input, running.len(), &[], &from_input_factors);
             let from_hidden_factors = [Factor::dense(&previous, units, &cell.hidden_weights)];

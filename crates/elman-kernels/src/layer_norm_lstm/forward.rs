@@ -7,11 +7,12 @@ use pulp::Simd;
 use super::{GATES, Gate, LayerNormLstm, ROWS, mean, means, scale};
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared};
+use crate::inputs::Inputs;
 use crate::isa::Work;
 use crate::math::activate;
 use crate::product::{Factor, Product};
 use crate::real::{Lanes, Real};
-use crate::run::{Hidden, Share, step_rows};
+use crate::run::{Hidden, Share};
 use crate::shape::Plan;
 
 /// The tape, to be written.
@@ -27,7 +28,7 @@ pub(super) struct TapeMemory<T, const N: usize> {
 pub(super) struct ForwardPart<'a, T: Real, const N: usize> {
     pub(super) cell: &'a LayerNormLstm<T>,
     pub(super) plan: &'a Plan,
-    pub(super) inputs: &'a [T],
+    pub(super) inputs: &'a Inputs<'a, T>,
     pub(super) state: &'a [T],
     pub(super) hidden: Hidden<'a, T>,
     /// `[B][padded H]`: the cells by position, as the step at hand finds them.
@@ -47,7 +48,7 @@ impl<T: Real, const N: usize> Work for ForwardPart<'_, T, N> {
         let Self {
             cell, plan, share, ..
         } = &self;
-        let (features, units) = (cell.spec.inputs, cell.spec.units);
+        let units = cell.spec.units;
         let columns = &cell.columns;
         let total = columns.total();
         let zeros = Buffer::zeros(columns.width(0));
@@ -56,11 +57,11 @@ impl<T: Real, const N: usize> Work for ForwardPart<'_, T, N> {
             if running.is_empty() {
                 break;
             }
-            let input_rows = step_rows(plan, step, &running, (self.inputs, features));
+            let step_inputs = self.inputs.of_step(plan, step, &running);
             let hidden_state = (self.state, 2 * units, units);
             let previous = self.hidden.before(plan, step, &running, hidden_state);
             let factors = [
-                Factor::dense(&input_rows, features, &cell.input_weights),
+                step_inputs.times(&cell.input_weights),
                 Factor::dense(&previous, units, &cell.hidden_weights),
             ];
             // One source is the sum of both products.

@@ -31,13 +31,15 @@ use forward::{ForwardPart, TapeMemory};
 use pulp::Simd;
 
 use crate::activation::Activation;
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
+use crate::inputs::{Inputs, PairInputs};
 use crate::isa::Isa;
 use crate::panels::{Columns, Matrix};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Hidden, dealt, input_rows, over_time, parts, previous_rows,
+    Backward, Carry, Forward, Gradients, Hidden, Results, d_inputs, dealt, over_time, parts,
+    previous_rows,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -255,16 +257,16 @@ impl<T: Real> LayerNormLstm<T> {
         start + vector % VECTORS * self.lanes
     }
 
-    /// The forward pass of inference.
-    pub fn forward(&self, run: Forward<'_, T>) {
+    /// The forward pass of inference: outputs, then the final state.
+    pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
         match self.spec.gates {
             GateNormalisation::PerGate { .. } => self.walk::<1>(run, None),
             GateNormalisation::PerProduct { .. } => self.walk::<2>(run, None),
         }
     }
 
-    /// The forward pass of training.
-    pub fn forward_training(&self, run: Forward<'_, T>) -> LayerNormLstmTape<T> {
+    /// The forward pass of training: outputs, then the final state; and the tape.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> (Vec<T>, LayerNormLstmTape<T>) {
         let plan = dealt(run.plan, self.spec.multiplications());
         let run = Forward { plan: &plan, ..run };
         let pairs = plan.pairs();
@@ -277,29 +279,28 @@ impl<T: Real> LayerNormLstm<T> {
             states: Buffer::new(pairs * self.state_columns.total()),
             scales: Buffer::new(pairs * (sources * GATES + 1)),
         };
-        match self.spec.gates {
+        let results = match self.spec.gates {
             GateNormalisation::PerGate { .. } => self.walk::<1>(run, Some(&mut tape)),
             GateNormalisation::PerProduct { .. } => self.walk::<2>(run, Some(&mut tape)),
-        }
-        tape
+        };
+        (results, tape)
     }
 
     fn walk<const N: usize>(
         &self,
-        mut run: Forward<'_, T>,
+        run: Forward<'_, T>,
         tape: Option<&mut LayerNormLstmTape<T>>,
-    ) {
+    ) -> Vec<T> {
         let spec = &self.spec;
         let (units, padded) = (spec.units, self.padded());
-        run.begin(spec.inputs, units, spec.state());
+        let mut results = Results::new(&run, spec.inputs, units, spec.state());
         let Forward {
             plan,
             inputs,
             state,
-            outputs,
-            final_state,
             mut mask,
         } = run;
+        let inputs = &Inputs::new(plan, inputs, self.spec.inputs);
         let mut cells = Buffer::zeros(plan.batch() * padded);
         for (position, cell) in cells.chunks_exact_mut(padded).enumerate() {
             let row = plan.row(position) * spec.state();
@@ -313,7 +314,7 @@ impl<T: Real> LayerNormLstm<T> {
             scales: Shared::new(&mut tape.scales),
         });
         let (shared_cells, shared_sums) = (Shared::new(&mut cells), Shared::new(&mut sums));
-        let hidden = Hidden::new(outputs, mask.as_mut(), units);
+        let hidden = Hidden::new(results.outputs(), mask.as_mut(), units);
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
@@ -327,16 +328,26 @@ impl<T: Real> LayerNormLstm<T> {
                 share,
             });
         });
-        let carried = mask.map_or(&*outputs, |mask| mask.carried);
+        let final_state = results.final_state();
         for (position, cell) in cells.chunks_exact(padded).enumerate() {
             let row = plan.row(position) * spec.state();
-            let (last_cell, last_hidden) = final_state[row..][..2 * units].split_at_mut(units);
-            last_cell.copy_from_slice(&cell[..units]);
-            last_hidden.copy_from_slice(match plan.length(position).checked_sub(1) {
-                None => &state[row + units..][..units],
-                Some(last) => &carried[plan.offset(last, position, units)..][..units],
-            });
+            let last_hidden = match plan.length(position).checked_sub(1) {
+                None => state[row + units..].as_ptr(),
+                // SAFETY: the outputs have a row for every step.
+                Some(last) => unsafe { hidden.carried().at(plan.offset(last, position, units)) },
+            };
+            // SAFETY: every row of the final state is `2H` long; nobody else writes it now.
+            unsafe {
+                final_state
+                    .at(row)
+                    .copy_from_nonoverlapping(cell.as_ptr(), units);
+                final_state
+                    .at(row + units)
+                    .copy_from_nonoverlapping(last_hidden, units);
+            }
         }
+        // SAFETY: the pass has written the outputs of all real steps.
+        unsafe { results.written() }
     }
 
     /// The backward pass. `weights` are those that the cell was packed from.
@@ -379,9 +390,7 @@ impl<T: Real> LayerNormLstm<T> {
         let transposed = |rows| self.columns.pack_transposed(&kernel, rows, 0..GATES);
         let to_hidden = transposed(inputs..inputs + units);
         let to_inputs = wanted.inputs().then(|| transposed(0..inputs));
-        let mut d_inputs = wanted
-            .inputs()
-            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_inputs = d_inputs(run, inputs);
         let mut d_state = vec![T::default(); run.state.len()];
         let mut d_cell = Carry::new(run, 0, units, self.lanes);
         let mut d_hidden = Carry::new(run, units, units, self.lanes);
@@ -397,7 +406,7 @@ impl<T: Real> LayerNormLstm<T> {
             scales: Source::new(&scales),
             d_gates: Shared::new(&mut d_gates),
             d_states: Shared::new(&mut d_states),
-            d_inputs: d_inputs.as_mut().map(|numbers| Shared::new(numbers)),
+            d_inputs: d_inputs.as_mut().map(Unwritten::shared),
             d_cell: d_cell.rows(),
             d_hidden: d_hidden.rows(),
         };
@@ -418,7 +427,8 @@ impl<T: Real> LayerNormLstm<T> {
             false => Vec::new(),
         };
         Gradients {
-            inputs: d_inputs,
+            // SAFETY: the pass has written the gradients of the inputs of all real steps.
+            inputs: d_inputs.map(|numbers| unsafe { numbers.written() }),
             state: d_state,
             parameters,
         }
@@ -436,7 +446,7 @@ impl<T: Real> LayerNormLstm<T> {
         let LayerNormLstmSpec { inputs, units, .. } = self.spec;
         let (plan, width) = (run.plan, GATES * units);
         let one = [T::from_f64(1.0)];
-        let ones = || vec![Source::new(&one); plan.pairs()];
+        let ones = || PairInputs::Rows(vec![Source::new(&one); plan.pairs()]);
         let vectors = d_gains.len() + 1;
         let groups = plan.groups(inputs + units);
         let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
@@ -458,7 +468,7 @@ impl<T: Real> LayerNormLstm<T> {
         let [of_inputs, of_hidden] = kernel.split(inputs);
         let of_inputs = of_gates(
             &d_sums[0],
-            (input_rows(plan, run.inputs, inputs), inputs),
+            (Inputs::new(plan, run.inputs, inputs).of_pairs(plan), inputs),
             of_inputs,
         );
         let mut wanted = vec![of_inputs, of_gates(recurrent, (previous, units), of_hidden)];

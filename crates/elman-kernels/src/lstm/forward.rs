@@ -5,10 +5,11 @@ use pulp::Simd;
 use super::{Gate, Lstm};
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared};
+use crate::inputs::Inputs;
 use crate::isa::Work;
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
-use crate::run::{Hidden, Share, step_rows, step_rows_mut};
+use crate::run::{Hidden, Share, step_rows_mut};
 use crate::shape::Plan;
 
 /// Where the scratch keeps a new cell: in the place of a sum that is used up.
@@ -29,7 +30,7 @@ pub(super) struct Memory<T> {
 pub(super) struct ForwardPart<'a, T: Real> {
     pub(super) cell: &'a Lstm<T>,
     pub(super) plan: &'a Plan,
-    pub(super) inputs: &'a [T],
+    pub(super) inputs: &'a Inputs<'a, T>,
     pub(super) state: &'a [T],
     pub(super) hidden: Hidden<'a, T>,
     pub(super) final_state: Shared<T>,
@@ -107,11 +108,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             if running.is_empty() {
                 break;
             }
-            let input_rows = step_rows(plan, step, &running, (inputs, spec.inputs));
+            let step_inputs = inputs.of_step(plan, step, &running);
             let hidden_state = (state, spec.state(), units);
             let previous_rows = handed.before(plan, step, &running, hidden_state);
             let factors = [
-                Factor::dense(&input_rows, spec.inputs, &cell.input_weights),
+                step_inputs.times(&cell.input_weights),
                 Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);

@@ -18,13 +18,14 @@ use backward::{BackwardMemory, BackwardPart, PeepholePart};
 use forward::{ForwardPart, Memory};
 
 use crate::activation::Activation;
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
+use crate::inputs::{Inputs, PairInputs};
 use crate::isa::Isa;
 use crate::panels::{Columns, Matrix};
 use crate::real::Real;
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Hidden, Rows, dealt, input_rows, over_time, parts,
+    Backward, Carry, Forward, Gradients, Hidden, Results, Rows, d_inputs, dealt, over_time, parts,
     previous_rows,
 };
 use crate::shape::Plan;
@@ -187,8 +188,8 @@ impl<T: Real> Lstm<T> {
         self.spec.units.next_multiple_of(self.lanes)
     }
 
-    /// The forward pass of inference.
-    pub fn forward(&self, run: Forward<'_, T>) {
+    /// The forward pass of inference: outputs, then the final state.
+    pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
         let batch = run.plan.batch();
         let mut cells = Buffer::new(batch * self.padded());
         let mut hidden = self
@@ -200,11 +201,11 @@ impl<T: Real> Lstm<T> {
             cells: Shared::new(&mut cells),
             hidden: hidden.as_mut().map(|hidden| Shared::new(hidden)),
         };
-        self.walk(run, memory);
+        self.walk(run, memory)
     }
 
-    /// The forward pass of training.
-    pub fn forward_training(&self, run: Forward<'_, T>) -> LstmTape<T> {
+    /// The forward pass of training: outputs, then the final state; and the tape.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> (Vec<T>, LstmTape<T>) {
         let plan = dealt(run.plan, self.spec.multiplications());
         let (batch, pairs) = (plan.batch(), plan.pairs());
         let mut tape = LstmTape {
@@ -222,23 +223,27 @@ impl<T: Real> Lstm<T> {
             hidden: tape.hidden.as_mut().map(|hidden| Shared::new(hidden)),
         };
         let plan = &tape.plan;
-        self.walk(Forward { plan, ..run }, memory);
-        tape
+        let results = self.walk(Forward { plan, ..run }, memory);
+        (results, tape)
     }
 
-    fn walk(&self, mut run: Forward<'_, T>, memory: Memory<T>) {
-        run.begin(self.spec.inputs, self.spec.outputs(), self.spec.state());
+    fn walk(&self, run: Forward<'_, T>, memory: Memory<T>) -> Vec<T> {
+        let mut results = Results::new(
+            &run,
+            self.spec.inputs,
+            self.spec.outputs(),
+            self.spec.state(),
+        );
         let Forward {
             plan,
             inputs,
             state,
-            outputs,
-            final_state,
             mut mask,
         } = run;
+        let inputs = &Inputs::new(plan, inputs, self.spec.inputs);
         let spec = &self.spec;
-        let hidden = Hidden::new(outputs, mask.as_mut(), spec.outputs());
-        let final_state = Shared::new(final_state);
+        let hidden = Hidden::new(results.outputs(), mask.as_mut(), spec.outputs());
+        let final_state = results.final_state();
         over_time(plan, spec.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
@@ -251,6 +256,8 @@ impl<T: Real> Lstm<T> {
                 share,
             });
         });
+        // SAFETY: the pass has written the outputs of all real steps, and the final state.
+        unsafe { results.written() }
     }
 
     /// The backward pass. `weights` are those that the cell was packed from.
@@ -285,10 +292,7 @@ impl<T: Real> Lstm<T> {
         let mut d_projected = spec
             .projection
             .map(|_| Buffer::zeros(plan.pairs() * projected.total()));
-        let mut d_inputs = run
-            .wanted
-            .inputs()
-            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_inputs = d_inputs(run, inputs);
         let mut d_state = vec![T::default(); run.state.len()];
         let mut d_cell = Carry::new(run, 0, units, self.lanes);
         let mut d_hidden = Carry::new(run, units, outputs, self.lanes);
@@ -297,7 +301,7 @@ impl<T: Real> Lstm<T> {
             gates: Shared::new(&mut tape.gates),
             cells: Source::new(&tape.cells),
             d_projected: d_projected.as_mut().map(|numbers| Shared::new(numbers)),
-            d_inputs: d_inputs.as_mut().map(|numbers| Shared::new(numbers)),
+            d_inputs: d_inputs.as_mut().map(Unwritten::shared),
             d_cell: d_cell.rows(),
             d_hidden: d_hidden.rows(),
             d_memory: Rows::new(&mut d_memory, self.padded()),
@@ -322,7 +326,8 @@ impl<T: Real> Lstm<T> {
             Vec::new()
         };
         Gradients {
-            inputs: d_inputs,
+            // SAFETY: the pass has written the gradients of the inputs of all real steps.
+            inputs: d_inputs.map(|numbers| unsafe { numbers.written() }),
             state: d_state,
             parameters,
         }
@@ -360,14 +365,21 @@ impl<T: Real> Lstm<T> {
             (run.state, spec.state(), units),
         );
         let mut wanted = vec![
-            gates((input_rows(plan, run.inputs, inputs), inputs), of_inputs),
+            gates(
+                (Inputs::new(plan, run.inputs, inputs).of_pairs(plan), inputs),
+                of_inputs,
+            ),
             gates((previous, outputs), of_hidden),
-            gates((vec![Source::new(&one); plan.pairs()], 1), bias.whole()),
+            gates(
+                (PairInputs::Rows(vec![Source::new(&one); plan.pairs()]), 1),
+                bias.whole(),
+            ),
         ];
         if let (Some(hidden), Some(d_projected), Some(target)) =
             (&tape.hidden, d_projected, &mut projection)
         {
-            let rows = hidden.chunks_exact(padded).map(Source::new).collect();
+            let rows = hidden.chunks_exact(padded).map(Source::new);
+            let rows = PairInputs::Rows(rows.collect());
             wanted.push(WeightGradient::new(
                 projected,
                 (d_projected, 0..usize::MAX),

@@ -106,50 +106,48 @@ impl<T: Real> Segmented<'_, T> {
             .collect()
     }
 
-    /// The forward pass: writes `outputs` and `final_state` whole.
-    pub(super) fn forward(&self, outputs: &mut [T], final_state: &mut [T]) -> Checkpoints<T> {
+    /// The forward pass: the outputs, then the final state; and what backward needs.
+    pub(super) fn forward(&self) -> (Vec<T>, Checkpoints<T>) {
         let segments = self.segments();
         let (last, earlier) = segments.split_last().expect("there are steps");
         let cell = self.spec.pack(self.parameters, Isa::detect());
+        let mut results =
+            vec![T::default(); self.plan.batch() * self.plan.time() * self.spec.outputs()];
         let mut states = vec![self.state.to_vec()];
         for steps in earlier {
-            let mut after = vec![T::default(); self.state.len()];
             let before = states.last().expect("the first is there");
-            let (part, ()) = self.segment(steps, before, &mut after, |run| cell.forward(run));
-            self.place(self.spec.outputs(), steps).put(&part, outputs);
+            let mut part = self.segment(steps, before, |run| cell.forward(run));
+            let after = part.split_off(part.len() - self.state.len());
+            self.place(self.spec.outputs(), steps)
+                .put(&part, &mut results);
             states.push(after);
         }
         let before = states.last().expect("the first is there");
-        let (part, last_tape) =
-            self.segment(last, before, final_state, |run| cell.forward_training(run));
-        self.place(self.spec.outputs(), last).put(&part, outputs);
-        Checkpoints {
+        let (mut part, last_tape) = self.segment(last, before, |run| cell.forward_training(run));
+        let final_state = part.split_off(part.len() - self.state.len());
+        self.place(self.spec.outputs(), last)
+            .put(&part, &mut results);
+        results.extend(final_state);
+        let checkpoints = Checkpoints {
             states,
             last: last_tape,
-        }
+        };
+        (results, checkpoints)
     }
 
-    /// Runs one segment from the state `before`; gives its outputs and what `run` gives.
+    /// Runs one segment from the state `before`; gives what `run` gives.
     fn segment<R>(
         &self,
         steps: &Range<usize>,
         before: &[T],
-        after: &mut [T],
         run: impl FnOnce(Forward<'_, T>) -> R,
-    ) -> (Vec<T>, R) {
-        let plan = self.plan.segment(steps.clone());
-        let inputs = self.place(self.spec.inputs(), steps).take(self.inputs);
-        let size = plan.batch() * plan.time() * self.spec.outputs();
-        let mut outputs = vec![T::default(); size];
-        let result = run(Forward {
-            plan: &plan,
-            inputs: &inputs,
+    ) -> R {
+        run(Forward {
+            plan: &self.plan.segment(steps.clone()),
+            inputs: &self.place(self.spec.inputs(), steps).take(self.inputs),
             state: before,
-            outputs: &mut outputs,
-            final_state: after,
             mask: None,
-        });
-        (outputs, result)
+        })
     }
 
     /// The backward pass; `outputs` are what the forward pass wrote.
@@ -170,9 +168,8 @@ impl<T: Real> Segmented<'_, T> {
             let state = states.pop().expect("one state a segment");
             let tape = last.take().unwrap_or_else(|| {
                 let cell = self.spec.pack(self.parameters, Isa::detect());
-                let mut after = vec![T::default(); state.len()];
                 let run = |run: Forward<'_, T>| cell.forward_training(run);
-                self.segment(&steps, &state, &mut after, run).1
+                self.segment(&steps, &state, run).1
             });
             let of_inputs = self.place(self.spec.inputs(), &steps);
             let of_outputs = self.place(self.spec.outputs(), &steps);

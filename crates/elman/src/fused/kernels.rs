@@ -115,30 +115,20 @@ impl<'t> Operands<'t> {
     }
 
     fn infer<T: Number>(self, call: &Call) -> FlexTensor {
-        let (mut result, mut carried) = room(call);
+        let mut carried = room_for_carried(call);
         let cell = call.spec.pack(&self.parameters::<T>(call), Isa::detect());
-        cell.forward(self.forward(call, &mut result, &mut carried));
-        flat(result)
+        flat(cell.forward(self.forward(call, &mut carried)))
     }
 
-    /// A forward pass that writes outputs and final state to `result`, and what a mask leaves of the
-    /// outputs to `carried`.
-    fn forward<'a, T: Number>(
-        self,
-        call: &'a Call,
-        result: &'a mut [T],
-        carried: &'a mut [T],
-    ) -> Forward<'a, T>
+    /// A forward pass that writes what a mask leaves of the outputs to `carried`.
+    fn forward<'a, T: Number>(self, call: &'a Call, carried: &'a mut [T]) -> Forward<'a, T>
     where
         't: 'a,
     {
-        let (outputs, final_state) = result.split_at_mut(call.outputs());
         Forward {
             plan: &call.plan,
             inputs: self.inputs(),
             state: self.state(),
-            outputs,
-            final_state,
             mask: call.masked.then(|| HiddenMask {
                 factors: numbers(&self.0[MASK]),
                 carried,
@@ -167,27 +157,21 @@ impl<'t> Operands<'t> {
     }
 
     fn train<T: Number>(self, call: &Call) -> (FlexTensor, Notes<T>) {
-        let (mut result, mut carried) = room(call);
         let parameters = self.parameters::<T>(call);
         if let Some(steps) = call.segment {
-            let (outputs, final_state) = result.split_at_mut(call.outputs());
-            let segmented = self.segmented(call, steps, &parameters);
-            let checkpoints = segmented.forward(outputs, final_state);
+            let (result, checkpoints) = self.segmented(call, steps, &parameters).forward();
             return (flat(result), Notes::Segments(checkpoints));
         }
+        let mut carried = room_for_carried(call);
         let cell = call.spec.pack(&parameters, Isa::detect());
-        let tape = cell.forward_training(self.forward(call, &mut result, &mut carried));
+        let (result, tape) = cell.forward_training(self.forward(call, &mut carried));
         (flat(result), Notes::Whole(tape, carried))
     }
 }
 
-/// Room for the flat result, and for what a mask leaves of the outputs: nothing without one.
-fn room<T: Number>(call: &Call) -> (Vec<T>, Vec<T>) {
-    let carried = if call.masked { call.outputs() } else { 0 };
-    (
-        vec![T::default(); call.total()],
-        vec![T::default(); carried],
-    )
+/// Room for what a mask leaves of the outputs: nothing without one.
+fn room_for_carried<T: Number>(call: &Call) -> Vec<T> {
+    vec![T::default(); if call.masked { call.outputs() } else { 0 }]
 }
 
 /// A number type of both Burn and the kernels.

@@ -87,16 +87,13 @@ impl<C: Fused, T: Element + Real> Runner<C::State> for FusedRunner<'_, C, T> {
         let state = self.rows(&sequence)?;
         let shape = output_shape(&sequence, self.spec.outputs());
         let inputs = sequence.inputs().to_data();
-        let mut outputs = vec![T::default(); shape.iter().product()];
-        let mut final_state = vec![T::default(); state.len()];
-        self.weights.forward(Forward {
+        let mut outputs = self.weights.forward(Forward {
             plan: &plan(&sequence),
             inputs: numbers(&inputs),
             state: &state,
-            outputs: &mut outputs,
-            final_state: &mut final_state,
             mask: None,
         });
+        let final_state = outputs.split_off(shape.iter().product());
         self.state = Carried::Rows(final_state);
         let outputs = TensorData::new(outputs, shape);
         Ok(Tensor::from_data(outputs, (&device, T::dtype())))

@@ -18,15 +18,16 @@ use backward::{BackwardMemory, BackwardPart, Transposed};
 
 use super::{GruSpec, GruWeights};
 use crate::activation::Activation;
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
+use crate::inputs::{Inputs, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
 use crate::run::{
-    Backward, Carry, Forward, Gradients, Hidden, Rows, Share, dealt, finish_hidden, input_rows,
-    over_time, parts, previous_rows, step_rows,
+    Backward, Carry, Forward, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
+    finish_hidden, over_time, parts, previous_rows,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -116,18 +117,18 @@ impl<T: Real> GruBefore<T> {
         self.spec.units.next_multiple_of(self.lanes)
     }
 
-    /// The forward pass of inference.
-    pub fn forward(&self, run: Forward<'_, T>) {
+    /// The forward pass of inference: outputs, then the final state.
+    pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
         let mut kept = Buffer::new(run.plan.batch() * self.padded());
         let memory = Memory {
             kept: Shared::new(&mut kept),
             tape: None,
         };
-        self.walk(run, memory);
+        self.walk(run, memory)
     }
 
-    /// The forward pass of training.
-    pub fn forward_training(&self, run: Forward<'_, T>) -> GruBeforeTape<T> {
+    /// The forward pass of training: outputs, then the final state; and the tape.
+    pub fn forward_training(&self, run: Forward<'_, T>) -> (Vec<T>, GruBeforeTape<T>) {
         let plan = dealt(run.plan, self.spec.multiplications());
         let pairs = plan.pairs();
         let mut tape = GruBeforeTape {
@@ -144,22 +145,21 @@ impl<T: Real> GruBefore<T> {
             )),
         };
         let plan = &tape.plan;
-        self.walk(Forward { plan, ..run }, memory);
-        tape
+        let results = self.walk(Forward { plan, ..run }, memory);
+        (results, tape)
     }
 
-    fn walk(&self, mut run: Forward<'_, T>, memory: Memory<T>) {
-        run.begin(self.spec.inputs, self.spec.units, self.spec.units);
+    fn walk(&self, run: Forward<'_, T>, memory: Memory<T>) -> Vec<T> {
+        let mut results = Results::new(&run, self.spec.inputs, self.spec.units, self.spec.units);
         let Forward {
             plan,
             inputs,
             state,
-            outputs,
-            final_state,
             mut mask,
         } = run;
+        let inputs = &Inputs::new(plan, inputs, self.spec.inputs);
         let spec = &self.spec;
-        let hidden = Hidden::new(outputs, mask.as_mut(), spec.units);
+        let hidden = Hidden::new(results.outputs(), mask.as_mut(), spec.units);
         let mut updates = Buffer::zeros(plan.batch() * self.padded());
         let updates = Rows::new(&mut updates, self.padded());
         over_time(plan, spec.multiplications(), |share| {
@@ -174,8 +174,11 @@ impl<T: Real> GruBefore<T> {
                 share,
             });
         });
-        let carried = mask.map_or(&*outputs, |mask| mask.carried);
-        finish_hidden(plan, carried, state, final_state);
+        // SAFETY: the pass has written the outputs of all real steps.
+        unsafe {
+            finish_hidden(plan, &hidden, state, results.final_state());
+            results.written()
+        }
     }
 
     /// The backward pass. `weights` are those that the cell was packed from; parameters' gradients
@@ -202,17 +205,14 @@ impl<T: Real> GruBefore<T> {
         };
         let to_hidden = transposed(inputs..inputs + units);
         let to_inputs = run.wanted.inputs().then(|| transposed(0..inputs));
-        let mut d_inputs = run
-            .wanted
-            .inputs()
-            .then(|| vec![T::default(); run.inputs.len()]);
+        let mut d_inputs = d_inputs(run, inputs);
         let mut d_state = vec![T::default(); run.state.len()];
         let mut carry = Carry::new(run, 0, units, self.lanes);
         let mut d_kept = Buffer::zeros(plan.batch() * self.padded());
         let memory = BackwardMemory {
             gates: Shared::new(&mut tape.gates),
             candidates: Shared::new(&mut tape.candidates),
-            d_inputs: d_inputs.as_mut().map(|numbers| Shared::new(numbers)),
+            d_inputs: d_inputs.as_mut().map(Unwritten::shared),
             carried: carry.rows(),
             d_kept: Rows::new(&mut d_kept, self.padded()),
         };
@@ -233,7 +233,8 @@ impl<T: Real> GruBefore<T> {
             Vec::new()
         };
         Gradients {
-            inputs: d_inputs,
+            // SAFETY: the pass has written the gradients of the inputs of all real steps.
+            inputs: d_inputs.map(|numbers| unsafe { numbers.written() }),
             state: d_state,
             parameters,
         }
@@ -243,7 +244,7 @@ impl<T: Real> GruBefore<T> {
         let GruSpec { inputs, units, .. } = self.spec;
         let plan = run.plan;
         let one = [T::from_f64(1.0)];
-        let ones = || vec![Source::new(&one); plan.pairs()];
+        let ones = || PairInputs::Rows(vec![Source::new(&one); plan.pairs()]);
         let groups = plan.groups(inputs + units);
         let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
         let mut gates_kernel = gradient(0, [inputs + units, 2 * units]);
@@ -260,15 +261,15 @@ impl<T: Real> GruBefore<T> {
             let candidates = (&tape.candidates[..], 0..VECTORS);
             WeightGradient::new(&self.candidate.columns, candidates, factors, [target])
         };
-        let input_rows = input_rows(plan, run.inputs, inputs);
+        let step_inputs = Inputs::new(plan, run.inputs, inputs).of_pairs(plan);
         let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
         let kept = tape.kept.chunks_exact(self.padded()).map(Source::new);
         let wanted = [
-            gates((input_rows.clone(), inputs), gates_inputs),
+            gates((step_inputs.clone(), inputs), gates_inputs),
             gates((previous, units), gates_hidden),
             gates((ones(), 1), gates_bias.whole()),
-            candidates((input_rows, inputs), candidate_inputs),
-            candidates((kept.collect(), units), candidate_kept),
+            candidates((step_inputs, inputs), candidate_inputs),
+            candidates((PairInputs::Rows(kept.collect()), units), candidate_kept),
             candidates((ones(), 1), candidate_bias.whole()),
         ];
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
@@ -306,7 +307,7 @@ struct Memory<T> {
 struct ForwardPart<'a, T: Real> {
     cell: &'a GruBefore<T>,
     plan: &'a Plan,
-    inputs: &'a [T],
+    inputs: &'a Inputs<'a, T>,
     state: &'a [T],
     hidden: Hidden<'a, T>,
     memory: Memory<T>,
@@ -331,9 +332,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             share,
         } = self;
         let GruSpec {
-            inputs: features,
-            units,
-            activation,
+            units, activation, ..
         } = cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let padded = cell.padded();
@@ -343,7 +342,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             if running.is_empty() {
                 break;
             }
-            let input_rows = step_rows(plan, step, &running, (inputs, features));
+            let step_inputs = inputs.of_step(plan, step, &running);
             let previous = hidden.before(plan, step, &running, (state, units, 0));
             let kept_rows: Vec<*mut T> = running
                 .clone()
@@ -357,7 +356,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             // 1. Both gates, and what the reset gate keeps of the hidden state.
             let columns = &cell.gates.columns;
             let factors = [
-                Factor::dense(&input_rows, features, &cell.gates.input_weights),
+                step_inputs.times(&cell.gates.input_weights),
                 Factor::dense(&previous, units, &cell.gates.hidden_weights),
             ];
             let product = Product::new(columns, running.len(), &cell.gates.bias, &factors);
@@ -404,7 +403,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             let kept: Vec<*const T> = kept_rows.iter().map(|row| row.cast_const()).collect();
             let columns = &cell.candidate.columns;
             let factors = [
-                Factor::dense(&input_rows, features, &cell.candidate.input_weights),
+                step_inputs.times(&cell.candidate.input_weights),
                 Factor::dense(&kept, units, &cell.candidate.hidden_weights),
             ];
             let product = Product::new(columns, running.len(), &cell.candidate.bias, &factors);
