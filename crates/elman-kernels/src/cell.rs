@@ -1,6 +1,7 @@
-//! Any of the fused cells, behind one face.
+//! Any of the fused cells, and the dense layer, behind one face.
 
 use crate::basic::{Basic, BasicSpec, BasicTape, BasicWeights};
+use crate::dense::{Dense, DenseSpec, DenseTape, DenseWeights};
 use crate::gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 use crate::isa::Isa;
 use crate::layer_norm_lstm::{
@@ -20,7 +21,7 @@ const WIDEST: usize = 16;
 /// if the specification has one; for a GRU both of the gates, then both of the candidate, then the
 /// recurrent bias if the reset gate acts after the product; for an LSTM with layer normalisation
 /// kernel, gain, the gain of the hidden state's product if that is normalised apart, shift, then the
-/// new cell's gain and shift.
+/// new cell's gain and shift; for a dense layer kernel and bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Spec {
@@ -34,6 +35,8 @@ pub enum Spec {
     GruBefore(GruSpec),
     /// The GRU with the reset gate after the product.
     GruAfter(GruSpec),
+    /// A dense layer over all steps.
+    Dense(DenseSpec),
 }
 
 impl Spec {
@@ -44,6 +47,7 @@ impl Spec {
             Self::Lstm(spec) => spec.inputs,
             Self::LayerNormLstm(spec) => spec.inputs,
             Self::GruBefore(spec) | Self::GruAfter(spec) => spec.inputs,
+            Self::Dense(spec) => spec.inputs,
         }
     }
 
@@ -54,6 +58,7 @@ impl Spec {
             Self::Lstm(spec) => spec.outputs(),
             Self::LayerNormLstm(spec) => spec.units,
             Self::GruBefore(spec) | Self::GruAfter(spec) => spec.units,
+            Self::Dense(spec) => spec.outputs,
         }
     }
 
@@ -62,6 +67,7 @@ impl Spec {
         match self {
             Self::Lstm(spec) => spec.state(),
             Self::LayerNormLstm(spec) => spec.state(),
+            Self::Dense(_) => 0,
             other => other.outputs(),
         }
     }
@@ -81,6 +87,7 @@ impl Spec {
             }
             Self::LayerNormLstm(spec) => spec.tape(padded(spec.units)),
             Self::GruBefore(spec) | Self::GruAfter(spec) => 4 * padded(spec.units),
+            Self::Dense(spec) => padded(spec.outputs),
         }
     }
 
@@ -100,6 +107,7 @@ impl Spec {
                 Packed::GruBefore(GruBefore::pack(spec, &gru(parameters), isa))
             }
             Self::GruAfter(spec) => Packed::GruAfter(GruAfter::pack(spec, &gru(parameters), isa)),
+            Self::Dense(spec) => Packed::Dense(Dense::pack(spec, &dense(parameters), isa)),
         }
     }
 }
@@ -109,6 +117,13 @@ fn basic<'a, T>(parameters: &[&'a [T]]) -> BasicWeights<'a, T> {
         panic!("a basic cell has 2 parameters, not {}", parameters.len());
     };
     BasicWeights { kernel, bias }
+}
+
+fn dense<'a, T>(parameters: &[&'a [T]]) -> DenseWeights<'a, T> {
+    let [kernel, bias] = *parameters else {
+        panic!("a dense layer has 2 parameters, not {}", parameters.len());
+    };
+    DenseWeights { kernel, bias }
 }
 
 fn lstm<'a, T>(spec: &LstmSpec, parameters: &[&'a [T]]) -> LstmWeights<'a, T> {
@@ -186,6 +201,8 @@ pub enum Packed<T: Real> {
     GruBefore(GruBefore<T>),
     /// The GRU with the reset gate after the product.
     GruAfter(GruAfter<T>),
+    /// A dense layer.
+    Dense(Dense<T>),
 }
 
 /// What a forward pass leaves for its backward pass: the packed cell and its notes.
@@ -201,6 +218,8 @@ pub enum Tape<T: Real> {
     GruBefore(GruBefore<T>, GruBeforeTape<T>),
     /// Of a GRU with the reset gate after the product.
     GruAfter(GruAfter<T>, GruAfterTape<T>),
+    /// Of a dense layer.
+    Dense(Dense<T>, DenseTape<T>),
 }
 
 impl<T: Real> Packed<T> {
@@ -213,6 +232,7 @@ impl<T: Real> Packed<T> {
             Self::LayerNormLstm(cell) => cell.forward(run),
             Self::GruBefore(cell) => cell.forward(run),
             Self::GruAfter(cell) => cell.forward(run),
+            Self::Dense(layer) => layer.forward(run),
         }
     }
 
@@ -239,6 +259,10 @@ impl<T: Real> Packed<T> {
                 let (results, tape) = cell.forward_training(run);
                 (results, Tape::GruAfter(cell, tape))
             }
+            Self::Dense(layer) => {
+                let (results, tape) = layer.forward_training(run);
+                (results, Tape::Dense(layer, tape))
+            }
         }
     }
 }
@@ -258,6 +282,7 @@ impl<T: Real> Tape<T> {
             }
             Self::GruBefore(cell, tape) => cell.backward(run, &gru(parameters), tape),
             Self::GruAfter(cell, tape) => cell.backward(run, &gru(parameters), tape),
+            Self::Dense(layer, tape) => layer.backward(run, &dense(parameters), tape),
         }
     }
 }

@@ -9,6 +9,7 @@ mod buffer;
 mod cell;
 mod cores;
 mod denormals;
+mod dense;
 mod gradient;
 mod gru;
 mod inputs;
@@ -29,6 +30,7 @@ mod tile;
 pub use activation::Activation;
 pub use basic::{Basic, BasicSpec, BasicTape, BasicWeights};
 pub use cell::{Packed, Spec, Tape};
+pub use dense::{Dense, DenseSpec, DenseTape, DenseWeights};
 pub use gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 pub use isa::Isa;
 pub use layer_norm_lstm::{

@@ -67,6 +67,7 @@ fn add_scaled(sums: &mut [f64], numbers: &[f64], gain: &[f64]) {
 /// One step of any cell in plain code: the new state, of which the last part is the output.
 fn plain_step(spec: &Spec, parameters: &[Vec<f64>], x: &[f64], state: &[f64]) -> Vec<f64> {
     match spec {
+        Spec::Dense(_) => unreachable!("tests/dense.rs"),
         Spec::Basic(_) => {
             let sums = dense(x, state, &parameters[0], &parameters[1]);
             sums.into_iter().map(f64::tanh).collect()
@@ -203,6 +204,7 @@ impl Case {
         let (features, outputs) = (spec.inputs(), spec.outputs());
         let rows = features + outputs;
         let shapes = match spec {
+            Spec::Dense(_) => unreachable!("tests/dense.rs"),
             Spec::Basic(spec) => vec![rows * spec.units, spec.units],
             Spec::Lstm(spec) => {
                 let mut shapes = vec![rows * 4 * spec.units, 4 * spec.units];
@@ -290,6 +292,7 @@ impl Case {
             Spec::Lstm(spec) => spec.inputs += 1,
             Spec::LayerNormLstm(spec) => spec.inputs += 1,
             Spec::GruBefore(spec) | Spec::GruAfter(spec) => spec.inputs += 1,
+            Spec::Dense(_) => unreachable!("tests/dense.rs"),
         }
         let rows = features + spec.outputs();
         let mut parameters = self.parameters.clone();

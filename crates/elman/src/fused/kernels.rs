@@ -106,8 +106,9 @@ impl<'t> Operands<'t> {
         numbers(&self.0[0])
     }
 
-    fn state<T: Number>(self) -> &'t [T] {
-        numbers(&self.0[1])
+    /// Nothing for a layer without a state, whose tensor is a placeholder.
+    fn state<T: Number>(self, call: &Call) -> &'t [T] {
+        &numbers(&self.0[1])[..call.plan.batch() * call.spec.state()]
     }
 
     fn parameters<T: Number>(self, call: &Call) -> Vec<&'t [T]> {
@@ -128,7 +129,7 @@ impl<'t> Operands<'t> {
         Forward {
             plan: &call.plan,
             inputs: self.inputs(),
-            state: self.state(),
+            state: self.state(call),
             mask: call.masked.then(|| HiddenMask {
                 factors: numbers(&self.0[MASK]),
                 carried,
@@ -152,7 +153,7 @@ impl<'t> Operands<'t> {
             steps,
             parameters,
             inputs: self.inputs(),
-            state: self.state(),
+            state: self.state(call),
         }
     }
 
@@ -255,7 +256,7 @@ impl Backward<'_> {
                 let run = elman_kernels::Backward {
                     plan: &self.call.plan,
                     inputs: self.operands.inputs(),
-                    state: self.operands.state(),
+                    state: self.operands.state(self.call),
                     outputs: forward,
                     mask: self.call.masked.then(|| MaskedHidden {
                         factors: numbers(&self.operands.0[MASK]),
@@ -270,7 +271,8 @@ impl Backward<'_> {
                 tape.backward(&run, &parameters)
             }
         };
-        let all = [gradients.inputs, Some(gradients.state)]
+        let state = Some(gradients.state).filter(|state| !state.is_empty());
+        let all = [gradients.inputs, state]
             .into_iter()
             .chain(gradients.parameters.into_iter().map(Some));
         let mut shaped_gradients: [Option<FlexTensor>; TENSORS] = Default::default();

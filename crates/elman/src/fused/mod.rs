@@ -4,6 +4,7 @@
 //! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
 mod checkpointed;
+mod dense;
 mod kernels;
 mod operation;
 #[cfg(feature = "remote")]
@@ -22,6 +23,7 @@ use crate::cell::{
 use crate::error::{Error, Result};
 use crate::unroll::sequence_of_one;
 
+pub(crate) use dense::dense;
 pub(crate) use runner::runner;
 
 /// Does a fused kernel serve this sequence? On the CPU, this machine's or that of an `elman

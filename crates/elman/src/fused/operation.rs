@@ -147,6 +147,27 @@ pub(super) fn run(
     )
 }
 
+/// Runs a dense layer: inputs `[N, F]`, kernel `[F, O]` and bias `[1, O]` give `[N, O]`.
+pub(super) fn run_dense(
+    inputs: Tensor<2>,
+    parameters: Vec<Tensor<2>>,
+    (spec, plan): (Spec, Plan),
+) -> Tensor<2> {
+    let [rows, _] = inputs.dims();
+    let call = Call::new((spec, plan, None), parameters.len(), false);
+    let outputs = Cut {
+        part: Part::Outputs,
+        range: 0..call.outputs(),
+        shape: Shape::new([rows, spec.outputs()]),
+        gradients: call.gradients.clone(),
+    };
+    let no_state = Tensor::zeros([1, 1], (&inputs.device(), inputs.dtype()));
+    let flat = run_flat((inputs.unsqueeze_dim(1), no_state, None), parameters, call);
+    Tensor::from_dispatch(<Dispatch as RecurrentBackend>::recurrent_part(
+        flat, outputs,
+    ))
+}
+
 /// The flat result: outputs, then the final state.
 fn run_flat(
     (inputs, state, mask): (Tensor<3>, Tensor<2>, Option<Tensor<3>>),

@@ -9,6 +9,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
 
+use crate::fused;
 use crate::initializer::Initializer;
 use crate::random::Seed;
 
@@ -33,7 +34,7 @@ impl Dense {
 
     /// `[N, V]`, of `[N, H]`.
     pub(super) fn apply(&self, inputs: Tensor<2>) -> Tensor<2> {
-        inputs.matmul(self.kernel.val()) + self.bias.val().unsqueeze()
+        fused::dense(inputs, self.kernel.val(), self.bias.val())
     }
 
     /// Where it is.
