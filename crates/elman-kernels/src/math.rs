@@ -54,7 +54,7 @@ fn split_exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [[Lanes<S
 
 /// `e^x`, with x held within the range of the normal numbers.
 #[inline(always)]
-fn exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
+pub(crate) fn exp<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>; N] {
     let [mut scale, rest] = split_exp(each(x, |x| x.clamp(T::FORMAT.exp_limit)));
     for (scale, rest) in scale.iter_mut().zip(rest) {
         *scale = scale.mul_add(rest, *scale);

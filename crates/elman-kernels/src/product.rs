@@ -13,7 +13,7 @@ use crate::threads;
 use crate::tile::{Term, Tile, VECTORS, rows_beside};
 
 /// The most numbers in a vector: f32 with AVX-512.
-const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 /// How many activations are computed side by side.
 pub(crate) const GROUP: usize = 3;
 

@@ -176,13 +176,13 @@ fn room_for_carried<T: Number>(call: &Call) -> Vec<T> {
 }
 
 /// A number type of both Burn and the kernels.
-trait Number: Real + Element {}
+pub(super) trait Number: Real + Element {}
 impl Number for f32 {}
 impl Number for f64 {}
 
 /// Copies a tensor whose numbers do not stand one after another. `to_contiguous` would copy a part
 /// of a larger tensor, too, such as the outputs of the layer below.
-fn without_gaps(tensor: FlexTensor) -> FlexTensor {
+pub(super) fn without_gaps(tensor: FlexTensor) -> FlexTensor {
     match tensor.is_contiguous() {
         true => tensor,
         false => tensor.to_contiguous(),
@@ -190,7 +190,7 @@ fn without_gaps(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// The numbers of a contiguous tensor.
-fn numbers<T: Number>(tensor: &FlexTensor) -> &[T] {
+pub(super) fn numbers<T: Number>(tensor: &FlexTensor) -> &[T] {
     tensor
         .as_slice()
         .expect("the tensor is contiguous and of the operation's number type")
@@ -201,7 +201,7 @@ fn flat<T: Number>(numbers: Vec<T>) -> FlexTensor {
     shaped(numbers, Shape::new([count]))
 }
 
-fn shaped<T: Number>(numbers: Vec<T>, shape: Shape) -> FlexTensor {
+pub(super) fn shaped<T: Number>(numbers: Vec<T>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(numbers, shape))
 }
 

@@ -4,6 +4,7 @@
 //! one output, so outputs and final state travel in one flat tensor and are taken apart here.
 
 mod checkpointed;
+mod cross_entropy;
 mod dense;
 mod kernels;
 mod operation;
@@ -23,6 +24,7 @@ use crate::cell::{
 use crate::error::{Error, Result};
 use crate::unroll::sequence_of_one;
 
+pub(crate) use cross_entropy::cross_entropy;
 pub(crate) use dense::dense;
 pub(crate) use runner::runner;
 
