@@ -37,6 +37,9 @@ const NUMPY_SEED: u32 = 42;
 const KEEP_PROB: f64 = 0.5;
 /// Points that the network adds to twenty zeros in the notebook's first figure of creativity.
 const CREATED: usize = 300;
+/// The bands' ends are errors that notebooks printed, to so many parts of one: an error is compared as it
+/// would be printed.
+const PRINTED: f64 = 1e4;
 /// How far the first error may be from the printed one.
 const FIRST_TOLERANCE: f64 = 1e-5;
 
@@ -143,12 +146,13 @@ impl SeriesNetwork {
         Some((self.errors[0].here - first).abs() <= FIRST_TOLERANCE)
     }
 
-    /// Does the last error lie in the band?
+    /// Does the last error, to the digits that notebooks print, lie in the band?
     pub fn last_holds(&self) -> bool {
         let [low, high] = self.band;
+        let as_printed = |error: f64| (error * PRINTED).round() / PRINTED;
         self.errors
             .last()
-            .is_some_and(|last| (low..=high).contains(&last.here))
+            .is_some_and(|last| (low..=high).contains(&as_printed(last.here)))
     }
 }
 
