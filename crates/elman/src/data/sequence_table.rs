@@ -391,3 +391,6 @@ impl Time {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
