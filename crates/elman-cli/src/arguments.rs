@@ -158,8 +158,9 @@ pub(crate) struct EvaluateFlags {
 pub(crate) struct PredictFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// What to judge: PNG files with a picture of a digit each, or strings of letters
-    #[arg(required = true, value_name = "IMAGE.png|STRING")]
+    /// What to judge: PNG files with a picture of a digit each, strings of letters, texts, or files of
+    /// sequences (.ts, tables)
+    #[arg(required = true, value_name = "IMAGE.png|STRING|FILE")]
     pub(crate) inputs: Vec<OsString>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,

@@ -4,7 +4,9 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use elman::metric::ConfusionMatrix;
 use elman::recipe::Recipe;
-use elman::task::{Evaluation, Interface, MusicWorth, Prediction, TextWorth, Trained};
+use elman::task::{
+    Evaluation, Interface, MusicWorth, NamedPrediction, Prediction, TextWorth, Trained,
+};
 use serde_json::json;
 
 use crate::Done;
@@ -155,9 +157,12 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
         ("classes", _) => table([noun, "class", "probability", "all classes"]),
         _ => table([noun, "answer"]),
     };
+    let mut predictions = Vec::new();
     for input in &flags.inputs {
-        let shown = input.to_string_lossy();
-        match trained.predict(input)? {
+        predictions.extend(trained.predict(input)?);
+    }
+    for NamedPrediction { name, prediction } in predictions {
+        match prediction {
             Prediction::Classes(probabilities) => {
                 let (class, probability) = probabilities
                     .iter()
@@ -166,24 +171,24 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
                     .max_by(|(_, one), (_, other)| one.total_cmp(other))
                     .expect("a classifier has classes");
                 let all: Vec<String> = probabilities.iter().map(|p| format!("{p:.3}")).collect();
-                let name = trained.class_name(class);
+                let class_name = trained.class_name(class);
                 table.add_row([
-                    shown.to_string(),
                     name.clone(),
+                    class_name.clone(),
                     format!("{probability:.4}"),
                     all.join(" "),
                 ]);
                 objects.push(json!({
-                    noun: shown,
+                    noun: name,
                     "class": class,
-                    "name": name,
+                    "name": class_name,
                     "probabilities": probabilities,
                 }));
             }
             Prediction::Numbers(numbers) => {
                 let all: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-                table.add_row([shown.to_string(), all.join(" ")]);
-                objects.push(json!({noun: shown, "answer": numbers}));
+                table.add_row([name.clone(), all.join(" ")]);
+                objects.push(json!({noun: name, "answer": numbers}));
             }
         }
     }

@@ -322,3 +322,145 @@ fn sums_from_fit_to_evaluate() {
         "{table}"
     );
 }
+
+const SLOPES: &str = r#"
+title = "slopes"
+task = "classifier"
+
+[data]
+format = "sequence_table"
+files = "slopes.csv"
+id = "trace"
+time = "at"
+classes = ["falling", "rising"]
+valid = 0.1
+test = 0.2
+
+[model]
+cell = "gru"
+units = 6
+
+[train]
+epochs = 8
+batch = 8
+optimiser = { name = "adam", learning_rate = 0.02 }
+"#;
+
+/// Traces that rise or fall over 4 to 9 steps, the steps of each in another order than their times.
+fn slopes(columns: impl Fn(&str, usize, &str, f64) -> String) -> String {
+    let trace = |at: usize| {
+        let (label, slope) = [("rising", 0.2), ("falling", -0.2)][at % 2];
+        let steps = 4 + at % 6;
+        let columns = &columns;
+        let row = move |step: usize| {
+            let step = (step * 11 + at) % steps;
+            let value = slope * (step as f64 - 1.5) + (at % 7) as f64 * 0.05;
+            columns(&format!("t{at}"), step, label, value)
+        };
+        (0..steps).map(row).collect::<String>()
+    };
+    (0..150).map(trace).collect()
+}
+
+#[test]
+fn sequences_of_a_table_from_fit_to_predict() {
+    let place = Workplace::new();
+    let rows = slopes(|id, at, label, value| format!("{value:.3},{id},{label},{at},1\n"));
+    let table = format!("height,trace,label,at,constant\n{rows}");
+    fs::write(place.path("slopes.csv"), table).expect("written");
+    fs::write(place.path("slopes.toml"), SLOPES).expect("written");
+    let fit = ["fit", "slopes.toml", "--out", "run", "--quiet"];
+    succeed(&mut place.elman(&fit));
+    let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
+    assert_eq!(report["count"], 30);
+    assert!(number(&report["accuracy"]) > 0.9, "{report}");
+    // A finished run goes on with its table elsewhere, and judges any other as a whole.
+    fs::rename(place.path("slopes.csv"), place.path("moved.csv")).expect("moved");
+    let resume = ["fit", "--resume", "run", "--data", "moved.csv", "--quiet"];
+    succeed(&mut place.elman(&resume));
+    let all = ["evaluate", "run", "--data", "moved.csv", "--json"];
+    let report = object(&succeed(&mut place.elman(&all)));
+    assert_eq!(report["count"], 150);
+
+    // Columns in another order, one more, and no label.
+    let unlabelled = "extra,constant,trace,height,at\n\
+        a,1,up,0.3,2\nb,1,down,0.3,0\nc,1,up,-0.3,0\nd,1,down,0,1\ne,1,up,0,1\nf,1,down,-0.3,2\n";
+    fs::write(place.path("new.csv"), unlabelled).expect("written");
+    let json = succeed(&mut place.elman(&["predict", "run", "new.csv", "--json"]));
+    let found: Vec<Value> = json.lines().map(object).collect();
+    let named = |name: &str| found.iter().map(|it| it[name].clone()).collect::<Vec<_>>();
+    assert_eq!(named("sequence"), ["up", "down"]);
+    assert_eq!(named("name"), ["rising", "falling"]);
+    assert_eq!(named("class"), [1, 0]);
+    let table = succeed(&mut place.elman(&["predict", "run", "new.csv"]));
+    assert!(
+        table.contains("rising") && table.contains("probability"),
+        "{table}"
+    );
+
+    let gone = unlabelled.replace("height", "depth");
+    fs::write(place.path("gone.csv"), gone).expect("written");
+    insta::assert_snapshot!(fail(&mut place.elman(&["predict", "run", "gone.csv"]), 1), @"elman: gone.csv:1: no column is called `height` (`data.features`); there are `extra`, `constant`, `trace`, `depth` or `at`");
+}
+
+#[test]
+fn numbers_of_sequences_in_a_table_are_learnt() {
+    let place = Workplace::new();
+    let rows = slopes(|id, at, label, value| {
+        let slope = if label == "rising" { 0.2 } else { -0.2 };
+        format!("{id},{slope},{at},{value:.3}\n")
+    });
+    fs::write(
+        place.path("slopes.csv"),
+        format!("trace,label,at,height\n{rows}"),
+    )
+    .expect("written");
+    let recipe = SLOPES
+        .replace("classifier", "regressor")
+        .replace("classes = [\"falling\", \"rising\"]\n", "");
+    fs::write(place.path("slopes.toml"), recipe).expect("written");
+    let fit = ["fit", "slopes.toml", "--out", "run", "--quiet"];
+    succeed(&mut place.elman(&fit));
+    let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
+    // Always answering 0 has 0.04.
+    assert!(number(&report["mse"]) < 0.01, "{report}");
+    let new = "trace,at,height\nup,0,-0.3\nup,1,0\nup,2,0.3\ndown,0,0.3\ndown,1,0\ndown,2,-0.3\n";
+    fs::write(place.path("new.csv"), new).expect("written");
+    let json = succeed(&mut place.elman(&["predict", "run", "new.csv", "--json"]));
+    let found: Vec<Value> = json.lines().map(object).collect();
+    assert_eq!(found[0]["sequence"], "up");
+    assert!(
+        number(&found[0]["answer"][0]) > number(&found[1]["answer"][0]),
+        "{json}"
+    );
+}
+
+#[test]
+fn every_sequence_of_an_archives_file_is_predicted() {
+    let place = Workplace::new();
+    let line = |at: usize| match at % 2 {
+        0 => "0.1,0.2,0.3:0,0,0:rising\n",
+        _ => "0.3,0.2,0.1:0,0,0:falling\n",
+    };
+    let header = "@dimensions 2\n@classLabel true falling rising\n@data\n";
+    for (part, count) in [("TRAIN", 80), ("TEST", 5)] {
+        let lines: String = (0..count).map(line).collect();
+        let path = place.path(&format!("Slopes_{part}.ts"));
+        fs::write(path, format!("{header}{lines}")).expect("written");
+    }
+    let data = "format = \"ts\"\nfolder = \".\"\nname = \"Slopes\"\nclasses";
+    let (before, after) = SLOPES.split_once("format").expect("it has one");
+    let (_, after) = after.split_once("classes").expect("it has some");
+    let recipe = format!("{before}{data}{after}").replace("valid = 0.1\ntest = 0.2\n", "");
+    fs::write(place.path("slopes.toml"), recipe).expect("written");
+    let fit = ["fit", "slopes.toml", "--out", "run", "--quiet"];
+    succeed(&mut place.elman(&fit));
+    let json = succeed(&mut place.elman(&["predict", "run", "Slopes_TEST.ts", "--json"]));
+    let found: Vec<Value> = json.lines().map(object).collect();
+    let named = |name: &str| found.iter().map(|it| it[name].clone()).collect::<Vec<_>>();
+    assert_eq!(named("sequence"), ["1", "2", "3", "4", "5"]);
+    assert_eq!(named("class"), [1, 0, 1, 0, 1]);
+    let other = "@dimensions 1\n@classLabel true falling rising\n@data\n1,2:rising\n";
+    fs::write(place.path("other.ts"), other).expect("written");
+    insta::assert_snapshot!(fail(&mut place.elman(&["predict", "run", "other.ts"]), 1), @"elman: other.ts: its sequences have 1 features, the model reads 2; give a file of the data set that the run was trained on");
+}

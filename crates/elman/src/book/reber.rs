@@ -9,7 +9,7 @@
 use crate::data::Grammar;
 use crate::error::Result;
 use crate::recipe::Recipe;
-use crate::task::{self, FitPlan, FitSummary, Prediction, RunFolder, Trained};
+use crate::task::{self, FitPlan, FitSummary, NamedPrediction, Prediction, RunFolder, Trained};
 use crate::train::{FitOptions, Observer};
 
 /// By this epoch every version of the notebook judges all validation strings right.
@@ -127,8 +127,14 @@ fn report(summary: FitSummary, trained: &Trained) -> Result<ReberReport> {
         .collect();
     let mut probes = Vec::new();
     for (string, book) in PROBES {
-        let Prediction::Classes(probabilities) = trained.predict(string.as_ref())? else {
-            unreachable!("the recipe is a classifier's");
+        let [
+            NamedPrediction {
+                prediction: Prediction::Classes(probabilities),
+                ..
+            },
+        ] = &trained.predict(string.as_ref())?[..]
+        else {
+            unreachable!("the recipe is a classifier's, and a string one sequence");
         };
         probes.push(ReberProbe {
             string,

@@ -44,11 +44,12 @@ pub use override_::Override;
 pub use settings::{
     AdaGradSettings, AdamSettings, AdamWSettings, AddingSettings, CellSettings, Condition,
     DataSettings, Decay, DecayRate, DropoutSettings, DroppedState, EarlyStopping, ForecastSettings,
-    HalvingSettings, Head, HeldOutText, IdxSettings, LabelledTextSettings, LayerSettings, Level,
+    HalvingSettings, Head, HeldOutParts, IdxSettings, LabelledTextSettings, LayerSettings, Level,
     Method, ModelSettings, MomentumSettings, Monitor, Normalisation, OptimiserSettings, Output,
     PianoRollSettings, PointLoss, Range, Readout, ReberSettings, Recipe, RmsPropForm,
-    RmsPropSettings, Schedule, ScheduleUnit, Searched, Setting, SgdSettings, Skip, SoftmaxSettings,
-    Task, TextSettings, TokenSettings, TrainSettings, TsSettings, TuneSettings, ZoneoutSettings,
+    RmsPropSettings, Schedule, ScheduleUnit, Searched, SequenceTableSettings, Setting, SgdSettings,
+    Skip, SoftmaxSettings, Task, TextSettings, TokenSettings, TrainSettings, TsSettings,
+    TuneSettings, ZoneoutSettings,
 };
 pub use shipped::Shipped;
 pub use template::Template;

@@ -10,7 +10,8 @@ mod train;
 mod tune;
 
 pub use data::{
-    AddingSettings, DataSettings, IdxSettings, PianoRollSettings, ReberSettings, TsSettings,
+    AddingSettings, DataSettings, HeldOutParts, IdxSettings, PianoRollSettings, ReberSettings,
+    SequenceTableSettings, TsSettings,
 };
 pub use forecast::{ForecastSettings, Head, Level, Method, PointLoss};
 pub use model::{
@@ -22,9 +23,7 @@ pub use optimiser::{
     RmsPropSettings, SgdSettings,
 };
 pub use schedule::{Decay, DecayRate, Schedule, ScheduleUnit};
-pub use text::{
-    HeldOutText, LabelledTextSettings, Normalisation, SoftmaxSettings, TextSettings, TokenSettings,
-};
+pub use text::{LabelledTextSettings, Normalisation, SoftmaxSettings, TextSettings, TokenSettings};
 pub use train::{EarlyStopping, Monitor, TrainSettings};
 pub use tune::{Condition, HalvingSettings, Range, Searched, Setting, TuneSettings};
 

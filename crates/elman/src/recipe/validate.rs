@@ -4,6 +4,7 @@ mod data;
 mod forecast;
 mod language;
 mod model;
+mod parts;
 mod reader;
 mod train;
 mod tune;

@@ -33,13 +33,20 @@ pub(super) enum FormatKind {
     PianoRolls,
     LabelledText,
     Ts,
+    SequenceTable,
     Series,
 }
 
 /// The key of `[data]` by which a format, as it is spelt, says where its files are.
 pub(super) fn file_key(format: &str) -> &'static str {
     match FORMATS.iter().find(|(word, _)| *word == format) {
-        Some((_, FormatKind::Text | FormatKind::Tunes | FormatKind::LabelledText)) => "files",
+        Some((
+            _,
+            FormatKind::Text
+            | FormatKind::Tunes
+            | FormatKind::LabelledText
+            | FormatKind::SequenceTable,
+        )) => "files",
         Some((_, FormatKind::PianoRolls | FormatKind::Series)) => "file",
         _ => "folder",
     }
@@ -54,6 +61,7 @@ pub(super) const FORMATS: Choices<FormatKind> = &[
     ("piano_rolls", FormatKind::PianoRolls),
     ("labelled_text", FormatKind::LabelledText),
     ("ts", FormatKind::Ts),
+    ("sequence_table", FormatKind::SequenceTable),
     ("series", FormatKind::Series),
 ];
 

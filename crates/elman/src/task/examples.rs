@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::data::text::{Corpus, LabelledParts, Tokenizer};
 use crate::data::{
-    AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, SequenceDataset, TrainingExamples,
-    idx, ts,
+    AddingProblem, Dataset, DatasetParts, HeldOut, ReberParts, SequenceDataset, SequenceTableParts,
+    TrainingExamples, idx, ts,
 };
 use crate::error::{Error, Result};
 use crate::random::Seed;
@@ -18,6 +18,8 @@ pub(super) struct Examples {
     pub(super) parts: DatasetParts,
     /// Of texts: a step is one of its tokens.
     pub(super) tokenizer: Option<Tokenizer>,
+    /// Of tables: the columns of which a step is made.
+    pub(super) layout: Option<Vec<String>>,
 }
 
 impl Examples {
@@ -40,26 +42,40 @@ pub(super) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Examples> {
     if let DataSettings::LabelledText(settings) = &recipe.data {
         let lines = LabelledParts::read(settings, place)?;
         let tokenizer = Tokenizer::new(&settings.text.tokens, &lines.texts, false)?;
-        let [train, valid, test] = encode(&tokenizer, lines)?;
-        let complete = "a part that must have texts has some";
-        let parts = DatasetParts {
-            train: TrainingExamples::Kept(train.expect(complete)),
-            valid,
-            test: test.expect(complete),
-        };
         return Ok(Examples {
-            parts,
+            parts: complete(encode(&tokenizer, lines)?),
             tokenizer: Some(tokenizer),
+            layout: None,
+        });
+    }
+    if let DataSettings::SequenceTable(settings) = &recipe.data {
+        let SequenceTableParts { features, parts } =
+            SequenceTableParts::read(settings, place, None)?;
+        return Ok(Examples {
+            parts: complete(parts.map(|part| part.map(Dataset::Sequences))),
+            tokenizer: None,
+            layout: Some(features),
         });
     }
     Ok(Examples {
         parts: load_numbers(recipe, place)?,
         tokenizer: None,
+        layout: None,
     })
 }
 
-/// What a model of `recipe` is judged on, if it reads tokens those of its own `tokenizer`; of texts
-/// in one file `place` all.
+/// The parts of files, which were checked when they were read.
+fn complete([train, valid, test]: [Option<Dataset>; 3]) -> DatasetParts {
+    let complete = "a part that must have examples has some";
+    DatasetParts {
+        train: TrainingExamples::Kept(train.expect(complete)),
+        valid,
+        test: test.expect(complete),
+    }
+}
+
+/// What a model of `recipe` is judged on, if it reads tokens those of its own `tokenizer`, if it reads
+/// tables the columns of its own `layout`; of texts and tables in one file `place` all.
 ///
 /// # Errors
 ///
@@ -67,10 +83,20 @@ pub(super) fn load(recipe: &Recipe, place: Option<&Path>) -> Result<Examples> {
 pub(super) fn load_test(
     recipe: &Recipe,
     place: Option<&Path>,
-    tokenizer: Option<&Tokenizer>,
+    (tokenizer, layout): (Option<&Tokenizer>, Option<&[String]>),
 ) -> Result<Dataset> {
-    match (&recipe.data, tokenizer) {
-        (DataSettings::LabelledText(settings), Some(tokenizer)) => {
+    match (&recipe.data, tokenizer, layout) {
+        (DataSettings::SequenceTable(settings), _, Some(layout)) => {
+            let table = match place {
+                Some(file) if file.is_file() => {
+                    SequenceTableParts::read_test(settings, file, layout)?
+                }
+                place => SequenceTableParts::read(settings, place, Some(layout))?,
+            };
+            let [_, _, test] = table.parts;
+            Ok(Dataset::Sequences(test.expect("a table has a row")))
+        }
+        (DataSettings::LabelledText(settings), Some(tokenizer), _) => {
             let lines = match place {
                 Some(file) if file.is_file() => LabelledParts::read_test(settings, file)?,
                 place => LabelledParts::read(settings, place)?,
@@ -134,7 +160,8 @@ fn load_numbers(recipe: &Recipe, place: Option<&Path>) -> Result<DatasetParts> {
             DataSettings::Text(_)
             | DataSettings::Tunes(_)
             | DataSettings::PianoRolls(_)
-            | DataSettings::LabelledText(_),
+            | DataSettings::LabelledText(_)
+            | DataSettings::SequenceTable(_),
             _,
         ) => Err(Error::argument(
             "data.format",

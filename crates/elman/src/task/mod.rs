@@ -30,6 +30,8 @@ pub use language_model::{
 pub use language_task::TrainedLanguage;
 pub use network::{Network, NetworkRun, NetworkState, NetworkStream};
 pub use polyphony_model::{PolyphonyModel, StepSums};
-pub use sequence_model::{Prediction, SequenceModel, SequenceModelConfig, StepKind};
+pub use sequence_model::{
+    NamedPrediction, Prediction, SequenceModel, SequenceModelConfig, StepKind,
+};
 pub use sequence_task::{DIAGNOSED_ROWS, TrainedSequence};
 pub use trained::{Interface, LayerFacts, Trained, TrainedModel};

@@ -123,6 +123,15 @@ pub enum Prediction {
     Numbers(Vec<f32>),
 }
 
+/// The answer to one of several sequences.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPrediction {
+    /// What the sequence is called.
+    pub name: String,
+    /// The answer.
+    pub prediction: Prediction,
+}
+
 /// Examples at once in evaluation: enough to keep the kernels busy, little memory.
 const EVALUATION_BATCH: usize = 500;
 

@@ -7,19 +7,25 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::data::text::{Corpus, Tokenizer};
+use crate::data::ts::{self, TsFile};
 use crate::data::{
-    BatchOrder, Batches, DIGIT_SIDE, Dataset, SequenceBatch, TargetKind, one_hot, read_digit,
+    BatchOrder, Batches, DIGIT_SIDE, Dataset, SequenceBatch, TableSequence, TargetKind, one_hot,
+    read_digit, sequence_table,
 };
 use crate::diagnosis::{LayerDiagnosis, worry};
 use crate::error::{Error, Result};
 use crate::metric::Measure;
-use crate::recipe::{DataSettings, LabelledTextSettings, Recipe, TsSettings};
+use crate::recipe::{
+    DataSettings, LabelledTextSettings, Recipe, SequenceTableSettings, TsSettings,
+};
 use crate::store::StoredFile;
 use crate::task::evaluation::Evaluation;
 use crate::task::examples::{self, Examples};
 use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
-use crate::task::sequence_model::{Prediction, SequenceModel, SequenceModelConfig, StepKind};
+use crate::task::sequence_model::{
+    NamedPrediction, Prediction, SequenceModel, SequenceModelConfig, StepKind,
+};
 use crate::task::trained::{Trained, number};
 use crate::task::vocabulary_file;
 use crate::train::{BatchLoss, Judgement, Objective, restore, snapshot};
@@ -54,6 +60,7 @@ impl TaskKind for SequenceTask {
             facts.insert("time".to_owned(), time.to_string());
         }
         facts.extend(examples.tokenizer.as_ref().map(vocabulary_file::fact));
+        facts.extend(examples.layout.as_deref().map(layout_fact));
         Ok(Self {
             steps: Batches::in_order(parts.train.len(), recipe.train.batch)?.steps(),
             recipe: recipe.clone(),
@@ -162,6 +169,27 @@ pub struct TrainedSequence {
     pub model: SequenceModel,
     /// Its tokens.
     pub tokenizer: Option<Tokenizer>,
+    /// If it reads tables, the columns of which a step is made.
+    pub layout: Option<Vec<String>>,
+}
+
+/// The fact by which a model knows the columns of its steps.
+const LAYOUT: &str = "layout";
+
+fn layout_fact(columns: &[String]) -> (String, String) {
+    let json = serde_json::to_string(columns).expect("names can be written");
+    (LAYOUT.to_owned(), json)
+}
+
+/// The columns that the model in `stored` reads.
+fn read_layout(stored: &StoredFile) -> Result<Vec<String>> {
+    let json = stored.file.fact(&stored.path, LAYOUT)?;
+    serde_json::from_str(json).map_err(|error| {
+        Error::damaged(
+            &stored.path,
+            format!("its `{LAYOUT}` is no list of names: {error}"),
+        )
+    })
 }
 
 impl TrainedSequence {
@@ -175,6 +203,10 @@ impl TrainedSequence {
         let tokenizer = match recipe.data.has_tokens() {
             true => Some(vocabulary_file::read(root, &stored)?),
             false => None,
+        };
+        let layout = match &recipe.data {
+            DataSettings::SequenceTable(_) => Some(read_layout(&stored)?),
+            _ => None,
         };
         let StoredFile { path, file } = stored;
         // What has no number of steps of its own reads sequences of any length.
@@ -190,6 +222,7 @@ impl TrainedSequence {
         Ok(Self {
             model: restore(model, file.tensors, &path)?,
             tokenizer,
+            layout,
         })
     }
 
@@ -199,7 +232,8 @@ impl TrainedSequence {
     }
 
     fn test_examples(&self, recipe: &Recipe, place: Option<&Path>) -> Result<Dataset> {
-        examples::load_test(recipe, place, self.tokenizer.as_ref())
+        let known = (self.tokenizer.as_ref(), self.layout.as_deref());
+        examples::load_test(recipe, place, known)
     }
 }
 
@@ -246,28 +280,43 @@ impl Trained {
     }
 
     /// The answer to one input: for a run on images the path of a PNG file, for one on Reber
-    /// strings a string, for one on texts a text.
+    /// strings a string, for one on texts a text; or the answers to all sequences in one, for a run
+    /// on `.ts` files or tables the path of such a file, in its order. Answers in such a file are not
+    /// looked at, and a table may have none.
     ///
     /// # Errors
     ///
     /// When it is another kind of model; when it is not a PNG of a digit or the model reads images of
     /// another size; when a string has another letter; when a text is no UTF-8, is empty or has
-    /// characters that the model does not know; when the run has learnt sums, which nobody types.
-    pub fn predict(&self, input: &OsStr) -> Result<Prediction> {
-        let TrainedSequence { model, tokenizer } = self.sequence("predict")?;
+    /// characters that the model does not know; when a file cannot be read or has other features;
+    /// when the run has learnt sums, which nobody types.
+    pub fn predict(&self, input: &OsStr) -> Result<Vec<NamedPrediction>> {
+        let TrainedSequence {
+            model,
+            tokenizer,
+            layout,
+        } = self.sequence("predict")?;
+        let only = |prediction| {
+            let name = input.to_string_lossy().into_owned();
+            Ok(vec![NamedPrediction { name, prediction }])
+        };
         match &self.recipe.data {
             DataSettings::LabelledText(settings) => {
                 let tokenizer = tokenizer.as_ref().expect("a model of texts has its tokens");
                 let tokens = encode_one(tokenizer, settings, input)?;
-                model.predict(tokens)
+                only(model.predict(tokens)?)
             }
-            DataSettings::Idx(_) => predict_picture(model, Path::new(input)),
-            DataSettings::Reber(_) => model.predict(one_hot(&input.to_string_lossy())?),
-            DataSettings::Ts(_) => Err(Error::argument(
-                "predict",
-                "a sequence of many features is not given on the command line",
-                "judge it with `elman evaluate RUN --data FOLDER`, or use `SequenceModel::predict`",
-            )),
+            DataSettings::Idx(_) => only(predict_picture(model, Path::new(input))?),
+            DataSettings::Reber(_) => only(model.predict(one_hot(&input.to_string_lossy())?)?),
+            DataSettings::Ts(_) => predict_ts(model, Path::new(input)),
+            DataSettings::SequenceTable(settings) => {
+                let layout = layout.as_ref().expect("a model of tables has its columns");
+                let sequences = sequence_table::read_unlabelled(settings, input.as_ref(), layout)?;
+                let named = sequences
+                    .into_iter()
+                    .map(|TableSequence { id, steps }| (id, steps));
+                predict_all(model, named)
+            }
             DataSettings::Adding(_)
             | DataSettings::Text(_)
             | DataSettings::Tunes(_)
@@ -288,6 +337,7 @@ impl Trained {
             DataSettings::LabelledText(_) => "text",
             DataSettings::Adding(_)
             | DataSettings::Ts(_)
+            | DataSettings::SequenceTable(_)
             | DataSettings::Text(_)
             | DataSettings::Tunes(_)
             | DataSettings::PianoRolls(_)
@@ -301,12 +351,48 @@ impl Trained {
             (DataSettings::Reber(_), 0) => "bad".to_owned(),
             (DataSettings::Reber(_), 1) => "good".to_owned(),
             (DataSettings::Ts(TsSettings { classes, .. }), _)
+            | (DataSettings::SequenceTable(SequenceTableSettings { classes, .. }), _)
             | (DataSettings::LabelledText(LabelledTextSettings { classes, .. }), _) => {
                 classes.get(class).cloned().unwrap_or_default()
             }
             _ => class.to_string(),
         }
     }
+}
+
+/// The answers to `sequences`, names with steps `[T, F]`.
+fn predict_all(
+    model: &SequenceModel,
+    sequences: impl IntoIterator<Item = (String, Vec<f32>)>,
+) -> Result<Vec<NamedPrediction>> {
+    let sequences = sequences.into_iter();
+    let answers = sequences.map(|(name, steps)| {
+        let prediction = model.predict(steps)?;
+        Ok(NamedPrediction { name, prediction })
+    });
+    answers.collect()
+}
+
+/// The answers to the sequences of a `.ts` file, which are numbered from 1.
+fn predict_ts(model: &SequenceModel, path: &Path) -> Result<Vec<NamedPrediction>> {
+    let TsFile {
+        features,
+        sequences,
+        ..
+    } = ts::read(path)?;
+    if features != model.features() {
+        return Err(Error::data(
+            path,
+            format!(
+                "its sequences have {features} features, the model reads {}",
+                model.features()
+            ),
+            "give a file of the data set that the run was trained on",
+        ));
+    }
+    let numbered = sequences.into_iter().enumerate();
+    let numbered = numbered.map(|(at, sequence)| ((at + 1).to_string(), sequence.steps));
+    predict_all(model, numbered)
 }
 
 /// A text that was typed, as a model of texts reads it.

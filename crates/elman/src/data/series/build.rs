@@ -1,22 +1,18 @@
 //! From columns to series on a regular grid.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::clock::Clock;
-use super::columns::Columns;
+use super::columns::{Columns, RowsById};
 use super::grid::Grid;
 use super::missing;
 use super::roles::Roles;
 use super::table::{Schema, Series, SeriesFile, SeriesTable};
-use super::{csv, m3, parquet, statics};
+use super::{m3, statics};
 use crate::error::Result;
 
 /// So many missing numbers are told with their place.
 const TOLD_PLACES: usize = 3;
-
-/// The rows of every series by its first row, with its id.
-pub(super) type RowsOfSeries = BTreeMap<usize, (String, Vec<usize>)>;
 
 impl SeriesTable {
     /// Reads the file that `file` describes.
@@ -40,10 +36,7 @@ impl SeriesTable {
         if plain.ends_with(".jsonl") || plain.ends_with(".ndjson") {
             return m3::read(path);
         }
-        let columns = match parquet::is_parquet(&file.file) {
-            true => parquet::read(path, file.decimal_comma)?,
-            false => csv::read(path, file.decimal_comma)?,
-        };
+        let columns = Columns::read(path, file.decimal_comma)?;
         Builder::new(&columns, file, schema)?.table()
     }
 }
@@ -54,7 +47,7 @@ pub(super) struct Builder<'a> {
     pub(super) file: &'a SeriesFile,
     pub(super) roles: Roles,
     pub(super) schema: Schema,
-    pub(super) rows: RowsOfSeries,
+    pub(super) rows: RowsById,
     pub(super) notes: Vec<String>,
 }
 
@@ -79,7 +72,7 @@ impl<'a> Builder<'a> {
             past: names(&roles.past),
             statics,
         };
-        let rows = rows_of_series(columns, &roles)?;
+        let rows = columns.rows_by_id(roles.id)?;
         Ok(Self {
             columns,
             file,
@@ -271,28 +264,4 @@ impl<'a> Builder<'a> {
             )),
         }
     }
-}
-
-fn rows_of_series(columns: &Columns, roles: &Roles) -> Result<RowsOfSeries> {
-    let mut first_rows: BTreeMap<String, usize> = BTreeMap::new();
-    let mut series = RowsOfSeries::new();
-    for row in 0..columns.rows.len() {
-        let id = match roles.id {
-            None => "the table".to_owned(),
-            Some(id) => columns.word(row, id).ok_or_else(|| {
-                let problem = format!(
-                    "the column `{}` is empty, which says whose row this is",
-                    columns.names[id]
-                );
-                columns.fault((row, id), problem, "fill it in or remove the row")
-            })?,
-        };
-        let first = *first_rows.entry(id.clone()).or_insert(row);
-        series
-            .entry(first)
-            .or_insert_with(|| (id, Vec::new()))
-            .1
-            .push(row);
-    }
-    Ok(series)
 }

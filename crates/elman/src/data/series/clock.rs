@@ -30,6 +30,27 @@ pub(super) enum Written {
     Moment(i64),
 }
 
+/// A stamp as it was written, with parts of a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::data) enum Exact {
+    /// A whole number.
+    Whole(i64),
+    /// A date or time of day.
+    Local(DateTime),
+    /// A moment, with its own offset from UTC.
+    Moment(Timestamp),
+}
+
+impl From<Exact> for Written {
+    fn from(exact: Exact) -> Self {
+        match exact {
+            Exact::Whole(whole) => Self::Whole(whole),
+            Exact::Local(local) => Self::Local(seconds(local)),
+            Exact::Moment(moment) => Self::Moment(moment.as_second()),
+        }
+    }
+}
+
 /// What stamps of no zone count from.
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const SECONDS_IN_A_MINUTE: i32 = 60;
@@ -50,29 +71,34 @@ const FORMS: [&str; 4] = [
 /// Without a form: ISO 8601 (`2024-03-31`, `2024-03-31T02:30`, with an offset or `Z` a moment),
 /// the same with slashes, a month (`2024-03`), a quarter (`2024Q1`), a whole number.
 pub(super) fn read(text: &str, form: Option<&str>) -> Option<Written> {
+    exact(text, form).map(Written::from)
+}
+
+/// The same with parts of a second.
+pub(in crate::data) fn exact(text: &str, form: Option<&str>) -> Option<Exact> {
     let text = text.trim();
     if let Some(form) = form {
         return with_form(text, form);
     }
     if let Ok(whole) = text.parse::<i64>() {
         let fits = whole.unsigned_abs() <= LARGEST_WHOLE;
-        return fits.then_some(Written::Whole(whole));
+        return fits.then_some(Exact::Whole(whole));
     }
     if let Ok(moment) = text.parse::<Timestamp>() {
-        return Some(Written::Moment(moment.as_second()));
+        return Some(Exact::Moment(moment));
     }
     let local = quarter(text)
         .or_else(|| month(text))
         .or_else(|| text.parse::<DateTime>().ok())
         .or_else(|| FORMS.iter().find_map(|form| parse_local(text, form)));
-    local.map(|local| Written::Local(seconds(local)))
+    local.map(Exact::Local)
 }
 
-fn with_form(text: &str, form: &str) -> Option<Written> {
+fn with_form(text: &str, form: &str) -> Option<Exact> {
     if let Ok(moment) = Timestamp::strptime(form, text) {
-        return Some(Written::Moment(moment.as_second()));
+        return Some(Exact::Moment(moment));
     }
-    parse_local(text, form).map(|local| Written::Local(seconds(local)))
+    parse_local(text, form).map(Exact::Local)
 }
 
 fn parse_local(text: &str, form: &str) -> Option<DateTime> {

@@ -1,16 +1,30 @@
 //! A file as columns of cells, whatever its form, with the place of every cell.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::{csv, parquet};
 use crate::error::{Error, Result};
+use crate::recipe::{alternatives, nearest};
 
-/// One cell of a file.
+/// One cell of a file, as it was written.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
-    /// Empty, or a word for it.
-    Missing,
-    /// As it was written.
+pub(in crate::data) enum Cell {
+    /// Nothing, or a word for it.
+    Missing(String),
+    /// Anything else.
     Text(String),
+}
+
+impl Cell {
+    /// A cell with `text`.
+    pub(super) fn new(text: &str) -> Self {
+        let text = text.trim().to_owned();
+        match is_missing(&text) {
+            true => Self::Missing(text),
+            false => Self::Text(text),
+        }
+    }
 }
 
 /// What stands for a missing number in text.
@@ -19,13 +33,16 @@ const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "-", "?"];
 /// Above this not every whole number is a 64-bit float.
 const LARGEST_EXACT: u64 = 1 << 53;
 
+/// The rows that belong together by their first row, with whose they are.
+pub(in crate::data) type RowsById = BTreeMap<usize, (String, Vec<usize>)>;
+
 /// A file's content.
 #[derive(Clone, Debug)]
-pub(super) struct Columns {
-    pub(super) path: PathBuf,
-    pub(super) names: Vec<String>,
+pub(in crate::data) struct Columns {
+    pub(in crate::data) path: PathBuf,
+    pub(in crate::data) names: Vec<String>,
     /// Row after row.
-    pub(super) rows: Vec<Vec<Cell>>,
+    pub(in crate::data) rows: Vec<Vec<Cell>>,
     /// The line at which each row begins, from 1; of a file without lines its number.
     pub(super) lines: Vec<u64>,
     /// What those numbers count.
@@ -53,9 +70,76 @@ impl RowWord {
 }
 
 /// Why a cell is no number.
-type NotANumber = (String, &'static str);
+pub(in crate::data) struct NotANumber {
+    pub(in crate::data) problem: String,
+    pub(in crate::data) remedy: &'static str,
+    /// What else can be done where numbers may be missing.
+    or_missing: &'static str,
+}
+
+impl NotANumber {
+    pub(in crate::data) fn new(problem: String, remedy: &'static str) -> Self {
+        Self {
+            problem,
+            remedy,
+            or_missing: "",
+        }
+    }
+}
 
 impl Columns {
+    /// Reads the table in the file at `path`: CSV (`;` and tabs too), compressed by gzip or not, or
+    /// Parquet.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is no table with at least one row, with where.
+    pub(in crate::data) fn read(path: &Path, decimal_comma: bool) -> Result<Self> {
+        match parquet::is_parquet(path) {
+            true => parquet::read(path, decimal_comma),
+            false => csv::read(path, decimal_comma),
+        }
+    }
+
+    /// The column that the key `data.{key}` of a recipe calls `name`.
+    pub(in crate::data) fn named(&self, name: &str, key: &str) -> Result<usize> {
+        self.find(name).ok_or_else(|| {
+            let names = || self.names.iter().map(String::as_str);
+            let advice = match nearest(name, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", alternatives(names())),
+            };
+            Error::data(
+                format!("{}:1", self.path.display()),
+                format!("no column is called `{name}` (`data.{key}`)"),
+                advice,
+            )
+        })
+    }
+
+    /// The rows of everyone whom the column `id` names, by the first of them; without such a column
+    /// all rows belong together.
+    pub(in crate::data) fn rows_by_id(&self, id: Option<usize>) -> Result<RowsById> {
+        let mut first_rows: BTreeMap<String, usize> = BTreeMap::new();
+        let mut groups = RowsById::new();
+        for row in 0..self.rows.len() {
+            let id = match id {
+                None => "the table".to_owned(),
+                Some(id) => self.word(row, id).ok_or_else(|| {
+                    let problem = format!(
+                        "the column `{}` is empty, which says whose row this is",
+                        self.names[id]
+                    );
+                    self.fault((row, id), problem, "fill it in or remove the row")
+                })?,
+            };
+            let first = *first_rows.entry(id.clone()).or_insert(row);
+            let (_, rows) = groups.entry(first).or_insert_with(|| (id, Vec::new()));
+            rows.push(row);
+        }
+        Ok(groups)
+    }
+
     /// The column of this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|it| it == name)
@@ -68,12 +152,12 @@ impl Columns {
     }
 
     /// A row as a person finds it: `line 3`, `row 3`.
-    pub(super) fn row_name(&self, row: usize) -> String {
+    pub(in crate::data) fn row_name(&self, row: usize) -> String {
         format!("{} {}", self.row_word.word(), self.lines[row])
     }
 
     /// An error about one cell.
-    pub(super) fn fault(
+    pub(in crate::data) fn fault(
         &self,
         (row, column): (usize, usize),
         problem: impl Into<String>,
@@ -84,20 +168,47 @@ impl Columns {
 
     /// The number in a cell; NaN where it is missing.
     pub(super) fn number(&self, row: usize, column: usize) -> Result<f64> {
-        let number = match &self.rows[row][column] {
-            Cell::Missing => Ok(f64::NAN),
-            Cell::Text(text) => parse(text, self.decimal_comma),
+        let Cell::Text(_) = &self.rows[row][column] else {
+            return Ok(f64::NAN);
         };
-        number.map_err(|(problem, remedy)| {
-            let name = &self.names[column];
-            self.fault((row, column), format!("column `{name}`: {problem}"), remedy)
+        self.present(row, column).map_err(|why| {
+            let NotANumber {
+                problem,
+                remedy,
+                or_missing,
+            } = why;
+            let problem = format!("column `{}`: {problem}", self.names[column]);
+            self.fault((row, column), problem, format!("{remedy}{or_missing}"))
         })
+    }
+
+    /// The number in a cell that must have one.
+    pub(in crate::data) fn present(&self, row: usize, column: usize) -> Result<f64, NotANumber> {
+        match &self.rows[row][column] {
+            Cell::Text(text) => parse(text, self.decimal_comma),
+            Cell::Missing(text) => {
+                let problem = match text.as_str() {
+                    "" => "the cell is empty".to_owned(),
+                    text => format!("`{text}` stands for no number"),
+                };
+                Err(NotANumber::new(
+                    problem,
+                    "fill in every number before training, or leave the row out",
+                ))
+            }
+        }
+    }
+
+    /// What was written in a cell.
+    pub(in crate::data) fn written(&self, row: usize, column: usize) -> &str {
+        let (Cell::Missing(text) | Cell::Text(text)) = &self.rows[row][column];
+        text
     }
 
     /// The word in a cell; none where it is missing.
     pub(super) fn word(&self, row: usize, column: usize) -> Option<String> {
         match &self.rows[row][column] {
-            Cell::Missing => None,
+            Cell::Missing(_) => None,
             Cell::Text(text) => Some(text.clone()),
         }
     }
@@ -105,7 +216,7 @@ impl Columns {
     /// Has the column a number in its first filled cell?
     pub(super) fn is_numeric(&self, column: usize) -> bool {
         let cells = self.rows.iter().map(|row| &row[column]);
-        let mut filled = cells.filter(|cell| **cell != Cell::Missing);
+        let mut filled = cells.filter(|cell| matches!(cell, Cell::Text(_)));
         match filled.next() {
             Some(Cell::Text(text)) => match parse(text, self.decimal_comma) {
                 Ok(_) => true,
@@ -121,12 +232,12 @@ impl Columns {
 }
 
 /// Is this text a word for a missing number?
-pub(super) fn is_missing(text: &str) -> bool {
+fn is_missing(text: &str) -> bool {
     MISSING.contains(&text.trim().to_ascii_lowercase().as_str())
 }
 
 /// The number that `text` is.
-fn parse(text: &str, decimal_comma: bool) -> std::result::Result<f64, NotANumber> {
+fn parse(text: &str, decimal_comma: bool) -> Result<f64, NotANumber> {
     let text = text.trim();
     let pointed = match decimal_comma {
         true => text.replace(',', "."),
@@ -136,15 +247,16 @@ fn parse(text: &str, decimal_comma: bool) -> std::result::Result<f64, NotANumber
         return Err(why_not(text));
     };
     if number.is_infinite() {
-        return Err((
-            format!("`{text}` is larger than any 64-bit float"),
-            "give it in another unit, or leave the cell empty and set `data.missing`",
-        ));
+        return Err(NotANumber {
+            problem: format!("`{text}` is larger than any 64-bit float"),
+            remedy: "give it in another unit",
+            or_missing: ", or leave the cell empty and set `data.missing`",
+        });
     }
     let digits = text.trim_start_matches(['+', '-']);
     let is_whole = digits.bytes().all(|it| it.is_ascii_digit());
     if is_whole && digits.parse::<u64>().map_or(true, |it| it > LARGEST_EXACT) {
-        return Err((
+        return Err(NotANumber::new(
             format!("`{text}` is a whole number above 2^53, which no 64-bit float holds exactly"),
             "subtract a constant, or write it with a decimal point to have it rounded",
         ));
@@ -154,21 +266,22 @@ fn parse(text: &str, decimal_comma: bool) -> std::result::Result<f64, NotANumber
 
 fn why_not(text: &str) -> NotANumber {
     if text.replace(',', ".").parse::<f64>().is_ok() {
-        return (
+        return NotANumber::new(
             format!("`{text}` has a decimal comma"),
             "set `data.decimal_comma = true`",
         );
     }
     if text.contains(',') && text.replace(',', "").parse::<f64>().is_ok() {
-        return (
+        return NotANumber::new(
             format!("`{text}` has commas between thousands"),
             "write the number without them",
         );
     }
-    (
-        format!("`{text}` is no number"),
-        "write a number, or leave the cell empty if it is not known",
-    )
+    NotANumber {
+        problem: format!("`{text}` is no number"),
+        remedy: "write a number",
+        or_missing: ", or leave the cell empty if it is not known",
+    }
 }
 
 /// The error of a path that holds no rows.

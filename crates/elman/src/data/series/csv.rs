@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::columns::{Cell, Columns, RowWord, is_missing, no_rows};
+use super::columns::{Cell, Columns, RowWord, no_rows};
 use crate::data::file::{self, Expected};
 use crate::error::{Error, Result};
 
@@ -75,11 +75,7 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
     for record in reader.into_records() {
         let record = record.map_err(|error| broken(path, &error))?;
         lines.push(record.position().map_or(0, csv::Position::line));
-        let cell = |text: &str| match is_missing(text) {
-            true => Cell::Missing,
-            false => Cell::Text(text.trim().to_owned()),
-        };
-        rows.push(record.iter().map(cell).collect());
+        rows.push(record.iter().map(Cell::new).collect());
     }
     if rows.is_empty() {
         return Err(no_rows(path, "a header and nothing below it"));

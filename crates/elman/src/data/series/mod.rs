@@ -20,6 +20,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use clock::{Exact, exact};
+pub(super) use columns::{Columns, NotANumber};
+
 pub use calendar::{CalendarFeature, Encoding};
 pub use clock::Clock;
 pub use frequency::{Frequency, WORDS as FREQUENCIES};

@@ -1,5 +1,6 @@
 //! Tables as Apache Parquet: flat columns of numbers, texts, booleans, dates and times.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
 
@@ -12,14 +13,15 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::ColumnDescriptor;
 
-use super::columns::{Cell, Columns, RowWord, is_missing, no_rows};
+use super::columns::{Cell, Columns, RowWord, no_rows};
 use super::csv;
 use crate::data::file;
 use crate::error::{Error, Result};
 
 /// Is this the name of a Parquet file?
-pub(super) fn is_parquet(file: &str) -> bool {
-    file.ends_with(".parquet") || file.ends_with(".pq")
+pub(super) fn is_parquet(path: &Path) -> bool {
+    let endings = ["parquet", "pq"].map(Some);
+    endings.contains(&path.extension().and_then(OsStr::to_str))
 }
 
 /// Nanoseconds of one count of a column of times, where it is one, and whether they are in UTC.
@@ -116,7 +118,7 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
 /// What a table of text would have in this place; none of what cannot stand in a cell.
 fn cell(field: &Field, times: Option<Times>) -> Option<Cell> {
     let text = match field {
-        Field::Null => return Some(Cell::Missing),
+        Field::Null => return Some(Cell::Missing(String::new())),
         Field::Long(count) if times.is_some() => times?.write(*count)?,
         Field::TimestampMillis(count) => of_unit(times, 1_000_000).write(*count)?,
         Field::TimestampMicros(count) => of_unit(times, 1_000).write(*count)?,
@@ -138,13 +140,10 @@ fn cell(field: &Field, times: Option<Times>) -> Option<Cell> {
         Field::Float(it) => it.to_string(),
         Field::Double(it) => it.to_string(),
         Field::Decimal(_) => field.to_string(),
-        Field::Str(it) => it.trim().to_owned(),
+        Field::Str(it) => it.clone(),
         _ => return None,
     };
-    Some(match is_missing(&text) {
-        true => Cell::Missing,
-        false => Cell::Text(text),
-    })
+    Some(Cell::new(&text))
 }
 
 /// What the column says of its times or, in files of older writers, that they are in UTC.
@@ -273,7 +272,10 @@ mod tests {
         assert_eq!(text(Field::Date(-1), None), "1969-12-31");
         assert_eq!(text(Field::Float(0.1), None), "0.1");
         for missing in [Field::Null, Field::Double(f64::NAN), Field::Str(" ".into())] {
-            assert_eq!(cell(&missing, None), Some(Cell::Missing), "{missing}");
+            assert!(
+                matches!(cell(&missing, None), Some(Cell::Missing(_))),
+                "{missing}"
+            );
         }
         assert_eq!(cell(&Field::Bytes(vec![1].into()), None), None);
     }

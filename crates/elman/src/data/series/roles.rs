@@ -4,7 +4,7 @@ use super::clock;
 use super::columns::Columns;
 use super::table::{Schema, SeriesFile};
 use crate::error::{Error, Result};
-use crate::recipe::{alternatives, nearest};
+use crate::recipe::alternatives;
 
 /// The column of stamps in the long form that forecasting libraries share.
 const LONG_TIME: &str = "ds";
@@ -43,7 +43,7 @@ impl Roles {
         file: &SeriesFile,
         schema: Option<&Schema>,
     ) -> Result<Self> {
-        let named = |name: &String, key: &str| find(columns, name, key);
+        let named = |name: &String, key: &str| columns.named(name, key);
         let all = |names: &[String], key: &str| -> Result<Vec<usize>> {
             names.iter().map(|name| named(name, key)).collect()
         };
@@ -72,7 +72,7 @@ impl Roles {
         // A model of one target reads any series; of several that go together, those.
         if let Some(schema) = schema.filter(|schema| schema.targets.len() > 1) {
             let names = schema.targets.iter();
-            return names.map(|name| find(columns, name, "target")).collect();
+            return names.map(|name| columns.named(name, "target")).collect();
         }
         Ok(match columns.find(LONG_TARGET) {
             Some(y) => vec![y],
@@ -117,21 +117,6 @@ impl Roles {
         }
         Ok(())
     }
-}
-
-fn find(columns: &Columns, name: &str, key: &str) -> Result<usize> {
-    columns.find(name).ok_or_else(|| {
-        let names = || columns.names.iter().map(String::as_str);
-        let advice = match nearest(name, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", alternatives(names())),
-        };
-        Error::data(
-            format!("{}:1", columns.path.display()),
-            format!("no column is called `{name}` (`data.{key}`)"),
-            advice,
-        )
-    })
 }
 
 /// The column that looks like stamps: called `ds`, or as a time is and readable as one; else the

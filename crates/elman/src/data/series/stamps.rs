@@ -90,7 +90,7 @@ fn one(columns: &Columns, (row, column): (usize, usize), file: &SeriesFile) -> R
             };
             columns.fault((row, column), problem, remedy)
         }),
-        Cell::Missing => Err(columns.fault(
+        Cell::Missing(_) => Err(columns.fault(
             (row, column),
             "the stamp is missing",
             "fill it in or remove the row",

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
 use super::file::{read_bytes, read_text};
+use crate::data::parts::PartFiles;
 use crate::data::tune::tunes;
-use crate::error::{Error, Result};
-use crate::recipe::{HeldOutText, Normalisation, TextSettings, TokenSettings};
+use crate::error::Result;
+use crate::recipe::{HeldOutParts, Normalisation, TextSettings, TokenSettings};
 
 /// How many characters of a text an error shows.
 const SHOWN: usize = 40;
@@ -87,58 +88,6 @@ impl Corpus {
     }
 }
 
-/// Spreads texts over training, validation and testing, of which the last two get these shares of
-/// every stretch.
-fn spread<T>(texts: Vec<T>, shares: [f64; 2]) -> [Vec<T>; 3] {
-    let mut parts = [const { Vec::new() }; 3];
-    let whole = |at: usize, share: f64| (at as f64 * share).floor() as usize;
-    for (at, text) in texts.into_iter().enumerate() {
-        let [valid, test] = shares;
-        let steps = |share| whole(at + 1, share) > whole(at, share);
-        let part = match (steps(test), steps(valid + test)) {
-            (true, _) => 2,
-            (false, true) => 1,
-            (false, false) => 0,
-        };
-        parts[part].push(text);
-    }
-    parts
-}
-
-/// What `read` finds in the files of each part; shares are spread over all of what it finds.
-pub(super) fn read_parts<T>(
-    settings: &TextSettings,
-    place: Option<&Path>,
-    read: impl Fn(&[PathBuf]) -> Result<Vec<T>>,
-) -> Result<[Vec<T>; 3]> {
-    let read = |names: &[String]| read(&places(names, place));
-    let all = read(&settings.files)?;
-    Ok(match &settings.held_out {
-        HeldOutText::Shares { valid, test } => spread(all, [*valid, *test]),
-        HeldOutText::Files { valid, test } => [all, read(valid)?, read(test)?],
-    })
-}
-
-/// Checks that no part is empty but a validation part that nobody asked for; what is wrong with one
-/// and what to do, `refuse` says, which is told what the part is for.
-pub(super) fn ensure_complete<T>(
-    parts: &[Vec<T>; 3],
-    settings: &TextSettings,
-    place: Option<&Path>,
-    refuse: impl Fn(&str) -> (String, &'static str),
-) -> Result<()> {
-    let must = [true, settings.held_out.holds_out(), true];
-    let names = ["train on", "validate on", "test on"];
-    for ((part, must), name) in parts.iter().zip(must).zip(names) {
-        if must && part.is_empty() {
-            let (problem, remedy) = refuse(name);
-            let origin = format!("data {}", places(&settings.files, place)[0].display());
-            return Err(Error::argument(origin, problem, remedy));
-        }
-    }
-    Ok(())
-}
-
 /// Is `byte` not one of those that continue a character of UTF-8?
 fn begins_a_character(byte: u8) -> bool {
     byte & 0b1100_0000 != 0b1000_0000
@@ -159,16 +108,17 @@ impl TextParts {
     ///
     /// When a file cannot be read, or a part that must have text has none.
     pub fn read(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
-        let text = Corpus::read(settings, &places(&settings.files, place))?;
+        let files = PartFiles::of_text(settings, place);
+        let text = Corpus::read(settings, &files.places(&settings.files))?;
         let characters = text.characters();
         let parts = match &settings.held_out {
-            HeldOutText::Shares { valid, test } => {
+            HeldOutParts::Shares { valid, test } => {
                 let at = |share: f64| (characters as f64 * (1.0 - share)).round() as usize;
                 let first = at(valid + test);
                 text.cut([first, at(*test).max(first)])
             }
-            HeldOutText::Files { valid, test } => {
-                let read = |names: &[String]| Corpus::read(settings, &places(names, place));
+            HeldOutParts::Files { valid, test } => {
+                let read = |names: &[String]| Corpus::read(settings, &files.places(names));
                 [text, read(valid)?, read(test)?]
             }
         };
@@ -176,7 +126,7 @@ impl TextParts {
             true => Vec::new(),
             false => vec![part],
         });
-        ensure_complete(&parts, settings, place, |name| {
+        files.ensure_complete(&parts, |name| {
             let problem =
                 format!("there is no text to {name}: of {characters} characters none is left");
             let remedy = "give more text, or other shares (`data.valid`, `data.test`)";
@@ -192,8 +142,9 @@ impl TextParts {
     /// As [`read`](Self::read), and when a part that must have tunes has none.
     pub fn read_tunes(settings: &TextSettings, place: Option<&Path>) -> Result<Self> {
         let read = |files: &[PathBuf]| Ok(Corpus::read(settings, files)?.tunes());
-        let parts = read_parts(settings, place, read)?;
-        ensure_complete(&parts, settings, place, |name| {
+        let files = PartFiles::of_text(settings, place);
+        let parts = files.read(read)?;
+        files.ensure_complete(&parts, |name| {
             let problem = format!("there is no tune to {name}: {} were found", parts[0].len());
             let remedy =
                 "give a file of tunes in ABC notation, each of which begins with a line `X:`";
@@ -216,18 +167,6 @@ impl TextParts {
     }
 }
 
-/// Where the files of these names are.
-fn places(names: &[String], place: Option<&Path>) -> Vec<PathBuf> {
-    match place {
-        None => names.iter().map(PathBuf::from).collect(),
-        Some(folder) if folder.is_dir() => {
-            let name = |name: &String| Path::new(name).file_name().unwrap_or_default().to_owned();
-            names.iter().map(|file| folder.join(name(file))).collect()
-        }
-        Some(file) => vec![file.to_owned()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -236,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    fn settings(folder: &TempDir, text: &str, held_out: HeldOutText) -> TextSettings {
+    fn settings(folder: &TempDir, text: &str, held_out: HeldOutParts) -> TextSettings {
         let path = folder.path().join("a.txt");
         fs::write(&path, text).expect("written");
         TextSettings {
@@ -247,8 +186,8 @@ mod tests {
         }
     }
 
-    fn shares(valid: f64, test: f64) -> HeldOutText {
-        HeldOutText::Shares { valid, test }
+    fn shares(valid: f64, test: f64) -> HeldOutParts {
+        HeldOutParts::Shares { valid, test }
     }
 
     fn texts(parts: &TextParts) -> Vec<Vec<&str>> {
@@ -275,7 +214,7 @@ mod tests {
         let other = folder.path().join("b.txt");
         fs::write(&other, "bb").expect("written");
         let other = other.to_string_lossy().into_owned();
-        let held_out = HeldOutText::Files {
+        let held_out = HeldOutParts::Files {
             valid: Vec::new(),
             test: vec![other.clone()],
         };

@@ -9,14 +9,13 @@
 
 use std::path::Path;
 
-use super::corpus::{Corpus, TextParts, ensure_complete, read_parts};
+use super::corpus::{Corpus, TextParts};
 use super::file::{Place, read_text};
 use crate::data::Targets;
+use crate::data::answer::{Answer, NoAnswer};
+use crate::data::parts::PartFiles;
 use crate::error::{Error, Result};
 use crate::recipe::{LabelledTextSettings, TextSettings};
-
-/// Class names that an error lists.
-const LISTED: usize = 12;
 
 /// Texts with their answers, for training, validation and testing, in this order; the second part may
 /// have none.
@@ -34,12 +33,6 @@ struct Labelled {
     answer: Answer,
 }
 
-#[derive(Clone, Copy)]
-enum Answer {
-    Class(u8),
-    Number(f32),
-}
-
 impl LabelledParts {
     /// The parts that `settings` describe. With a `place` the texts for all of them are read from that
     /// file, or the files of those names from that folder.
@@ -50,14 +43,15 @@ impl LabelledParts {
     /// no class of `settings` or no finite number; when a part that must have texts has none.
     pub fn read(settings: &LabelledTextSettings, place: Option<&Path>) -> Result<Self> {
         let LabelledTextSettings { text, classes } = settings;
-        let parts = read_parts(text, place, |files| {
+        let files = PartFiles::of_text(text, place);
+        let parts = files.read(|files| {
             let mut lines = Vec::new();
             for path in files {
                 lines.extend(read_file(text, classes, path)?);
             }
             Ok(lines)
         })?;
-        ensure_complete(&parts, text, place, |name| {
+        files.ensure_complete(&parts, |name| {
             let problem = format!("there is no text to {name}");
             let remedy = "give more texts, or other shares (`data.valid`, `data.test`)";
             (problem, remedy)
@@ -77,7 +71,10 @@ impl LabelledParts {
     }
 
     fn of(parts: [Vec<Labelled>; 3], classes: usize) -> Self {
-        let answers = parts.each_ref().map(|part| answers(part, classes));
+        let answers = parts.each_ref().map(|part| {
+            let answers = part.iter().map(|line| line.answer);
+            Answer::targets(answers, classes)
+        });
         let texts = parts.map(|part| part.into_iter().map(|line| line.text).collect());
         Self {
             texts: TextParts(texts),
@@ -111,17 +108,11 @@ fn read_file(settings: &TextSettings, classes: &[String], path: &Path) -> Result
                 "write a text after the tab, or remove the line",
             );
         }
-        let answer = match read_answer(answer.trim(), classes) {
+        let answer = match Answer::read(answer.trim(), classes) {
             Ok(answer) => answer,
-            Err(expected) => {
-                return refuse(
-                    1,
-                    format!("expected {expected}, found `{}`", answer.trim()),
-                    match classes {
-                        [] => "write a number, or name the classes (`data.classes`)",
-                        _ => "correct it, or name it among the classes (`data.classes`)",
-                    },
-                );
+            Err(NoAnswer { expected, remedy }) => {
+                let problem = format!("expected {expected}, found `{}`", answer.trim());
+                return refuse(1, problem, remedy);
             }
         };
         lines.push(Labelled {
@@ -132,50 +123,6 @@ fn read_file(settings: &TextSettings, classes: &[String], path: &Path) -> Result
     Ok(lines)
 }
 
-/// The answer that `text` names, or what was expected in its place.
-fn read_answer(text: &str, classes: &[String]) -> Result<Answer, String> {
-    if classes.is_empty() {
-        let number: Option<f32> = text.parse().ok();
-        return match number.filter(|number| number.is_finite()) {
-            Some(number) => Ok(Answer::Number(number)),
-            None => Err("a finite number".to_owned()),
-        };
-    }
-    let class = classes.iter().position(|name| name == text);
-    match class.and_then(|class| u8::try_from(class).ok()) {
-        Some(class) => Ok(Answer::Class(class)),
-        None => {
-            let listed: Vec<String> = classes
-                .iter()
-                .take(LISTED)
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let more = classes.len().saturating_sub(LISTED);
-            let tail = match more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            Err(format!("one of {}{tail}", listed.join(", ")))
-        }
-    }
-}
-
-/// The answers of some lines, of so many `classes` or, if 0, numbers.
-fn answers(lines: &[Labelled], classes: usize) -> Targets {
-    let mut labels = Vec::new();
-    let mut values = Vec::new();
-    for line in lines {
-        match line.answer {
-            Answer::Class(label) => labels.push(label),
-            Answer::Number(value) => values.push(value),
-        }
-    }
-    match classes {
-        0 => Targets::Numbers { values, width: 1 },
-        classes => Targets::Classes { labels, classes },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -183,7 +130,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::recipe::{HeldOutText, Normalisation, TokenSettings};
+    use crate::recipe::{HeldOutParts, Normalisation, TokenSettings};
 
     fn settings(folder: &TempDir, text: &str, classes: &[&str]) -> LabelledTextSettings {
         let path = folder.path().join("a.tsv");
@@ -191,7 +138,7 @@ mod tests {
         LabelledTextSettings {
             text: TextSettings {
                 files: vec![path.to_string_lossy().into_owned()],
-                held_out: HeldOutText::Shares {
+                held_out: HeldOutParts::Shares {
                     valid: 0.0,
                     test: 0.5,
                 },

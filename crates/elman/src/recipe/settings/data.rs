@@ -21,6 +21,8 @@ pub enum DataSettings {
     LabelledText(LabelledTextSettings),
     /// Whole sequences of the UCR and UEA archives (`"ts"`): see [`crate::data::ts`].
     Ts(TsSettings),
+    /// Whole sequences from tables (`"sequence_table"`): see [`crate::data::sequence_table`].
+    SequenceTable(SequenceTableSettings),
     /// Piano rolls (`"piano_rolls"`): see [`crate::data::PianoRolls`].
     PianoRolls(PianoRollSettings),
     /// A table of time series (`"series"`): see [`crate::data::series`].
@@ -45,6 +47,29 @@ pub struct TsSettings {
     pub classes: Vec<String>,
     /// So many training sequences, drawn at random, are held out for validation (default 0).
     pub hold_out: usize,
+}
+
+/// Tables with a row a step (`data.format = "sequence_table"`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceTableSettings {
+    /// CSV (`;` and tabs too), plain or packed by gzip, or Parquet, as seen from the working directory
+    /// (`files`, a path or a list of paths).
+    pub files: Vec<String>,
+    /// What is not trained on.
+    pub held_out: HeldOutParts,
+    /// The column that says which sequence a row belongs to (default `id`).
+    pub id: String,
+    /// The column of the answer, the same in all rows of a sequence (default `label`).
+    pub label: String,
+    /// The column of numbers, dates or times in whose order the rows of a sequence are put (default
+    /// none: they stay in the file's).
+    pub time: Option<String>,
+    /// The columns of numbers of which a step is made (default all others of the first file).
+    pub features: Vec<String>,
+    /// The names of the classes; none where the answers are numbers.
+    pub classes: Vec<String>,
+    /// Is a comma the decimal point (default no)?
+    pub decimal_comma: bool,
 }
 
 /// IDX files (`data.format = "idx"`).
@@ -84,6 +109,36 @@ pub struct AddingSettings {
     pub test: usize,
 }
 
+/// What of the examples in files is not trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeldOutParts {
+    /// Shares of a text's characters, at its end: first the validation part, then the test part. Of
+    /// many texts or sequences shares of their number, spread over all of them.
+    Shares {
+        /// `valid`, from 0 to below 1 (default 0.05).
+        valid: f64,
+        /// `test`, above 0 and below 1 (default 0.05).
+        test: f64,
+    },
+    /// Files of their own.
+    Files {
+        /// `valid_files` (default none).
+        valid: Vec<String>,
+        /// `test_files`.
+        test: Vec<String>,
+    },
+}
+
+impl HeldOutParts {
+    /// Is there a validation part?
+    pub fn holds_out(&self) -> bool {
+        match self {
+            Self::Shares { valid, .. } => *valid > 0.0,
+            Self::Files { valid, .. } => !valid.is_empty(),
+        }
+    }
+}
+
 impl DataSettings {
     /// What kind of answer an example asks for as a whole; none where every step has its own.
     pub fn targets(&self) -> Option<TargetKind> {
@@ -92,6 +147,7 @@ impl DataSettings {
             Self::Reber(_) => Some(TargetKind::Classes(2)),
             Self::Adding(_) => Some(TargetKind::Numbers(1)),
             Self::Ts(TsSettings { classes, .. })
+            | Self::SequenceTable(SequenceTableSettings { classes, .. })
             | Self::LabelledText(LabelledTextSettings { classes, .. }) => match classes.len() {
                 0 => Some(TargetKind::Numbers(1)),
                 count => Some(TargetKind::Classes(count)),
@@ -114,6 +170,7 @@ impl DataSettings {
             Self::Ts(ts) => ts.hold_out > 0,
             Self::Text(text) | Self::Tunes(text) => text.held_out.holds_out(),
             Self::LabelledText(labelled) => labelled.text.held_out.holds_out(),
+            Self::SequenceTable(table) => table.held_out.holds_out(),
             // The file says; a run without a part `valid` is refused when it is read.
             Self::PianoRolls(_) => true,
             // Of series the table `[forecast]` says so.

@@ -1,5 +1,7 @@
 //! Text as examples, and how its next token is foretold.
 
+use super::HeldOutParts;
+
 /// Text (`data.format = "text"`), or what has many of them: tunes in ABC notation (`"tunes"`), lines
 /// with an answer each (`"labelled_text"`).
 #[derive(Clone, Debug, PartialEq)]
@@ -8,41 +10,11 @@ pub struct TextSettings {
     /// they are the text (`files`, a path or a list of paths).
     pub files: Vec<String>,
     /// What is not trained on.
-    pub held_out: HeldOutText,
+    pub held_out: HeldOutParts,
     /// What a token is (`tokens`, default characters).
     pub tokens: TokenSettings,
     /// How characters of several code points are written (`normalise`, default as they are).
     pub normalise: Normalisation,
-}
-
-/// The parts of a text that are not trained on.
-#[derive(Clone, Debug, PartialEq)]
-pub enum HeldOutText {
-    /// Shares of its characters, at its end: first the validation part, then the test part. Of many
-    /// texts shares of their number, spread over all of them.
-    Shares {
-        /// `valid`, from 0 to below 1 (default 0.05).
-        valid: f64,
-        /// `test`, above 0 and below 1 (default 0.05).
-        test: f64,
-    },
-    /// Files of their own.
-    Files {
-        /// `valid_files` (default none).
-        valid: Vec<String>,
-        /// `test_files`.
-        test: Vec<String>,
-    },
-}
-
-impl HeldOutText {
-    /// Is there a validation part?
-    pub fn holds_out(&self) -> bool {
-        match self {
-            Self::Shares { valid, .. } => *valid > 0.0,
-            Self::Files { valid, .. } => !valid.is_empty(),
-        }
-    }
 }
 
 /// Texts with one answer each (`data.format = "labelled_text"`): see [`crate::data::text::labelled`].

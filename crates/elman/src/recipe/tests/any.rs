@@ -365,6 +365,41 @@ fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
             (DataSettings::Ts(ts), Task::Classifier, Output::Softmax)
         },
     );
+    let table = (
+        prop::collection::vec("[a-z/.]{1,9}", 1..3),
+        prop::option::of((0.0..0.4_f64, 0.01..0.4_f64)),
+        prop::option::of("[a-z]{9}"),
+        prop::collection::btree_set("[a-z]{10}", 0..3),
+        (any::<bool>(), any::<bool>()),
+    );
+    let table = table.prop_map(
+        |(files, shares, time, features, (decimal_comma, numbers))| {
+            let table = SequenceTableSettings {
+                held_out: match shares {
+                    Some((valid, test)) => HeldOutParts::Shares { valid, test },
+                    None => HeldOutParts::Files {
+                        valid: files.clone(),
+                        test: files.clone(),
+                    },
+                },
+                files,
+                id: "who".to_owned(),
+                label: "what".to_owned(),
+                time,
+                features: features.into_iter().collect(),
+                classes: match numbers {
+                    true => Vec::new(),
+                    false => vec!["one".to_owned(), "two".to_owned()],
+                },
+                decimal_comma,
+            };
+            let (task, output) = match numbers {
+                true => (Task::Regressor, Output::Linear),
+                false => (Task::Classifier, Output::Softmax),
+            };
+            (DataSettings::SequenceTable(table), task, output)
+        },
+    );
     let name = || "[a-zé%/_.\"\\\\-]{1,9}";
     let some = || prop::option::of(name());
     let list = || prop::collection::vec(name(), 0..3);
@@ -403,7 +438,7 @@ fn any_data() -> impl Strategy<Value = (DataSettings, Task, Output)> {
             Output::Linear,
         )
     });
-    prop_oneof![idx, reber, adding, ts, series]
+    prop_oneof![idx, reber, adding, ts, table, series]
 }
 
 /// Settings of a direct forecaster with any head.

@@ -64,7 +64,7 @@ fn keys_of_another_format_are_refused() {
     insta::assert_snapshot!(problem(&["data.numpy_seed=3"]), @"data.numpy_seed (--set): the format is `idx`, only `reber` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(problem(&["data.train=3"]), @"data.train (--set): the format is `idx`, only `reber` or `adding` has this key; remove it or change `data.format`");
     insta::assert_snapshot!(generated(&["data.format=reber", "data.folder=x"]), @"data.folder (--set): the format is `reber`, only `idx` or `ts` has this key; remove it or change `data.format`");
-    insta::assert_snapshot!(generated(&["data.format=rebre"]), @r#"data.format (--set): expected `idx`, `reber`, `adding`, `text`, `tunes`, `piano_rolls`, `labelled_text`, `ts` or `series`, found the string "rebre"; did you mean `reber`?"#);
+    insta::assert_snapshot!(generated(&["data.format=rebre"]), @r#"data.format (--set): expected `idx`, `reber`, `adding`, `text`, `tunes`, `piano_rolls`, `labelled_text`, `ts`, `sequence_table` or `series`, found the string "rebre"; did you mean `reber`?"#);
     insta::assert_snapshot!(generated(&["data.format=reber", "data.numpy_seed=4294967296"]), @"data.numpy_seed (--set): expected a whole number from 0 to 4294967295, found 4294967296");
     insta::assert_snapshot!(generated(&["data.format=reber", "data.test=0"]), @"data.test (--set): expected a whole number from 1 to 10000000, found 0");
     insta::assert_snapshot!(generated(&["task=regressor", "data.format=adding"]), @"data.time: this key is missing; set it to a whole number from 2 to 1000000");
@@ -103,6 +103,90 @@ fn an_archives_files_have_a_name_and_classes() {
     insta::assert_snapshot!(refused("data.classes=[\"a\", \"a\"]"), @"data.classes: `a` stands there twice; remove one");
     insta::assert_snapshot!(refused("data.classes=[\"a\"]"), @"data.classes: expected 2 to 256 names, found 1; leave the key out where the answers are numbers");
     insta::assert_snapshot!(refused("data.classes=3"), @"data.classes (--set): expected a list, each a string that is not empty, found 3");
+}
+
+#[test]
+fn a_table_of_sequences_has_columns_and_parts() {
+    let table = [
+        "data.format=sequence_table",
+        "data.files=a.csv",
+        "data.classes=[\"run\", \"walk\"]",
+    ];
+    let read = |texts: &[&str]| {
+        let texts: Vec<&str> = table.iter().chain(texts).copied().collect();
+        let text = without_folder(super::SOUND);
+        Recipe::from_toml("r.toml", &text, &super::overrides(&texts))
+    };
+    let mut expected = SequenceTableSettings {
+        files: vec!["a.csv".to_owned()],
+        held_out: HeldOutParts::Shares {
+            valid: 0.05,
+            test: 0.05,
+        },
+        id: "id".to_owned(),
+        label: "label".to_owned(),
+        time: None,
+        features: Vec::new(),
+        classes: vec!["run".to_owned(), "walk".to_owned()],
+        decimal_comma: false,
+    };
+    let data = read(&[]).expect("sound").data;
+    assert!(data.holds_out());
+    assert_eq!(data, DataSettings::SequenceTable(expected.clone()));
+    expected.held_out = HeldOutParts::Files {
+        valid: Vec::new(),
+        test: vec!["b.csv".to_owned()],
+    };
+    expected.time = Some("at".to_owned());
+    expected.features = vec!["x".to_owned(), "y".to_owned()];
+    let settings = [
+        "data.test_files=b.csv",
+        "data.time=at",
+        "data.features=[\"x\", \"y\"]",
+    ];
+    let recipe = read(&settings).expect("sound");
+    assert!(!recipe.data.holds_out());
+    assert_eq!(recipe.data, DataSettings::SequenceTable(expected));
+    let again = Recipe::from_toml("again", &recipe.to_toml(), &[]).expect("sound");
+    assert_eq!(again, recipe);
+    let refused = |texts: &[&str]| {
+        let message = read(texts).expect_err("refused").to_string();
+        message.replace("r.toml: 1 problem\n  - ", "")
+    };
+    assert_eq!(
+        refused(&["data.features=[\"x\", \"label\"]"]),
+        "data.features: the column `label` stands in `data.label` already; name it once"
+    );
+    assert_eq!(
+        refused(&["data.time=id"]),
+        "data.time: the column `id` stands in `data.id` already; name it once"
+    );
+    assert_eq!(
+        refused(&["task=regressor"]),
+        "task: a regressor learns numbers, the data have classes; set it to `classifier` or change \
+         `data.format`"
+    );
+    assert_eq!(
+        refused(&["data.lable=y"]),
+        "unknown key `data.lable` (--set); did you mean `label`?"
+    );
+    assert_eq!(
+        refused(&["data.format=sequence_tabel"]),
+        "data.format (--set): expected `idx`, `reber`, `adding`, `text`, `tunes`, `piano_rolls`, \
+         `labelled_text`, `ts`, `sequence_table` or `series`, found the string \"sequence_tabel\"; did \
+         you mean `sequence_table`?"
+    );
+    // All problems at once.
+    assert_eq!(
+        read(&["data.id=3", "data.test=2", "data.tokens=words"])
+            .expect_err("refused")
+            .to_string(),
+        "r.toml: 3 problems\n  \
+         - data.test (--set): expected a number above 0 and below 1, found 2\n  \
+         - data.id (--set): expected a string that is not empty, found 3\n  \
+         - data.tokens (--set): the format is `sequence_table`, only `text`, `tunes` or \
+         `labelled_text` has this key; remove it or change `data.format`"
+    );
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn defaults_are_spelt_out() {
     let recipe = with(&[]);
     let expected = TextSettings {
         files: vec!["a.txt".to_owned()],
-        held_out: HeldOutText::Shares {
+        held_out: HeldOutParts::Shares {
             valid: 0.05,
             test: 0.05,
         },
@@ -73,7 +73,7 @@ fn defaults_are_spelt_out() {
     assert_eq!(words, expected);
     let files = text(&["data.files=['a','b']", "data.test_files=c"]);
     assert_eq!(files.files, ["a", "b"]);
-    let expected = HeldOutText::Files {
+    let expected = HeldOutParts::Files {
         valid: Vec::new(),
         test: vec!["c".to_owned()],
     };
@@ -199,8 +199,9 @@ fn labelled_texts_have_classes_or_numbers() {
 fn any_text() -> impl Strategy<Value = TextSettings> {
     let files = || prop::collection::vec("[a-z]\\PC{0,9}", 1..3);
     let held_out = prop_oneof![
-        (0.0..0.4_f64, 0.01..0.4_f64).prop_map(|(valid, test)| HeldOutText::Shares { valid, test }),
-        (prop::option::of(files()), files()).prop_map(|(valid, test)| HeldOutText::Files {
+        (0.0..0.4_f64, 0.01..0.4_f64)
+            .prop_map(|(valid, test)| HeldOutParts::Shares { valid, test }),
+        (prop::option::of(files()), files()).prop_map(|(valid, test)| HeldOutParts::Files {
             valid: valid.unwrap_or_default(),
             test,
         }),

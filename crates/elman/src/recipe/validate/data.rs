@@ -1,12 +1,13 @@
 //! The table `[data]`.
 
 use super::language;
+use super::parts::{held_out, paths};
 use super::reader::{Owners, Section, choice, list, refuse_others, size, text, truth, whole};
 use crate::data::series::{FREQUENCIES, Missing, SeriesFile};
 use crate::recipe::vocabulary::{FORMATS, FormatKind, MISSING};
 use crate::recipe::{
     AddingSettings, DataSettings, IdxSettings, LabelledTextSettings, PianoRollSettings,
-    ReberSettings, TsSettings,
+    ReberSettings, SequenceTableSettings, TsSettings,
 };
 
 const MOST_EXAMPLES: u64 = 10_000_000;
@@ -14,26 +15,36 @@ const MOST_EXAMPLES: u64 = 10_000_000;
 const MOST_CLASSES: usize = 256;
 const MOST_STEPS: u64 = 1_000_000;
 const DEFAULT_CLASSES: usize = 10;
+const DEFAULT_ID: &str = "id";
+const DEFAULT_LABEL: &str = "label";
 const DEFAULT_NUMPY_SEED: u64 = 42;
 const DEFAULT_STRINGS: [usize; 3] = [10_000, 5_000, 5_000];
 const DEFAULT_SUMS: [usize; 3] = [10_000, 0, 1_000];
 
 const OF_FORMATS: Owners<FormatKind> = {
-    use FormatKind::{Adding, Idx, LabelledText, PianoRolls, Reber, Series, Text, Ts, Tunes};
+    use FormatKind::{
+        Adding, Idx, LabelledText, PianoRolls, Reber, SequenceTable, Series, Text, Ts, Tunes,
+    };
     &[
         ("folder", &[Idx, Ts]),
         ("name", &[Ts]),
-        ("classes", &[Idx, LabelledText, Ts]),
+        ("classes", &[Idx, LabelledText, Ts, SequenceTable]),
         ("hold_out", &[Idx, Ts]),
         ("numpy_seed", &[Reber]),
-        ("time", &[Adding, Series]),
+        ("time", &[Adding, SequenceTable, Series]),
         ("train", &[Reber, Adding]),
-        ("valid", &[Reber, Adding, Text, Tunes, LabelledText]),
-        ("test", &[Reber, Adding, Text, Tunes, LabelledText]),
+        (
+            "valid",
+            &[Reber, Adding, Text, Tunes, LabelledText, SequenceTable],
+        ),
+        (
+            "test",
+            &[Reber, Adding, Text, Tunes, LabelledText, SequenceTable],
+        ),
         ("file", &[PianoRolls, Series]),
-        ("files", &[Text, Tunes, LabelledText]),
-        ("valid_files", &[Text, Tunes, LabelledText]),
-        ("test_files", &[Text, Tunes, LabelledText]),
+        ("files", &[Text, Tunes, LabelledText, SequenceTable]),
+        ("valid_files", &[Text, Tunes, LabelledText, SequenceTable]),
+        ("test_files", &[Text, Tunes, LabelledText, SequenceTable]),
         ("tokens", &[Text, Tunes, LabelledText]),
         ("min_count", &[Text, Tunes, LabelledText]),
         ("max_size", &[Text, Tunes, LabelledText]),
@@ -41,7 +52,9 @@ const OF_FORMATS: Owners<FormatKind> = {
         ("normalise", &[Text, Tunes, LabelledText]),
         ("time_format", &[Series]),
         ("time_zone", &[Series]),
-        ("id", &[Series]),
+        ("id", &[SequenceTable, Series]),
+        ("label", &[SequenceTable]),
+        ("features", &[SequenceTable]),
         ("target", &[Series]),
         ("together", &[Series]),
         ("covariates", &[Series]),
@@ -51,7 +64,7 @@ const OF_FORMATS: Owners<FormatKind> = {
         ("start", &[Series]),
         ("season", &[Series]),
         ("missing", &[Series]),
-        ("decimal_comma", &[Series]),
+        ("decimal_comma", &[SequenceTable, Series]),
     ]
 };
 
@@ -67,6 +80,7 @@ pub(super) fn data(mut section: Section<'_>) -> Option<DataSettings> {
             .map(|file| DataSettings::PianoRolls(PianoRollSettings { file })),
         FormatKind::LabelledText => labelled_text(&mut section).map(DataSettings::LabelledText),
         FormatKind::Ts => ts(&mut section).map(DataSettings::Ts),
+        FormatKind::SequenceTable => sequence_table(&mut section).map(DataSettings::SequenceTable),
         FormatKind::Tunes => language::text(&mut section, true).map(DataSettings::Tunes),
         FormatKind::Series => series(&mut section).map(|file| DataSettings::Series(Box::new(file))),
     });
@@ -111,6 +125,55 @@ fn labelled_text(section: &mut Section<'_>) -> Option<LabelledTextSettings> {
         text: text?,
         classes: classes?,
     })
+}
+
+fn sequence_table(section: &mut Section<'_>) -> Option<SequenceTableSettings> {
+    let files = section.required("files", paths);
+    let held_out = held_out(section);
+    let id = section.or("id", text, DEFAULT_ID.to_owned());
+    let label = section.or("label", text, DEFAULT_LABEL.to_owned());
+    let time = section.optional("time", text);
+    let features = section.or("features", list(text), Vec::new());
+    let classes = class_names(section);
+    let decimal_comma = section.or("decimal_comma", truth, false);
+    let settings = SequenceTableSettings {
+        files: files?,
+        held_out: held_out?,
+        id: id?,
+        label: label?,
+        time: time?,
+        features: features?,
+        classes: classes?,
+        decimal_comma: decimal_comma?,
+    };
+    ensure_one_purpose(section, &settings)?;
+    Some(settings)
+}
+
+/// Notes a column that is named for two purposes.
+fn ensure_one_purpose(section: &Section<'_>, settings: &SequenceTableSettings) -> Option<()> {
+    let SequenceTableSettings {
+        id,
+        label,
+        time,
+        features,
+        ..
+    } = settings;
+    let mut named = vec![("id", id), ("label", label)];
+    named.extend(time.iter().map(|name| ("time", name)));
+    named.extend(features.iter().map(|name| ("features", name)));
+    for (at, &(key, name)) in named.iter().enumerate() {
+        let Some((first, _)) = named[..at].iter().find(|(_, before)| *before == name) else {
+            continue;
+        };
+        section.problem(format!(
+            "{}: the column `{name}` stands in `{}` already; name it once",
+            section.name(key),
+            section.name(first)
+        ));
+        return None;
+    }
+    Some(())
 }
 
 /// Names of classes, none where the answers are numbers.

@@ -1,20 +1,16 @@
 //! Text in `[data]`, and what only models of it have in `[model]`.
 
 use super::model::MOST_UNITS;
-use super::reader::{
-    Owners, Section, choice, list, number, refuse_others, size, text as some_text,
-};
-use crate::recipe::document::Value;
-use crate::recipe::validate::reader::Mismatch;
+use super::parts::{held_out, paths};
+use super::reader::{Owners, Section, choice, list, refuse_others, size, text as some_text};
 use crate::recipe::vocabulary::{
     NORMALISED, SOFTMAXES, SoftmaxKind, TASKS, TOKENS, TokenKind, word,
 };
 use crate::recipe::{
-    DataSettings, HeldOutText, LayerSettings, ModelSettings, Normalisation, SoftmaxSettings, Task,
-    TextSettings, TokenSettings,
+    DataSettings, LayerSettings, ModelSettings, Normalisation, SoftmaxSettings, Task, TextSettings,
+    TokenSettings,
 };
 
-const DEFAULT_SHARE: f64 = 0.05;
 const DEFAULT_MIN_COUNT: usize = 2;
 const DEFAULT_MAX_SIZE: usize = 50_000;
 const MOST_TOKENS: u64 = 10_000_000;
@@ -47,48 +43,6 @@ pub(super) fn text(section: &mut Section<'_>, are_tunes: bool) -> Option<TextSet
         tokens: tokens?,
         normalise: normalise?,
     })
-}
-
-/// A path, or a list of at least one.
-fn paths(value: &Value) -> Result<Vec<String>, Mismatch> {
-    let found = match value {
-        Value::String(_) => some_text(value).map(|path| vec![path]).ok(),
-        _ => list(some_text)(value).ok(),
-    };
-    found
-        .filter(|paths| !paths.is_empty())
-        .ok_or_else(|| Mismatch::new("a path or a list of paths"))
-}
-
-fn held_out(section: &mut Section<'_>) -> Option<HeldOutText> {
-    let has_files = section.has("valid_files") || section.has("test_files");
-    if has_files {
-        for key in ["valid", "test"] {
-            let why = "what is held out stands in files of its own; remove this key or those files";
-            section.inapplicable(key, why);
-        }
-        let valid = section.optional("valid_files", paths);
-        let test = section.required("test_files", paths);
-        return Some(HeldOutText::Files {
-            valid: valid?.unwrap_or_default(),
-            test: test?,
-        });
-    }
-    section.leave_unjudged(&["valid_files", "test_files"]);
-    let valid = number("a number from 0 to below 1", |it| (0.0..1.0).contains(&it));
-    let valid = section.or("valid", valid, DEFAULT_SHARE);
-    let test = number("a number above 0 and below 1", |it| it > 0.0 && it < 1.0);
-    let test = section.or("test", test, DEFAULT_SHARE);
-    let (valid, test) = (valid?, test?);
-    if valid + test >= 1.0 {
-        section.problem(format!(
-            "{}, {}: {valid} and {test} leave nothing to train on; make them smaller",
-            section.name("valid"),
-            section.name("test")
-        ));
-        return None;
-    }
-    Some(HeldOutText::Shares { valid, test })
 }
 
 const OF_TOKENS: Owners<TokenKind> = &[

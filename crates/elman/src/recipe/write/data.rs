@@ -8,8 +8,9 @@ use crate::recipe::vocabulary::{
     FORMATS, FormatKind, MISSING, NORMALISED, TOKENS, TokenKind, word,
 };
 use crate::recipe::{
-    AddingSettings, DataSettings, HeldOutText, IdxSettings, LabelledTextSettings,
-    PianoRollSettings, ReberSettings, TextSettings, TokenSettings, TsSettings,
+    AddingSettings, DataSettings, HeldOutParts, IdxSettings, LabelledTextSettings,
+    PianoRollSettings, ReberSettings, SequenceTableSettings, TextSettings, TokenSettings,
+    TsSettings,
 };
 
 pub(super) fn data(out: &mut Writer, data: &DataSettings) {
@@ -22,6 +23,7 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
         DataSettings::PianoRolls(_) => FormatKind::PianoRolls,
         DataSettings::LabelledText(_) => FormatKind::LabelledText,
         DataSettings::Ts(_) => FormatKind::Ts,
+        DataSettings::SequenceTable(_) => FormatKind::SequenceTable,
         DataSettings::Series(_) => FormatKind::Series,
     };
     out.table("data");
@@ -78,6 +80,7 @@ pub(super) fn data(out: &mut Writer, data: &DataSettings) {
             }
             out.set("hold_out", hold_out);
         }
+        DataSettings::SequenceTable(table) => sequence_table(out, table),
         DataSettings::PianoRolls(PianoRollSettings { file }) => out.text("file", file),
         DataSettings::Series(file) => series(out, file),
     }
@@ -90,19 +93,7 @@ fn text(out: &mut Writer, settings: &TextSettings) {
         tokens,
         normalise,
     } = settings;
-    texts(out, "files", files);
-    match held_out {
-        HeldOutText::Shares { valid, test } => {
-            out.number("valid", *valid);
-            out.number("test", *test);
-        }
-        HeldOutText::Files { valid, test } => {
-            if !valid.is_empty() {
-                texts(out, "valid_files", valid);
-            }
-            texts(out, "test_files", test);
-        }
-    }
+    parts(out, files, held_out);
     let kind = match tokens {
         TokenSettings::Characters => TokenKind::Characters,
         TokenSettings::Bytes => TokenKind::Bytes,
@@ -125,12 +116,55 @@ fn text(out: &mut Writer, settings: &TextSettings) {
     out.text("normalise", word(NORMALISED, *normalise));
 }
 
+fn parts(out: &mut Writer, files: &[String], held_out: &HeldOutParts) {
+    texts(out, "files", files);
+    match held_out {
+        HeldOutParts::Shares { valid, test } => {
+            out.number("valid", *valid);
+            out.number("test", *test);
+        }
+        HeldOutParts::Files { valid, test } => {
+            if !valid.is_empty() {
+                texts(out, "valid_files", valid);
+            }
+            texts(out, "test_files", test);
+        }
+    }
+}
+
 fn texts(out: &mut Writer, key: &str, texts: &[String]) {
     let list: Vec<Value> = texts
         .iter()
         .map(|text| Value::from(text.as_str()))
         .collect();
     out.set(key, Value::from(list));
+}
+
+fn sequence_table(out: &mut Writer, table: &SequenceTableSettings) {
+    // No `..`: a new setting must be written here.
+    let SequenceTableSettings {
+        files,
+        held_out,
+        id,
+        label,
+        time,
+        features,
+        classes,
+        decimal_comma,
+    } = table;
+    parts(out, files, held_out);
+    out.text("id", id);
+    out.text("label", label);
+    if let Some(time) = time {
+        out.text("time", time);
+    }
+    if !features.is_empty() {
+        texts(out, "features", features);
+    }
+    if !classes.is_empty() {
+        texts(out, "classes", classes);
+    }
+    out.set("decimal_comma", decimal_comma);
 }
 
 fn series(out: &mut Writer, file: &SeriesFile) {

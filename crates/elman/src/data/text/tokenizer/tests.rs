@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::recipe::{HeldOutText, Normalisation, TextSettings};
+use crate::recipe::{HeldOutParts, Normalisation, TextSettings};
 
 /// The parts of `text`, half of it for testing.
 fn parts(text: &[u8], tokens: &TokenSettings) -> TextParts {
@@ -10,7 +10,7 @@ fn parts(text: &[u8], tokens: &TokenSettings) -> TextParts {
     std::fs::write(&path, text).expect("written");
     let settings = TextSettings {
         files: vec![path.to_string_lossy().into_owned()],
-        held_out: HeldOutText::Shares {
+        held_out: HeldOutParts::Shares {
             valid: 0.0,
             test: 0.5,
         },
