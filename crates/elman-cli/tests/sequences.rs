@@ -382,16 +382,24 @@ fn sequences_of_a_table_from_fit_to_predict() {
     let report = object(&succeed(&mut place.elman(&all)));
     assert_eq!(report["count"], 150);
 
-    // Columns in another order, one more, and no label.
-    let unlabelled = "extra,constant,trace,height,at\n\
-        a,1,up,0.3,2\nb,1,down,0.3,0\nc,1,up,-0.3,0\nd,1,down,0,1\ne,1,up,0,1\nf,1,down,-0.3,2\n";
-    fs::write(place.path("new.csv"), unlabelled).expect("written");
+    // Columns in another order, one more, and no label: as right as when it was judged.
+    let rows = slopes(|id, at, _, value| format!("?,1,{id},{value:.3},{at}\n"));
+    let unlabelled = format!("extra,constant,trace,height,at\n{rows}");
+    fs::write(place.path("new.csv"), &unlabelled).expect("written");
     let json = succeed(&mut place.elman(&["predict", "run", "new.csv", "--json"]));
     let found: Vec<Value> = json.lines().map(object).collect();
-    let named = |name: &str| found.iter().map(|it| it[name].clone()).collect::<Vec<_>>();
-    assert_eq!(named("sequence"), ["up", "down"]);
-    assert_eq!(named("name"), ["rising", "falling"]);
-    assert_eq!(named("class"), [1, 0]);
+    assert_eq!(found.len(), 150);
+    let mut right = 0;
+    for (at, answer) in found.iter().enumerate() {
+        assert_eq!(answer["sequence"], format!("t{at}"));
+        let (name, class) = [("rising", 1), ("falling", 0)][at % 2];
+        right += usize::from(answer["name"] == name && answer["class"] == class);
+    }
+    let share = right as f64 / 150.0;
+    assert!(
+        (share - number(&report["accuracy"])).abs() < 1e-6,
+        "{share}"
+    );
     let table = succeed(&mut place.elman(&["predict", "run", "new.csv"]));
     assert!(
         table.contains("rising") && table.contains("probability"),
