@@ -1,12 +1,11 @@
 //! A model of series in training, as a user of the library writes it.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::activation::softplus;
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use elman::initializer::Initializer;
+use burn::tensor::{Device, Tensor, TensorData};
 use elman::random::Seed;
 use elman::recipe::{AdamSettings, ModelSettings};
-use elman::task::{Network, NetworkRun};
+use elman::task::{Dense, Network, NetworkRun};
 use elman::train::Optimiser;
 use elman_bench_protocol::{Epoch, Failure, SeriesRequest, Shape};
 
@@ -16,10 +15,7 @@ use crate::elman_epoch::layer;
 #[derive(Module, Debug)]
 struct Model {
     network: Network,
-    /// `[H, 2]`
-    kernel: Param<Tensor<2>>,
-    /// `[2]`
-    bias: Param<Tensor<1>>,
+    projection: Dense,
 }
 
 impl Model {
@@ -30,17 +26,10 @@ impl Model {
             ..ModelSettings::one(layer)
         };
         let seed = Seed::new(42);
-        let parameters = [request.shape.units, 2];
-        let zeros = Initializer::Constant(0.0);
+        let projection = seed.child("projection");
         Ok(Self {
             network: Network::init(&settings, request.shape.features, seed, device)?,
-            kernel: Initializer::GlorotUniform.init(
-                parameters,
-                seed.child("projection"),
-                DType::F32,
-                device,
-            ),
-            bias: zeros.init([2], seed, DType::F32, device),
+            projection: Dense::init(request.shape.units, 2, projection, device),
         })
     }
 
@@ -54,7 +43,7 @@ impl Model {
         let shown = self.network.outputs(inputs, run)?;
         let [batch, time, units] = shown.dims();
         let shown = shown.reshape([batch * time, units]);
-        let parameters = shown.matmul(self.kernel.val()) + self.bias.val().unsqueeze();
+        let parameters = self.projection.forward(shown);
         let mean = parameters.clone().narrow(1, 0, 1);
         let scale = softplus(parameters.narrow(1, 1, 1), 1.0);
         let error = (targets - mean) / scale.clone();
@@ -113,7 +102,7 @@ impl Epoch for ElmanSeries {
         let mut last = f64::NAN;
         for (inputs, targets) in &self.batches {
             let model = self.model.take().ok_or("an earlier batch failed")?;
-            let device = model.bias.val().device();
+            let device = model.projection.device();
             let loss = model.loss(
                 Tensor::from_data(inputs.clone(), &device),
                 Tensor::from_data(targets.clone(), &device),

@@ -66,23 +66,12 @@ impl<'a, T: Real> Inputs<'a, T> {
 
     /// The inputs of all real pairs, in the order of the pairs.
     pub(crate) fn of_pairs(&self, plan: &Plan) -> PairInputs<T> {
-        let mut rows = Vec::new();
         match &self.hot {
-            Some(hot) => {
-                let all = plan.in_order();
-                PairInputs::Hot(
-                    all.map(|(step, at)| hot[plan.offset(step, at, 1)])
-                        .collect(),
-                )
-            }
-            None => {
-                rows.reserve(plan.pairs());
-                rows.extend(plan.in_order().map(|(step, position)| {
-                    let offset = plan.offset(step, position, self.features);
-                    Source::new(&self.numbers[offset..])
-                }));
-                PairInputs::Rows(rows)
-            }
+            Some(hot) => PairInputs::Hot(plan.of_pairs(|step, at| hot[plan.offset(step, at, 1)])),
+            None => PairInputs::Rows(plan.of_pairs(|step, position| {
+                let offset = plan.offset(step, position, self.features);
+                Source::new(&self.numbers[offset..])
+            })),
         }
     }
 }

@@ -307,14 +307,10 @@ pub(crate) fn previous_rows<T: Real>(
     size: usize,
     (state, width, first): (&[T], usize, usize),
 ) -> PairInputs<T> {
-    let mut rows = Vec::with_capacity(plan.pairs());
-    rows.extend(
-        plan.in_order()
-            .map(|(step, position)| match step.checked_sub(1) {
-                None => Source::new(&state[plan.row(position) * width + first..]),
-                Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
-            }),
-    );
+    let rows = plan.of_pairs(|step, position| match step.checked_sub(1) {
+        None => Source::new(&state[plan.row(position) * width + first..]),
+        Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
+    });
     PairInputs::Rows(rows)
 }
 

@@ -210,12 +210,21 @@ impl Plan {
 
     /// The pairs of the rows at `positions`: step by step, and position by position.
     pub(crate) fn pairs_of(&self, positions: &Range<usize>) -> Vec<usize> {
-        let steps = 0..self.steps();
-        let of_step = |step| {
+        let mut pairs = Vec::with_capacity(positions.len() * self.steps());
+        for step in 0..self.steps() {
             let running = self.running_in(step, positions);
-            running.map(move |position| self.pair(step, position))
-        };
-        steps.flat_map(of_step).collect()
+            pairs.extend(running.map(|position| self.pair(step, position)));
+        }
+        pairs
+    }
+
+    /// `of(step, position)` of every real pair, in the order of the pairs.
+    pub(crate) fn of_pairs<R>(&self, of: impl Fn(usize, usize) -> R) -> Vec<R> {
+        let mut all = Vec::with_capacity(self.pairs());
+        let pairs = self.in_order();
+        // Not `extend`, which would ask for one after the other.
+        pairs.for_each(|(step, position)| all.push(of(step, position)));
+        all
     }
 
     /// Every (step, position) whose pair is real, in the order of the pairs.

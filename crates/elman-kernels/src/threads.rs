@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::thread::{JoinHandle, Thread, available_parallelism, yield_now};
+use std::time::{Duration, Instant};
 
 use crate::cores::{Cores, system::Allowed};
 use crate::denormals::FlushDenormals;
@@ -93,8 +94,10 @@ pub(crate) fn range(count: usize, parts: usize, part: usize) -> std::ops::Range<
 
 /// How often a waiting thread looks again before it lets others run.
 const SPINS: usize = 2_000;
-/// How often an idle helper lets others run before it goes to sleep.
-const YIELDS: usize = 50;
+/// How long an idle helper looks again, letting others run in between, before it goes to sleep: longer
+/// than what lies between two pieces of work in a training (a loss, an update of small weights), because
+/// to be woken takes a helper as long as a whole piece of work may.
+const PATIENCE: Duration = Duration::from_millis(2);
 
 /// Waits until `done`, spinning at first.
 fn wait_until(done: impl Fn() -> bool) {
@@ -329,7 +332,8 @@ impl Orders {
             }
             std::hint::spin_loop();
         }
-        for _ in 0..YIELDS {
+        let idle = Instant::now();
+        while idle.elapsed() < PATIENCE {
             if news() {
                 return;
             }

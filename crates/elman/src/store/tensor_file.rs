@@ -215,12 +215,27 @@ fn stored_dtype(name: &str, dtype: DType) -> Result<&'static str> {
 
 /// The index of the first number that is infinite or NaN.
 pub(crate) fn first_not_finite(data: &TensorData) -> Option<usize> {
-    if let Ok(numbers) = data.as_slice::<f32>() {
-        return numbers.iter().position(|number| !number.is_finite());
+    if let Ok(numbers) = data.as_slice() {
+        return first(numbers, |number: f32| !number.is_finite());
     }
-    let numbers = data.as_slice::<f64>().ok()?;
-    numbers.iter().position(|number| !number.is_finite())
+    first(data.as_slice().ok()?, |number: f64| !number.is_finite())
 }
+
+/// The index of the first number that is `wanted`.
+fn first<T: Copy>(numbers: &[T], wanted: impl Fn(T) -> bool) -> Option<usize> {
+    let any = |numbers: &[T]| {
+        // Without a branch for each number: that is many at a time.
+        numbers
+            .iter()
+            .fold(false, |any, &number| any | wanted(number))
+    };
+    let chunk = numbers.chunks(CHUNK).position(any)? * CHUNK;
+    let within = numbers[chunk..].iter().position(|&number| wanted(number))?;
+    Some(chunk + within)
+}
+
+/// How many numbers [`first`] looks at in one go.
+const CHUNK: usize = 512;
 
 /// Where the digits of the checksum stand.
 ///

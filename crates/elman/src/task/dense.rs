@@ -24,7 +24,7 @@ pub struct Dense {
 
 impl Dense {
     /// Over `inputs` (`H`) features, with so many `outputs` (`V`), in f32; the kernel is drawn by `seed`.
-    pub(super) fn init(inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Self {
+    pub fn init(inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Self {
         let kernel = [inputs, outputs];
         Self {
             kernel: Initializer::GlorotUniform.init(kernel, seed, DType::F32, device),
@@ -32,13 +32,17 @@ impl Dense {
         }
     }
 
-    /// `[N, V]`, of `[N, H]`.
-    pub(super) fn apply(&self, inputs: Tensor<2>) -> Tensor<2> {
+    /// `[N, V]`, of `[N, H]`: on this machine's processor with the kernels and threads of the cells.
+    ///
+    /// # Panics
+    ///
+    /// As a product of Burn's does, when `inputs` has other than `H` columns.
+    pub fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
         fused::dense(inputs, self.kernel.val(), self.bias.val())
     }
 
     /// Where it is.
-    pub(super) fn device(&self) -> Device {
+    pub fn device(&self) -> Device {
         self.bias.val().device()
     }
 }

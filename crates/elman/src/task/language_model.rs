@@ -209,7 +209,7 @@ impl LanguageModel {
     /// probabilities.
     fn logits(&self, shown: Tensor<2>) -> Tensor<2> {
         match &self.projection {
-            Projection::Full(dense) => dense.apply(shown),
+            Projection::Full(dense) => dense.forward(shown),
             Projection::Tied(bias) => {
                 let table = self
                     .embedding

@@ -128,7 +128,7 @@ impl PolyphonyModel {
             .outputs(Tensor::from_data(data, &device), run)?;
         let [_, _, features] = shown.dims();
         let shown = shown.reshape([rows * time, features]);
-        let logits = self.dense.apply(shown);
+        let logits = self.dense.forward(shown);
         let shape = [rows * time, PIANO_KEYS];
         let targets =
             Tensor::<2>::from_data(TensorData::new(batch.targets.clone(), shape), &device);

@@ -183,7 +183,7 @@ impl SequenceModel {
         };
         let inputs = self.inputs(batch)?;
         let readout = self.network.final_output(inputs, run)?;
-        Ok(self.dense.apply(readout))
+        Ok(self.dense.forward(readout))
     }
 
     /// `[B, T, F]`, or `[B, T, E]` of tokens: what the network reads.
@@ -271,7 +271,7 @@ impl SequenceModel {
         let inputs = self.inputs(batch)?;
         let lengths = batch.lengths.clone().map(Lengths::new);
         diagnose(&self.network, inputs, lengths, |readout| {
-            Ok(self.mean_loss(self.dense.apply(readout), &batch.targets))
+            Ok(self.mean_loss(self.dense.forward(readout), &batch.targets))
         })
     }
 
@@ -286,7 +286,7 @@ impl SequenceModel {
         let inputs = self.inputs(batch)?;
         let lengths = batch.lengths.clone();
         flow(&self.network, inputs, lengths, memory, |readout| {
-            Ok(self.mean_loss(self.dense.apply(readout), &batch.targets))
+            Ok(self.mean_loss(self.dense.forward(readout), &batch.targets))
         })
     }
 

@@ -108,12 +108,13 @@ impl ForecastNetwork {
                     Some(future) => Tensor::cat(vec![readout, future], 1),
                     None => readout,
                 };
-                self.projection.apply(read)
+                self.projection.forward(read)
             }
             Method::Recursive => {
                 let shown = self.network.outputs(inputs, run)?;
                 let width = shown.dims()[2];
-                self.projection.apply(shown.reshape([batch * time, width]))
+                self.projection
+                    .forward(shown.reshape([batch * time, width]))
             }
         };
         let numbers = outputs.shape().num_elements();
@@ -165,7 +166,7 @@ impl Stepper<'_> {
         }
         let [_, time, _] = outputs.dims();
         let last: Tensor<2> = outputs.narrow(1, time - 1, 1).squeeze_dim(1);
-        Ok(numbers(self.network.projection.apply(last)))
+        Ok(numbers(self.network.projection.forward(last)))
     }
 }
 
