@@ -17,9 +17,10 @@ use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
+use crate::rows::{GateRows, SequenceRows};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
-    finish_hidden, over_time, parts, previous_rows, step_rows_mut,
+    Backward, Carry, Forward, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
+    finish_hidden, over_time, parts, previous_rows,
 };
 use crate::shape::Plan;
 use crate::tile::VECTORS;
@@ -238,16 +239,18 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         let spec = &cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let mut scratch = Sums::new();
+        let mut input_rows = inputs.of_rows(plan, &share.positions);
+        let mut rows_before = hidden.before(plan, &share.positions, (state, spec.units, 0));
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
-            let step_inputs = inputs.of_step(plan, step, &running);
-            let previous = hidden.before(plan, step, &running, (state, spec.units, 0));
+            let step_inputs = input_rows.of_step(plan, step, &running);
+            let previous = rows_before.of_step(step, running.len());
             let factors = [
                 step_inputs.times(&cell.input_weights),
-                Factor::dense(&previous, spec.units, &cell.hidden_weights),
+                Factor::dense(previous, spec.units, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
             for panel in share.panels(cell.columns.count()) {
@@ -311,6 +314,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         let plan = run.plan;
         let lanes = Lanes::<S, T>::COUNT;
         let zeros = Buffer::zeros(spec.units.max(spec.inputs).next_multiple_of(lanes));
+        let mut gates = GateRows::new(plan, (&cell.columns, d_sums, 0));
+        let carried_rows = carried.rows(&share.positions);
+        let mut d_input_rows = d_inputs
+            .map(|numbers| SequenceRows::new(plan, &share.positions, (numbers, spec.inputs)));
         for step in (0..plan.steps()).rev() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
@@ -338,18 +345,19 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 }
             }
             share.wait();
-            let gates = GateRows::new(plan, step, &running, (&cell.columns, d_sums, 0));
+            gates.move_to(plan, step, &running);
             let (targets, packed) = to_hidden;
             let factors = gates.factors(VECTORS, packed);
             let product = Product::new(targets, running.len(), &zeros, &factors);
+            let rows = &carried_rows[..running.len()];
             // SAFETY: the rows are laid out as the factors say; carried rows are padded.
-            unsafe { share.store(simd, &product, Write::Padded, &carried.rows(&running)) };
-            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
+            unsafe { share.store(simd, &product, Write::Padded, rows) };
+            if let (Some((targets, packed)), Some(rows)) = (to_inputs, &mut d_input_rows) {
+                let rows = rows.of_step(step, running.len());
                 let factors = gates.factors(VECTORS, packed);
                 let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { share.store(simd, &product, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, rows) };
             }
             share.wait();
         }

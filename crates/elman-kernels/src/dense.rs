@@ -15,10 +15,8 @@ use crate::isa::{Isa, Work};
 use crate::panels::{Columns, Matrix};
 use crate::product::{Product, Write};
 use crate::real::{Lanes, Real};
-use crate::run::{
-    Backward, Forward, GateRows, Gradients, Results, Share, d_inputs, dealt, over_time, parts,
-    step_rows_mut,
-};
+use crate::rows::{GateRows, SequenceRows};
+use crate::run::{Backward, Forward, Gradients, Results, Share, d_inputs, dealt, over_time, parts};
 use crate::shape::Plan;
 use crate::tile::VECTORS;
 
@@ -206,18 +204,21 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             outputs,
             share,
         } = self;
+        let mut input_rows = inputs.of_rows(plan, &share.positions);
+        let outputs = (outputs, cell.spec.outputs);
+        let mut output_rows = SequenceRows::new(plan, &share.positions, outputs);
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
-            let step_inputs = inputs.of_step(plan, step, &running);
+            let step_inputs = input_rows.of_step(plan, step, &running);
             let factors = [step_inputs.times(&cell.weights)];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
-            let rows = step_rows_mut(plan, step, &running, (outputs, cell.spec.outputs));
+            let rows = output_rows.of_step(step, running.len());
             // SAFETY: the rows are good for as many reads as the factor says; every row of the
             // outputs is `O` long.
-            unsafe { share.store(simd, &product, Write::Exact, &rows) };
+            unsafe { share.store(simd, &product, Write::Exact, rows) };
         }
     }
 }
@@ -251,6 +252,9 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         let lanes = Lanes::<S, T>::COUNT;
         let zero = Lanes::splat(simd, T::default());
         let zeros = Buffer::zeros(inputs.next_multiple_of(lanes));
+        let mut gates = GateRows::new(plan, (&cell.columns, d_sums, 0));
+        let mut d_input_rows =
+            d_inputs.map(|numbers| SequenceRows::new(plan, &share.positions, (numbers, inputs)));
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
@@ -273,14 +277,14 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 }
             }
             share.wait();
-            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
-                let gates = GateRows::new(plan, step, &running, (&cell.columns, d_sums, 0));
+            if let (Some((targets, packed)), Some(rows)) = (to_inputs, &mut d_input_rows) {
+                gates.move_to(plan, step, &running);
                 let factors = gates.factors(VECTORS, packed);
                 let product = Product::new(targets, running.len(), &zeros, &factors);
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, inputs));
+                let rows = rows.of_step(step, running.len());
                 // SAFETY: the rows are laid out as the factors say; every row of the inputs is `F`
                 // long.
-                unsafe { share.store(simd, &product, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, rows) };
             }
             share.wait();
         }

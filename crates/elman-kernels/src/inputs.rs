@@ -10,9 +10,10 @@
 
 use std::ops::Range;
 
-use crate::buffer::Source;
+use crate::buffer::{Shared, Source};
 use crate::product::Factor;
 use crate::real::Real;
+use crate::rows::{SequenceRows, to_read};
 use crate::shape::Plan;
 
 /// The inputs of a sequence, `[B, T, F]` or `[T, B, F]`.
@@ -38,28 +39,14 @@ impl<'a, T: Real> Inputs<'a, T> {
         }
     }
 
-    /// The inputs of the rows at `running` in one step.
-    #[inline(always)]
-    pub(crate) fn of_step(
-        &self,
-        plan: &Plan,
-        step: usize,
-        running: &Range<usize>,
-    ) -> StepInputs<T> {
-        let at = |width| {
-            let offset = move |position| plan.offset(step, position, width);
-            running.clone().map(offset)
-        };
-        let (rows, hot) = match &self.hot {
-            Some(hot) => (Vec::new(), at(1).map(|at| hot[at]).collect()),
-            None => {
-                let rows = at(self.features).map(|at| self.numbers[at..].as_ptr());
-                (rows.collect(), Vec::new())
-            }
-        };
-        StepInputs {
-            rows,
-            hot,
+    /// The inputs of the rows at `positions`, in one step after another.
+    pub(crate) fn of_rows(&self, plan: &Plan, positions: &Range<usize>) -> InputRows<'_, T> {
+        let numbers = Shared::from_pointer(self.numbers.as_ptr().cast_mut());
+        InputRows {
+            // These are only read through.
+            rows: SequenceRows::new(plan, positions, (numbers, self.features)),
+            all: self.hot.as_deref(),
+            hot: Vec::new(),
             features: self.features,
         }
     }
@@ -76,20 +63,52 @@ impl<'a, T: Real> Inputs<'a, T> {
     }
 }
 
-/// The inputs of some rows in one step.
-pub(crate) struct StepInputs<T> {
-    rows: Vec<*const T>,
+/// The inputs of some rows, in one step after another.
+pub(crate) struct InputRows<'a, T> {
+    rows: SequenceRows<T>,
+    all: Option<&'a [Hot]>,
     hot: Vec<Hot>,
     features: usize,
 }
 
-impl<T> StepInputs<T> {
+impl<T> InputRows<'_, T> {
+    /// Those of the positions `running`.
+    #[inline(always)]
+    pub(crate) fn of_step(
+        &mut self,
+        plan: &Plan,
+        step: usize,
+        running: &Range<usize>,
+    ) -> StepInputs<'_, T> {
+        let Some(all) = self.all else {
+            return StepInputs::Rows(
+                to_read(self.rows.of_step(step, running.len())),
+                self.features,
+            );
+        };
+        self.hot.clear();
+        let hot = |position| all[plan.offset(step, position, 1)];
+        self.hot.extend(running.clone().map(hot));
+        StepInputs::Hot(&self.hot, self.features)
+    }
+}
+
+/// The inputs of some rows in one step: where they are, and how many features they have.
+#[derive(Clone, Copy)]
+pub(crate) enum StepInputs<'a, T> {
+    /// Pointers to rows of numbers.
+    Rows(&'a [*const T], usize),
+    /// One-hot rows.
+    Hot(&'a [Hot], usize),
+}
+
+impl<'a, T> StepInputs<'a, T> {
     /// Their product with packed weights.
     #[inline(always)]
-    pub(crate) fn times<'b>(&'b self, weights: &'b [T]) -> Factor<'b, T> {
-        match self.hot.is_empty() {
-            true => Factor::dense(&self.rows, self.features, weights),
-            false => Factor::one_hot(&self.hot, self.features, weights),
+    pub(crate) fn times(self, weights: &'a [T]) -> Factor<'a, T> {
+        match self {
+            Self::Rows(rows, features) => Factor::dense(rows, features, weights),
+            Self::Hot(hot, features) => Factor::one_hot(hot, features, weights),
         }
     }
 }

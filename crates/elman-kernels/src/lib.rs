@@ -23,6 +23,7 @@ mod panels;
 mod philox;
 mod product;
 mod real;
+mod rows;
 mod run;
 mod shape;
 pub mod threads;

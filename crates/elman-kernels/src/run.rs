@@ -7,9 +7,9 @@ use pulp::Simd;
 
 use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::inputs::PairInputs;
-use crate::panels::Columns;
-use crate::product::{Factor, Product, Write, store_product};
+use crate::product::{Product, Write, store_product};
 use crate::real::{Lanes, Real};
+use crate::rows::{RowsBefore, SequenceRows};
 use crate::shape::Plan;
 use crate::threads::{self, Barrier};
 
@@ -133,25 +133,18 @@ impl<'a, T: Real> Hidden<'a, T> {
         self.mask.map_or(self.outputs, |(_, carried)| carried)
     }
 
-    /// Pointers to what the step before hands over, or to its part of the initial state: a state
-    /// row is `width` numbers, of which the part starts at `first`.
-    #[inline(always)]
+    /// What the step before hands over to the rows at `positions`, or their part of the initial state:
+    /// a state row is `width` numbers, of which the part starts at `first`.
     pub(crate) fn before(
         &self,
         plan: &Plan,
-        step: usize,
-        running: &Range<usize>,
+        positions: &Range<usize>,
         (state, width, first): (&[T], usize, usize),
-    ) -> Vec<*const T> {
-        match step.checked_sub(1) {
-            None => running
-                .clone()
-                .map(|position| state[plan.row(position) * width + first..].as_ptr())
-                .collect(),
-            Some(before) => step_rows_mut(plan, before, running, (self.carried(), self.size))
-                .into_iter()
-                .map(<*mut T>::cast_const)
-                .collect(),
+    ) -> RowsBefore<T> {
+        let row = |position| state[plan.row(position) * width + first..].as_ptr();
+        RowsBefore {
+            state: positions.clone().map(row).collect(),
+            steps: SequenceRows::new(plan, positions, (self.carried(), self.size)),
         }
     }
 
@@ -324,22 +317,6 @@ pub(crate) fn parts(pairs: usize, multiplications: usize, limit: usize) -> usize
     threads::get().get().min(limit).min(worth).max(1)
 }
 
-/// Pointers to the rows at `running` of one step of a sequence of `width` features, to be written.
-#[inline(always)]
-pub(crate) fn step_rows_mut<T>(
-    plan: &Plan,
-    step: usize,
-    running: &Range<usize>,
-    (numbers, width): (Shared<T>, usize),
-) -> Vec<*mut T> {
-    let offset = |position| plan.offset(step, position, width);
-    running
-        .clone()
-        // SAFETY: the plan's offsets are within the sequence.
-        .map(|position| unsafe { numbers.at(offset(position)) })
-        .collect()
-}
-
 /// Copies what each row's last step hands over to the final state of a cell that carries nothing
 /// else.
 ///
@@ -387,10 +364,10 @@ impl<T: Real> Rows<T> {
         unsafe { self.numbers.at(position * self.padded) }
     }
 
-    /// The rows at `running`.
-    #[inline(always)]
-    pub(crate) fn rows(&self, running: &Range<usize>) -> Vec<*mut T> {
-        running.clone().map(|position| self.row(position)).collect()
+    /// The rows at `positions`.
+    pub(crate) fn rows(&self, positions: &Range<usize>) -> Vec<*mut T> {
+        let positions = positions.clone();
+        positions.map(|position| self.row(position)).collect()
     }
 }
 
@@ -542,47 +519,3 @@ pub(crate) fn over_time(plan: &Plan, multiplications: usize, work: impl Fn(Share
 const MIN_TILE_ROWS: usize = 3;
 /// Below this many multiply-adds a step, meeting in every step costs more than it saves.
 const WORTH_A_BARRIER: usize = 1 << 16;
-
-/// The gate gradients of one step's running rows, as the left side of a product.
-pub(crate) struct GateRows<'a, T> {
-    columns: &'a Columns,
-    pairs: usize,
-    rows: Vec<*const T>,
-    last_rows: Vec<*const T>,
-}
-
-impl<'a, T: Real> GateRows<'a, T> {
-    /// Of gate gradients `[panel][pair][vector][lane]`, from vector `slot` of each panel on.
-    #[inline(always)]
-    pub(crate) fn new(
-        plan: &Plan,
-        step: usize,
-        running: &Range<usize>,
-        (columns, gates, slot): (&'a Columns, Shared<T>, usize),
-    ) -> Self {
-        let pairs = plan.pairs();
-        let lanes = columns.width(0) / columns.vectors(0);
-        let of_panel = |panel: usize| {
-            let start = columns.offset(panel, pairs) + slot * lanes;
-            let width = columns.width(panel);
-            running
-                .clone()
-                // SAFETY: within the gates, which have a row for every pair.
-                .map(|at| unsafe { gates.at(start + plan.pair(step, at) * width) }.cast_const())
-                .collect()
-        };
-        Self {
-            columns,
-            pairs,
-            rows: of_panel(0),
-            last_rows: of_panel(columns.count() - 1),
-        }
-    }
-
-    /// Times a matrix that was packed transposed with `slots` vectors of each panel.
-    #[inline(always)]
-    pub(crate) fn factors<'b>(&'b self, slots: usize, packed: &'b [T]) -> [Factor<'b, T>; 2] {
-        let rows = (&self.rows[..], &self.last_rows[..]);
-        Factor::panels(self.columns, self.pairs, slots, rows, packed)
-    }
-}

@@ -282,6 +282,14 @@ impl Plan {
         }
     }
 
+    /// How far apart two steps of a row are, of `width` features.
+    pub(crate) fn stride(&self, width: usize) -> usize {
+        match self.layout {
+            Layout::BatchMajor => width,
+            Layout::TimeMajor => self.batch * width,
+        }
+    }
+
     /// The number of real steps of the row at `position`.
     pub(crate) fn length(&self, position: usize) -> usize {
         self.lengths[position]

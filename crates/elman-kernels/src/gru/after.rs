@@ -24,9 +24,10 @@ use crate::math::slope;
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums, Write};
 use crate::real::{Lanes, Real};
+use crate::rows::{GateRows, SequenceRows};
 use crate::run::{
-    Backward, Carry, Forward, GateRows, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
-    finish_hidden, over_time, parts, previous_rows, step_rows_mut,
+    Backward, Carry, Forward, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
+    finish_hidden, over_time, parts, previous_rows,
 };
 use crate::shape::Plan;
 
@@ -320,17 +321,19 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         } = cell.spec;
         let lanes = Lanes::<S, T>::COUNT;
         let mut scratch = Sums::new();
+        let mut input_rows = inputs.of_rows(plan, &share.positions);
+        let mut rows_before = hidden.before(plan, &share.positions, (state, units, 0));
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
-            let step_inputs = inputs.of_step(plan, step, &running);
-            let previous = hidden.before(plan, step, &running, (state, units, 0));
+            let step_inputs = input_rows.of_step(plan, step, &running);
+            let previous = rows_before.of_step(step, running.len());
             let from_input_factors = [step_inputs.times(&cell.input_weights)];
             let from_input =
                 Product::new(&cell.from_input, running.len(), &[], &from_input_factors);
-            let from_hidden_factors = [Factor::dense(&previous, units, &cell.hidden_weights)];
+            let from_hidden_factors = [Factor::dense(previous, units, &cell.hidden_weights)];
             let from_hidden =
                 Product::new(&cell.from_hidden, running.len(), &[], &from_hidden_factors);
             for panel in share.panels(cell.columns.count()) {
@@ -453,6 +456,12 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         let plan = run.plan;
         let lanes = Lanes::<S, T>::COUNT;
         let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
+        let gates = |first| GateRows::new(plan, (&cell.columns, slots, first));
+        let mut to_hidden_gates = gates(FROM_HIDDEN.start);
+        let mut to_input_gates = gates(FROM_INPUT.start);
+        let carried_rows = carried.rows(&share.positions);
+        let mut d_input_rows =
+            d_inputs.map(|numbers| SequenceRows::new(plan, &share.positions, (numbers, features)));
         for step in (0..plan.steps()).rev() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
@@ -494,22 +503,20 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 }
             }
             share.wait();
-            let first = FROM_HIDDEN.start;
-            let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
+            to_hidden_gates.move_to(plan, step, &running);
             let (targets, packed) = to_hidden;
-            let factors = gates.factors(FROM_HIDDEN.len(), packed);
+            let factors = to_hidden_gates.factors(FROM_HIDDEN.len(), packed);
             let product = Product::new(targets, running.len(), &zeros, &factors);
-            let rows = carried.rows(&running);
+            let rows = &carried_rows[..running.len()];
             // SAFETY: the rows are laid out as the factors say; carried rows are padded.
-            unsafe { share.store(simd, &product, Write::AddPadded, &rows) };
-            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, d_inputs) {
-                let first = FROM_INPUT.start;
-                let gates = GateRows::new(plan, step, &running, (&cell.columns, slots, first));
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, features));
-                let factors = gates.factors(FROM_INPUT.len(), packed);
+            unsafe { share.store(simd, &product, Write::AddPadded, rows) };
+            if let (Some((targets, packed)), Some(rows)) = (to_inputs, &mut d_input_rows) {
+                to_input_gates.move_to(plan, step, &running);
+                let rows = rows.of_step(step, running.len());
+                let factors = to_input_gates.factors(FROM_INPUT.len(), packed);
                 let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { share.store(simd, &product, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, rows) };
             }
             share.wait();
         }

@@ -17,7 +17,8 @@ use crate::math::{activate, slope};
 use crate::panels::Columns;
 use crate::product::{Product, Write};
 use crate::real::{Lanes, Real};
-use crate::run::{Backward, GateRows, Rows, Share, step_rows_mut};
+use crate::rows::{GateRows, SequenceRows};
+use crate::run::{Backward, Rows, Share};
 
 /// What the threads of a backward pass read and write.
 #[derive(Clone, Copy)]
@@ -67,6 +68,12 @@ impl<T: Real, const N: usize> Work for BackwardPart<'_, T, N> {
         let widest = [Some(to_hidden), to_inputs];
         let widest = widest.iter().flatten().map(|(columns, _)| columns.total());
         let zeros = Buffer::zeros(widest.max().unwrap_or(0));
+        let sums = |source: usize| GateRows::new(plan, (&cell.columns, memory.d_sums[source], 0));
+        let (mut to_hidden_sums, mut to_input_sums) = (sums(N - 1), sums(0));
+        let d_hidden_rows = memory.d_hidden.rows(&share.positions);
+        let mut d_input_rows = memory
+            .d_inputs
+            .map(|numbers| SequenceRows::new(plan, &share.positions, (numbers, cell.spec.inputs)));
         for step in (0..plan.steps()).rev() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
@@ -80,22 +87,20 @@ impl<T: Real, const N: usize> Work for BackwardPart<'_, T, N> {
             }
             // 2. Through the product with the kernel: to the step before, and to the inputs.
             share.wait();
-            let sums = (&cell.columns, memory.d_sums[N - 1], 0);
-            let sums = GateRows::new(plan, step, &running, sums);
+            to_hidden_sums.move_to(plan, step, &running);
             let (targets, packed) = to_hidden;
-            let factors = sums.factors(GATES, packed);
+            let factors = to_hidden_sums.factors(GATES, packed);
             let product = Product::new(targets, running.len(), &zeros, &factors);
-            let rows = memory.d_hidden.rows(&running);
+            let rows = &d_hidden_rows[..running.len()];
             // SAFETY: the rows are laid out as the factors say.
-            unsafe { share.store(simd, &product, Write::Padded, &rows) };
-            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
-                let sums = (&cell.columns, memory.d_sums[0], 0);
-                let sums = GateRows::new(plan, step, &running, sums);
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, cell.spec.inputs));
-                let factors = sums.factors(GATES, packed);
+            unsafe { share.store(simd, &product, Write::Padded, rows) };
+            if let (Some((targets, packed)), Some(rows)) = (to_inputs, &mut d_input_rows) {
+                to_input_sums.move_to(plan, step, &running);
+                let rows = rows.of_step(step, running.len());
+                let factors = to_input_sums.factors(GATES, packed);
                 let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { share.store(simd, &product, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, rows) };
             }
             share.wait();
         }

@@ -52,17 +52,19 @@ impl<T: Real, const N: usize> Work for ForwardPart<'_, T, N> {
         let columns = &cell.columns;
         let total = columns.total();
         let zeros = Buffer::zeros(columns.width(0));
+        let mut input_rows = self.inputs.of_rows(plan, &share.positions);
+        let hidden_state = (self.state, 2 * units, units);
+        let mut rows_before = self.hidden.before(plan, &share.positions, hidden_state);
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
-            let step_inputs = self.inputs.of_step(plan, step, &running);
-            let hidden_state = (self.state, 2 * units, units);
-            let previous = self.hidden.before(plan, step, &running, hidden_state);
+            let step_inputs = input_rows.of_step(plan, step, &running);
+            let previous = rows_before.of_step(step, running.len());
             let factors = [
                 step_inputs.times(&cell.input_weights),
-                Factor::dense(&previous, units, &cell.hidden_weights),
+                Factor::dense(previous, units, &cell.hidden_weights),
             ];
             // One source is the sum of both products.
             for (source, factors) in factors.chunks(factors.len() / N).enumerate() {

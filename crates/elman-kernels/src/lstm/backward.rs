@@ -11,7 +11,8 @@ use crate::math::{activate, slope};
 use crate::panels::Columns;
 use crate::product::{GROUP, Product, Write};
 use crate::real::{Lanes, Real};
-use crate::run::{Backward, GateRows, Rows, Share, step_rows_mut};
+use crate::rows::{GateRows, SequenceRows};
+use crate::run::{Backward, Rows, Share};
 use crate::shape::Plan;
 use crate::tile::VECTORS;
 
@@ -74,6 +75,15 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             .map(|(columns, _)| columns.total())
             .max();
         let zeros = Buffer::zeros(widest.unwrap_or(0));
+        let mut gates = GateRows::new(plan, (&cell.columns, memory.gates, 0));
+        let mut projected_rows = memory
+            .d_projected
+            .map(|numbers| GateRows::new(plan, (projected, numbers, 0)));
+        let d_memory_rows = memory.d_memory.rows(&share.positions);
+        let d_hidden_rows = memory.d_hidden.rows(&share.positions);
+        let mut d_input_rows = memory
+            .d_inputs
+            .map(|numbers| SequenceRows::new(plan, &share.positions, (numbers, spec.inputs)));
         for step in (0..plan.steps()).rev() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
@@ -108,16 +118,14 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     }
                 }
             }
-            if let (Some((targets, weights)), Some(d_projected)) =
-                (from_projection, memory.d_projected)
-            {
+            if let (Some((targets, weights)), Some(rows)) = (from_projection, &mut projected_rows) {
                 share.wait();
-                let rows = GateRows::new(plan, step, &running, (projected, d_projected, 0));
+                rows.move_to(plan, step, &running);
                 let factors = rows.factors(VECTORS, weights);
                 let product = Product::new(targets, running.len(), &zeros, &factors);
-                let rows = memory.d_memory.rows(&running);
+                let rows = &d_memory_rows[..running.len()];
                 // SAFETY: the rows are laid out as the factors say.
-                unsafe { share.store(simd, &product, Write::Padded, &rows) };
+                unsafe { share.store(simd, &product, Write::Padded, rows) };
             }
             share.wait();
             // 2. Through the cell: the gates' gradients take the place of the gates. Positions of
@@ -193,19 +201,19 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             }
             // 3. Through the product with the kernel: to the step before, and to the inputs.
             share.wait();
-            let gates = GateRows::new(plan, step, &running, (&cell.columns, memory.gates, 0));
+            gates.move_to(plan, step, &running);
             let (targets, packed) = to_hidden;
             let factors = gates.factors(GATES, packed);
             let product = Product::new(targets, running.len(), &zeros, &factors);
-            let rows = memory.d_hidden.rows(&running);
+            let rows = &d_hidden_rows[..running.len()];
             // SAFETY: the rows are laid out as the factors say.
-            unsafe { share.store(simd, &product, Write::Padded, &rows) };
-            if let (Some((targets, packed)), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, spec.inputs));
+            unsafe { share.store(simd, &product, Write::Padded, rows) };
+            if let (Some((targets, packed)), Some(rows)) = (to_inputs, &mut d_input_rows) {
+                let rows = rows.of_step(step, running.len());
                 let factors = gates.factors(GATES, packed);
                 let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { share.store(simd, &product, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, rows) };
             }
             share.wait();
         }

@@ -9,7 +9,8 @@ use crate::inputs::Inputs;
 use crate::isa::Work;
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
-use crate::run::{Hidden, Share, step_rows_mut};
+use crate::rows::SequenceRows;
+use crate::run::{Hidden, Share};
 use crate::shape::Plan;
 
 /// Where the scratch keeps a new cell: in the place of a sum that is used up.
@@ -103,17 +104,21 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         let proj_clip = spec.proj_clip.map(T::from_f64);
         let mut scratch = Sums::new();
         let zeros = Buffer::zeros(cell.projection.as_ref().map_or(0, |(c, _)| c.total()));
+        let mut input_rows = inputs.of_rows(plan, &share.positions);
+        let hidden_state = (state, spec.state(), units);
+        let mut rows_before = handed.before(plan, &share.positions, hidden_state);
+        let mut hidden_rows = Vec::new();
+        let mut output_rows = SequenceRows::new(plan, &share.positions, (outputs, output_size));
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
-            let step_inputs = inputs.of_step(plan, step, &running);
-            let hidden_state = (state, spec.state(), units);
-            let previous_rows = handed.before(plan, step, &running, hidden_state);
+            let step_inputs = input_rows.of_step(plan, step, &running);
+            let previous = rows_before.of_step(step, running.len());
             let factors = [
                 step_inputs.times(&cell.input_weights),
-                Factor::dense(&previous_rows, output_size, &cell.hidden_weights),
+                Factor::dense(previous, output_size, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
             // Positions of a part stand one after another in everything that is kept, from these
@@ -226,24 +231,22 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             }
             share.wait();
             if let (Some((columns, weights)), Some(hidden)) = (&cell.projection, memory.hidden) {
-                let hidden_rows: Vec<_> = running
-                    .clone()
-                    .map(|position| self.hidden_row(step, position) * padded)
-                    // SAFETY: within the hidden rows.
-                    .map(|offset| unsafe { hidden.at(offset) }.cast_const())
-                    .collect();
+                let rows = hidden_row..hidden_row + running.len();
+                hidden_rows.clear();
+                // SAFETY: within the hidden rows.
+                hidden_rows.extend(rows.map(|row| unsafe { hidden.at(row * padded) }.cast_const()));
                 let factors = [Factor::dense(&hidden_rows, units, weights)];
                 let product = Product::new(columns, running.len(), &zeros, &factors);
-                let output_rows = step_rows_mut(plan, step, &running, (outputs, output_size));
+                let output_rows = output_rows.of_step(step, running.len());
                 let panels = share.panels(columns.count());
                 // SAFETY: as above; every output row is `P` long.
                 unsafe {
-                    store_product(simd, &product, panels.clone(), Write::Exact, &output_rows);
+                    store_product(simd, &product, panels.clone(), Write::Exact, output_rows);
                 }
                 if let Some(clip) = proj_clip {
                     let slots = panels.flat_map(|panel| columns.slots(panel));
                     for slot in slots {
-                        for &row in &output_rows {
+                        for &row in output_rows {
                             // SAFETY: within the row.
                             unsafe {
                                 let output = row.add(slot.column);

@@ -9,7 +9,8 @@ use crate::math::slope;
 use crate::panels::Columns;
 use crate::product::{Product, Write};
 use crate::real::{Lanes, Real};
-use crate::run::{Backward, GateRows, Rows, Share, step_rows_mut};
+use crate::rows::{GateRows, SequenceRows};
+use crate::run::{Backward, Rows, Share};
 use crate::tile::VECTORS;
 
 /// Where a panel of gates keeps a vector of units: the panel, and the vector of each gate in it.
@@ -75,6 +76,13 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         let gates = &cell.gates.columns;
         let candidates = &cell.candidate.columns;
         let zeros = Buffer::zeros(units.max(features).next_multiple_of(lanes));
+        let mut candidate_rows = GateRows::new(plan, (candidates, memory.candidates, 0));
+        let mut gate_rows = GateRows::new(plan, (gates, memory.gates, 0));
+        let d_kept_rows = memory.d_kept.rows(&share.positions);
+        let carried_rows = memory.carried.rows(&share.positions);
+        let mut d_input_rows = memory
+            .d_inputs
+            .map(|numbers| SequenceRows::new(plan, &share.positions, (numbers, features)));
         for step in (0..plan.steps()).rev() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
@@ -121,14 +129,13 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             }
             share.wait();
             // 2. Through the candidate's product to what the reset gate kept.
-            let candidate_rows =
-                GateRows::new(plan, step, &running, (candidates, memory.candidates, 0));
+            candidate_rows.move_to(plan, step, &running);
             let (targets, packed) = &to_hidden.candidate;
             let factors = candidate_rows.factors(VECTORS, packed);
             let product = Product::new(targets, running.len(), &zeros, &factors);
-            let rows = memory.d_kept.rows(&running);
+            let rows = &d_kept_rows[..running.len()];
             // SAFETY: the rows are laid out as the factors say; the targets are padded.
-            unsafe { share.store(simd, &product, Write::Padded, &rows) };
+            unsafe { share.store(simd, &product, Write::Padded, rows) };
             share.wait();
             // 3. To the reset gate's sum, and to the hidden state that it kept.
             for (row, position) in running.clone().enumerate() {
@@ -154,23 +161,23 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             }
             share.wait();
             // 4. Through the gates' product to the hidden state, and through both to the inputs.
-            let gate_rows = GateRows::new(plan, step, &running, (gates, memory.gates, 0));
+            gate_rows.move_to(plan, step, &running);
             let (targets, packed) = &to_hidden.gates;
             let factors = gate_rows.factors(VECTORS, packed);
             let product = Product::new(targets, running.len(), &zeros, &factors);
-            let rows = memory.carried.rows(&running);
+            let rows = &carried_rows[..running.len()];
             // SAFETY: as above; carried rows are padded.
-            unsafe { share.store(simd, &product, Write::AddPadded, &rows) };
-            if let (Some(to_inputs), Some(d_inputs)) = (to_inputs, memory.d_inputs) {
+            unsafe { share.store(simd, &product, Write::AddPadded, rows) };
+            if let (Some(to_inputs), Some(rows)) = (to_inputs, &mut d_input_rows) {
                 let (targets, gates_packed) = &to_inputs.gates;
                 let [whole, rest] = gate_rows.factors(VECTORS, gates_packed);
                 let [candidate_whole, candidate_rest] =
                     candidate_rows.factors(VECTORS, &to_inputs.candidate.1);
-                let rows = step_rows_mut(plan, step, &running, (d_inputs, features));
+                let rows = rows.of_step(step, running.len());
                 let factors = [whole, rest, candidate_whole, candidate_rest];
                 let product = Product::new(targets, running.len(), &zeros, &factors);
                 // SAFETY: as above; every row of the inputs is `F` long.
-                unsafe { share.store(simd, &product, Write::Exact, &rows) };
+                unsafe { share.store(simd, &product, Write::Exact, rows) };
             }
             share.wait();
         }

@@ -25,6 +25,7 @@ use crate::isa::{Isa, Work};
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
+use crate::rows::to_read;
 use crate::run::{
     Backward, Carry, Forward, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
     finish_hidden, over_time, parts, previous_rows,
@@ -337,27 +338,29 @@ impl<T: Real> Work for ForwardPart<'_, T> {
         let lanes = Lanes::<S, T>::COUNT;
         let padded = cell.padded();
         let mut scratch = Sums::new();
+        let mut input_rows = inputs.of_rows(plan, &share.positions);
+        let mut rows_before = hidden.before(plan, &share.positions, (state, units, 0));
+        let mut kept_rows = Vec::new();
         for step in 0..plan.steps() {
             let running = plan.running_in(step, &share.positions);
             if running.is_empty() {
                 break;
             }
-            let step_inputs = inputs.of_step(plan, step, &running);
-            let previous = hidden.before(plan, step, &running, (state, units, 0));
-            let kept_rows: Vec<*mut T> = running
-                .clone()
-                .map(|position| match memory.tape {
-                    Some(_) => plan.pair(step, position) * padded,
-                    None => position * padded,
-                })
-                // SAFETY: within the kept rows.
-                .map(|offset| unsafe { memory.kept.at(offset) })
-                .collect();
+            let step_inputs = input_rows.of_step(plan, step, &running);
+            let previous = rows_before.of_step(step, running.len());
+            let first_kept = match memory.tape {
+                Some(_) => plan.pair(step, running.start),
+                None => running.start,
+            };
+            let kept = first_kept..first_kept + running.len();
+            kept_rows.clear();
+            // SAFETY: within the kept rows.
+            kept_rows.extend(kept.map(|row| unsafe { memory.kept.at(row * padded) }));
             // 1. Both gates, and what the reset gate keeps of the hidden state.
             let columns = &cell.gates.columns;
             let factors = [
                 step_inputs.times(&cell.gates.input_weights),
-                Factor::dense(&previous, units, &cell.gates.hidden_weights),
+                Factor::dense(previous, units, &cell.gates.hidden_weights),
             ];
             let product = Product::new(columns, running.len(), &cell.gates.bias, &factors);
             for panel in share.panels(columns.count()) {
@@ -400,11 +403,10 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             }
             share.wait();
             // 2. The candidate, and the new hidden state.
-            let kept: Vec<*const T> = kept_rows.iter().map(|row| row.cast_const()).collect();
             let columns = &cell.candidate.columns;
             let factors = [
                 step_inputs.times(&cell.candidate.input_weights),
-                Factor::dense(&kept, units, &cell.candidate.hidden_weights),
+                Factor::dense(to_read(&kept_rows), units, &cell.candidate.hidden_weights),
             ];
             let product = Product::new(columns, running.len(), &cell.candidate.bias, &factors);
             for panel in share.panels(columns.count()) {

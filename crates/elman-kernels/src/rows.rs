@@ -1,0 +1,131 @@
+//! Pointers to the rows of a step, which products read and write.
+//!
+//! A thread makes its lists once for a pass over time and moves them from step to step: to allocate them
+//! and to look up every row in every step takes some percent of a small layer's time.
+
+use std::ops::Range;
+
+use crate::buffer::Shared;
+use crate::panels::Columns;
+use crate::product::Factor;
+use crate::real::Real;
+use crate::shape::Plan;
+
+/// The rows at some positions in one step after another of a sequence, `[B, T, width]` or
+/// `[T, B, width]`.
+pub(crate) struct SequenceRows<T> {
+    /// Those of the first step.
+    first: Vec<*mut T>,
+    /// How far apart a row's steps are.
+    stride: usize,
+    rows: Vec<*mut T>,
+}
+
+impl<T> SequenceRows<T> {
+    pub(crate) fn new(
+        plan: &Plan,
+        positions: &Range<usize>,
+        (numbers, width): (Shared<T>, usize),
+    ) -> Self {
+        let positions = match plan.steps() {
+            0 => 0..0,
+            _ => positions.clone(),
+        };
+        let offset = |position| plan.offset(0, position, width);
+        // SAFETY: the plan's offsets are within the sequence.
+        let first: Vec<_> = positions
+            .map(|at| unsafe { numbers.at(offset(at)) })
+            .collect();
+        Self {
+            stride: plan.stride(width),
+            rows: first.clone(),
+            first,
+        }
+    }
+
+    /// Those of the first `count` positions, which run at `step`.
+    #[inline(always)]
+    pub(crate) fn of_step(&mut self, step: usize, count: usize) -> &[*mut T] {
+        let rows = &mut self.rows[..count];
+        for (row, &first) in rows.iter_mut().zip(&self.first) {
+            // SAFETY: the row is as long as this step, which runs.
+            *row = unsafe { first.add(step * self.stride) };
+        }
+        rows
+    }
+}
+
+/// The same pointers, to be read through.
+#[inline(always)]
+pub(crate) fn to_read<T>(rows: &[*mut T]) -> &[*const T] {
+    // SAFETY: `*const T` is laid out as `*mut T` is.
+    unsafe { std::slice::from_raw_parts(rows.as_ptr().cast(), rows.len()) }
+}
+
+/// What the step before hands over, or the initial state.
+pub(crate) struct RowsBefore<T> {
+    pub(crate) state: Vec<*const T>,
+    pub(crate) steps: SequenceRows<T>,
+}
+
+impl<T> RowsBefore<T> {
+    /// Before `step`, at the first `count` positions.
+    #[inline(always)]
+    pub(crate) fn of_step(&mut self, step: usize, count: usize) -> &[*const T] {
+        match step.checked_sub(1) {
+            None => &self.state[..count],
+            Some(before) => to_read(self.steps.of_step(before, count)),
+        }
+    }
+}
+
+/// The gate gradients of one step's running rows, as the left side of a product.
+pub(crate) struct GateRows<'a, T> {
+    columns: &'a Columns,
+    pairs: usize,
+    /// The numbers, and the first vector of each panel that is meant.
+    gates: (Shared<T>, usize),
+    rows: Vec<*const T>,
+    last_rows: Vec<*const T>,
+}
+
+impl<'a, T: Real> GateRows<'a, T> {
+    /// Of gate gradients `[panel][pair][vector][lane]`, from vector `slot` of each panel on; no rows yet.
+    pub(crate) fn new(
+        plan: &Plan,
+        (columns, gates, slot): (&'a Columns, Shared<T>, usize),
+    ) -> Self {
+        Self {
+            columns,
+            pairs: plan.pairs(),
+            gates: (gates, slot),
+            rows: Vec::new(),
+            last_rows: Vec::new(),
+        }
+    }
+
+    /// Those of the positions `running` of one part of the plan, which stand one after another.
+    #[inline(always)]
+    pub(crate) fn move_to(&mut self, plan: &Plan, step: usize, running: &Range<usize>) {
+        let (gates, slot) = self.gates;
+        let lanes = self.columns.width(0) / self.columns.vectors(0);
+        let pair = plan.pair(step, running.start);
+        let last = self.columns.count() - 1;
+        for (panel, rows) in [(0, &mut self.rows), (last, &mut self.last_rows)] {
+            let width = self.columns.width(panel);
+            let start = self.columns.offset(panel, self.pairs) + slot * lanes + pair * width;
+            rows.clear();
+            // SAFETY: within the gates, which have a row for every pair.
+            rows.extend(
+                (0..running.len()).map(|row| unsafe { gates.at(start + row * width) }.cast_const()),
+            );
+        }
+    }
+
+    /// Times a matrix that was packed transposed with `slots` vectors of each panel.
+    #[inline(always)]
+    pub(crate) fn factors<'b>(&'b self, slots: usize, packed: &'b [T]) -> [Factor<'b, T>; 2] {
+        let rows = (&self.rows[..], &self.last_rows[..]);
+        Factor::panels(self.columns, self.pairs, slots, rows, packed)
+    }
+}
