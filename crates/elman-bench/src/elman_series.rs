@@ -55,7 +55,7 @@ impl Model {
 pub(crate) struct ElmanSeries {
     request: SeriesRequest,
     /// `[B, T, F]` and `[B·T, 1]` of each batch.
-    batches: Vec<(TensorData, TensorData)>,
+    batches: Vec<(Tensor<3>, Tensor<2>)>,
     /// Taken out while it is updated.
     model: Option<Model>,
     optimiser: Optimiser,
@@ -71,6 +71,7 @@ impl ElmanSeries {
             ..
         } = request.shape;
         let numbers = request.numbers();
+        let device = Device::flex().autodiff();
         let batches = numbers.chunks_exact(batch * time * (features + 1));
         let batches = batches.map(|numbers| {
             let (mut inputs, mut targets) = (Vec::new(), Vec::new());
@@ -78,9 +79,11 @@ impl ElmanSeries {
                 inputs.extend_from_slice(&step[..features]);
                 targets.push(step[features]);
             }
+            let inputs = TensorData::new(inputs, [batch, time, features]);
+            let targets = TensorData::new(targets, [batch * time, 1]);
             (
-                TensorData::new(inputs, [batch, time, features]),
-                TensorData::new(targets, [batch * time, 1]),
+                Tensor::from_data(inputs, &device),
+                Tensor::from_data(targets, &device),
             )
         });
         let adam = AdamSettings {
@@ -89,7 +92,7 @@ impl ElmanSeries {
         };
         Ok(Self {
             batches: batches.collect(),
-            model: Some(Model::init(request, &Device::flex().autodiff())?),
+            model: Some(Model::init(request, &device)?),
             optimiser: Optimiser::new(adam),
             step: 0,
             request: request.clone(),
@@ -102,12 +105,8 @@ impl Epoch for ElmanSeries {
         let mut last = f64::NAN;
         for (inputs, targets) in &self.batches {
             let model = self.model.take().ok_or("an earlier batch failed")?;
-            let device = model.projection.device();
-            let loss = model.loss(
-                Tensor::from_data(inputs.clone(), &device),
-                Tensor::from_data(targets.clone(), &device),
-                NetworkRun::training(self.step),
-            )?;
+            let run = NetworkRun::training(self.step);
+            let loss = model.loss(inputs.clone(), targets.clone(), run)?;
             last = f64::from(loss.clone().into_scalar::<f32>());
             let rate = self.request.learning_rate;
             let updated = self
