@@ -41,12 +41,16 @@ impl<'a, T: Real> Inputs<'a, T> {
 
     /// The inputs of the rows at `positions`, in one step after another.
     pub(crate) fn of_rows(&self, plan: &Plan, positions: &Range<usize>) -> InputRows<'_, T> {
-        let numbers = Shared::from_pointer(self.numbers.as_ptr().cast_mut());
+        let rows = match &self.hot {
+            Some(all) => RowsOfSteps::Hot(all, Vec::new()),
+            None => {
+                // They are only read through.
+                let numbers = Shared::from_pointer(self.numbers.as_ptr().cast_mut());
+                RowsOfSteps::Numbers(SequenceRows::new(plan, positions, (numbers, self.features)))
+            }
+        };
         InputRows {
-            // These are only read through.
-            rows: SequenceRows::new(plan, positions, (numbers, self.features)),
-            all: self.hot.as_deref(),
-            hot: Vec::new(),
+            rows,
             features: self.features,
         }
     }
@@ -54,8 +58,8 @@ impl<'a, T: Real> Inputs<'a, T> {
     /// The inputs of all real pairs, in the order of the pairs.
     pub(crate) fn of_pairs(&self, plan: &Plan) -> PairInputs<T> {
         match &self.hot {
-            Some(hot) => PairInputs::Hot(plan.of_pairs(|step, at| hot[plan.offset(step, at, 1)])),
-            None => PairInputs::Rows(plan.of_pairs(|step, position| {
+            Some(hot) => PairInputs::Hot(plan.map_pairs(|step, at| hot[plan.offset(step, at, 1)])),
+            None => PairInputs::Rows(plan.map_pairs(|step, position| {
                 let offset = plan.offset(step, position, self.features);
                 Source::new(&self.numbers[offset..])
             })),
@@ -65,10 +69,14 @@ impl<'a, T: Real> Inputs<'a, T> {
 
 /// The inputs of some rows, in one step after another.
 pub(crate) struct InputRows<'a, T> {
-    rows: SequenceRows<T>,
-    all: Option<&'a [Hot]>,
-    hot: Vec<Hot>,
+    rows: RowsOfSteps<'a, T>,
     features: usize,
+}
+
+enum RowsOfSteps<'a, T> {
+    Numbers(SequenceRows<T>),
+    /// Where the one of every input is, and those of the step at hand.
+    Hot(&'a [Hot], Vec<Hot>),
 }
 
 impl<T> InputRows<'_, T> {
@@ -80,25 +88,24 @@ impl<T> InputRows<'_, T> {
         step: usize,
         running: &Range<usize>,
     ) -> StepInputs<'_, T> {
-        let Some(all) = self.all else {
-            return StepInputs::Rows(
-                to_read(self.rows.of_step(step, running.len())),
-                self.features,
-            );
-        };
-        self.hot.clear();
-        let hot = |position| all[plan.offset(step, position, 1)];
-        self.hot.extend(running.clone().map(hot));
-        StepInputs::Hot(&self.hot, self.features)
+        match &mut self.rows {
+            RowsOfSteps::Numbers(rows) => {
+                StepInputs::Numbers(to_read(rows.of_step(step, running.len())), self.features)
+            }
+            RowsOfSteps::Hot(all, hot) => {
+                hot.clear();
+                let of_row = |position| all[plan.offset(step, position, 1)];
+                hot.extend(running.clone().map(of_row));
+                StepInputs::Hot(hot, self.features)
+            }
+        }
     }
 }
 
-/// The inputs of some rows in one step: where they are, and how many features they have.
+/// The inputs of some rows in one step, and how many features they have.
 #[derive(Clone, Copy)]
 pub(crate) enum StepInputs<'a, T> {
-    /// Pointers to rows of numbers.
-    Rows(&'a [*const T], usize),
-    /// One-hot rows.
+    Numbers(&'a [*const T], usize),
     Hot(&'a [Hot], usize),
 }
 
@@ -107,7 +114,7 @@ impl<'a, T> StepInputs<'a, T> {
     #[inline(always)]
     pub(crate) fn times(self, weights: &'a [T]) -> Factor<'a, T> {
         match self {
-            Self::Rows(rows, features) => Factor::dense(rows, features, weights),
+            Self::Numbers(rows, features) => Factor::dense(rows, features, weights),
             Self::Hot(hot, features) => Factor::one_hot(hot, features, weights),
         }
     }

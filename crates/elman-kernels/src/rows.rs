@@ -62,6 +62,13 @@ pub(crate) fn to_read<T>(rows: &[*mut T]) -> &[*const T] {
     unsafe { std::slice::from_raw_parts(rows.as_ptr().cast(), rows.len()) }
 }
 
+/// Makes a list that of `count` rows which stand one after another, `width` numbers each.
+#[inline(always)]
+pub(crate) fn refill<T>(rows: &mut Vec<*mut T>, first: *mut T, width: usize, count: usize) {
+    rows.clear();
+    rows.extend((0..count).map(|row| first.wrapping_add(row * width)));
+}
+
 /// What the step before hands over, or the initial state.
 pub(crate) struct RowsBefore<T> {
     pub(crate) state: Vec<*const T>,
@@ -85,8 +92,8 @@ pub(crate) struct GateRows<'a, T> {
     pairs: usize,
     /// The numbers, and the first vector of each panel that is meant.
     gates: (Shared<T>, usize),
-    rows: Vec<*const T>,
-    last_rows: Vec<*const T>,
+    rows: Vec<*mut T>,
+    last_rows: Vec<*mut T>,
 }
 
 impl<'a, T: Real> GateRows<'a, T> {
@@ -114,18 +121,15 @@ impl<'a, T: Real> GateRows<'a, T> {
         for (panel, rows) in [(0, &mut self.rows), (last, &mut self.last_rows)] {
             let width = self.columns.width(panel);
             let start = self.columns.offset(panel, self.pairs) + slot * lanes + pair * width;
-            rows.clear();
             // SAFETY: within the gates, which have a row for every pair.
-            rows.extend(
-                (0..running.len()).map(|row| unsafe { gates.at(start + row * width) }.cast_const()),
-            );
+            refill(rows, unsafe { gates.at(start) }, width, running.len());
         }
     }
 
     /// Times a matrix that was packed transposed with `slots` vectors of each panel.
     #[inline(always)]
     pub(crate) fn factors<'b>(&'b self, slots: usize, packed: &'b [T]) -> [Factor<'b, T>; 2] {
-        let rows = (&self.rows[..], &self.last_rows[..]);
+        let rows = (to_read(&self.rows), to_read(&self.last_rows));
         Factor::panels(self.columns, self.pairs, slots, rows, packed)
     }
 }

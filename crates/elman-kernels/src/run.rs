@@ -300,7 +300,7 @@ pub(crate) fn previous_rows<T: Real>(
     size: usize,
     (state, width, first): (&[T], usize, usize),
 ) -> PairInputs<T> {
-    let rows = plan.of_pairs(|step, position| match step.checked_sub(1) {
+    let rows = plan.map_pairs(|step, position| match step.checked_sub(1) {
         None => Source::new(&state[plan.row(position) * width + first..]),
         Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
     });

@@ -219,7 +219,7 @@ impl Plan {
     }
 
     /// `of(step, position)` of every real pair, in the order of the pairs.
-    pub(crate) fn of_pairs<R>(&self, of: impl Fn(usize, usize) -> R) -> Vec<R> {
+    pub(crate) fn map_pairs<R>(&self, of: impl Fn(usize, usize) -> R) -> Vec<R> {
         let mut all = Vec::with_capacity(self.pairs());
         let pairs = self.in_order();
         // Not `extend`, which would ask for one after the other.

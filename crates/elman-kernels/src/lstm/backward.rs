@@ -78,8 +78,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
         let mut gates = GateRows::new(plan, (&cell.columns, memory.gates, 0));
         let mut projected_rows = memory
             .d_projected
-            .map(|numbers| GateRows::new(plan, (projected, numbers, 0)));
-        let d_memory_rows = memory.d_memory.rows(&share.positions);
+            .map(|numbers| GateRows::new(plan, (projected, numbers, 0)))
+            .map(|projected| (projected, memory.d_memory.rows(&share.positions)));
         let d_hidden_rows = memory.d_hidden.rows(&share.positions);
         let mut d_input_rows = memory
             .d_inputs
@@ -118,7 +118,9 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                     }
                 }
             }
-            if let (Some((targets, weights)), Some(rows)) = (from_projection, &mut projected_rows) {
+            if let (Some((targets, weights)), Some((rows, d_memory_rows))) =
+                (from_projection, &mut projected_rows)
+            {
                 share.wait();
                 rows.move_to(plan, step, &running);
                 let factors = rows.factors(VECTORS, weights);

@@ -9,7 +9,7 @@ use crate::inputs::Inputs;
 use crate::isa::Work;
 use crate::product::{Factor, Product, Sums, Write, store_product};
 use crate::real::{Lanes, Real};
-use crate::rows::SequenceRows;
+use crate::rows::{SequenceRows, refill, to_read};
 use crate::run::{Hidden, Share};
 use crate::shape::Plan;
 
@@ -231,11 +231,10 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             }
             share.wait();
             if let (Some((columns, weights)), Some(hidden)) = (&cell.projection, memory.hidden) {
-                let rows = hidden_row..hidden_row + running.len();
-                hidden_rows.clear();
                 // SAFETY: within the hidden rows.
-                hidden_rows.extend(rows.map(|row| unsafe { hidden.at(row * padded) }.cast_const()));
-                let factors = [Factor::dense(&hidden_rows, units, weights)];
+                let first_hidden = unsafe { hidden.at(hidden_row * padded) };
+                refill(&mut hidden_rows, first_hidden, padded, running.len());
+                let factors = [Factor::dense(to_read(&hidden_rows), units, weights)];
                 let product = Product::new(columns, running.len(), &zeros, &factors);
                 let output_rows = output_rows.of_step(step, running.len());
                 let panels = share.panels(columns.count());

@@ -25,7 +25,7 @@ use crate::isa::{Isa, Work};
 use crate::panels::{Columns, Matrix};
 use crate::product::{Factor, Product, Sums};
 use crate::real::{Lanes, Real};
-use crate::rows::to_read;
+use crate::rows::{refill, to_read};
 use crate::run::{
     Backward, Carry, Forward, Gradients, Hidden, Results, Rows, Share, d_inputs, dealt,
     finish_hidden, over_time, parts, previous_rows,
@@ -352,10 +352,9 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 Some(_) => plan.pair(step, running.start),
                 None => running.start,
             };
-            let kept = first_kept..first_kept + running.len();
-            kept_rows.clear();
             // SAFETY: within the kept rows.
-            kept_rows.extend(kept.map(|row| unsafe { memory.kept.at(row * padded) }));
+            let first_kept = unsafe { memory.kept.at(first_kept * padded) };
+            refill(&mut kept_rows, first_kept, padded, running.len());
             // 1. Both gates, and what the reset gate keeps of the hidden state.
             let columns = &cell.gates.columns;
             let factors = [
