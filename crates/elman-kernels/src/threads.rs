@@ -4,7 +4,7 @@
 //!
 //! The caller works too, beside helpers that wait for the next piece of work: for a moment by
 //! spinning, because a recurrent step takes microseconds and waking a sleeper takes tens of them,
-//! then asleep.
+//! for two milliseconds by letting others run in between, then asleep.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
