@@ -25,7 +25,7 @@ use crate::real::{Lanes, Real};
 use crate::run::Backward;
 use crate::shape::Plan;
 use crate::threads;
-use crate::tile::{self, FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS};
+use crate::tile::{OuterTile, VECTORS, rows_beside};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -194,15 +194,16 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     }
 
     /// How many features a job takes: a tile's rows, or all, where nothing is multiplied.
-    fn height(&self, of_a_tile: usize) -> usize {
+    fn height<S: Simd>(&self) -> usize {
+        let widest = (0..self.columns.count()).map(|panel| self.used(panel).len());
         match self.factors {
-            PairInputs::Rows(_) => of_a_tile,
+            PairInputs::Rows(_) => rows_beside::<S>(widest.max().unwrap_or(VECTORS)),
             PairInputs::Hot(_) => self.features,
         }
     }
 
     /// Adds the products of `pairs`, the last one first, to the sums of a tile of `rows` features from
-    /// `first` on in `panel`; `factors` are interleaved.
+    /// `first` on in `panel`; `factors` are interleaved, `height` a tile.
     ///
     /// # Safety
     ///
@@ -211,7 +212,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     unsafe fn multiply<S: Simd>(
         &self,
         simd: S,
-        (factors, pairs): (&[T], &[usize]),
+        (factors, height, pairs): (&[T], usize, &[usize]),
         (panel, (first, rows)): (usize, (usize, usize)),
         sums: &mut [T],
     ) {
@@ -222,7 +223,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
             rows,
             vectors: slots.len(),
             terms: pairs,
-            factors: (factors[first * BLOCK..].as_ptr(), tile::rows::<S>()),
+            factors: (factors[first * BLOCK..].as_ptr(), height),
             weights: (self.gates[gates..].as_ptr(), self.columns.width(panel)),
             sums: (sums.as_mut_ptr(), slots.len() * lanes),
         };
@@ -397,13 +398,16 @@ impl<T: Real> Work for Part<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let lanes = Lanes::<S, T>::COUNT;
-        let most = self.wanted.iter().map(|one| one.features).max();
-        let tiles = most.unwrap_or(0).div_ceil(tile::rows::<S>());
-        let mut factors = Buffer::zeros(tiles * tile::rows::<S>() * BLOCK);
+        let rows = |one: &WeightGradient<'_, T>| match one.factors {
+            PairInputs::Rows(_) => one.features.next_multiple_of(one.height::<S>()),
+            PairInputs::Hot(_) => 0,
+        };
+        let most = self.wanted.iter().map(rows).max();
+        let mut factors = Buffer::zeros(most.unwrap_or(0) * BLOCK);
         let total = self.groups.iter().map(|group| group.pairs.len()).sum();
         for (number, group) in self.groups.iter().enumerate() {
             for one in self.wanted {
-                let height = one.height(tile::rows::<S>());
+                let height = one.height::<S>();
                 let tiles = one.features.div_ceil(height);
                 let jobs = one.columns.count() * tiles;
                 let mine = group.share(jobs, total, (self.part, self.parts));
@@ -439,13 +443,13 @@ impl<T: Real> Work for Part<'_, T> {
                         }
                         PairInputs::Rows(rows) => {
                             for pairs in group.pairs.rchunks(BLOCK) {
-                                if const { tile::rows::<S>() == MAX_ROWS } {
-                                    one.interleave::<MAX_ROWS>(rows, pairs, &mut factors);
-                                } else {
-                                    one.interleave::<FEWER_ROWS>(rows, pairs, &mut factors);
+                                match height {
+                                    3 => one.interleave::<3>(rows, pairs, &mut factors),
+                                    6 => one.interleave::<6>(rows, pairs, &mut factors),
+                                    _ => unreachable!("no tile has {height} rows"),
                                 }
                                 for (place, sums) in jobs().zip(sums.chunks_exact_mut(size)) {
-                                    one.multiply(simd, (&factors, pairs), place, sums);
+                                    one.multiply(simd, (&factors, height, pairs), place, sums);
                                 }
                             }
                         }

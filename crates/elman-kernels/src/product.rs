@@ -10,18 +10,19 @@ use crate::math::activate;
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
 use crate::threads;
-use crate::tile::{Term, Tile, VECTORS, rows_beside};
+use crate::tile::{self, Term, Tile, VECTORS};
 
 /// The most numbers in a vector: f32 with AVX-512.
 pub(crate) const MAX_LANES: usize = 16;
 /// How many activations are computed side by side.
 pub(crate) const GROUP: usize = 3;
 
-/// The most rows of a block: they are multiplied with a slice of a panel while it is in the
-/// first-level cache, and their activations are computed together.
-const BLOCK_ROWS: usize = 24;
-/// How many rows of a panel a slice has at most: with four vectors of f32 a row, 24 KiB on AVX2.
-const SLICE: usize = 192;
+/// The most rows of a block: they are multiplied with a slice of a panel while it is near, and their
+/// activations are computed together. A multiple of any tile's rows.
+const BLOCK_ROWS: usize = 36;
+/// How many rows of a panel a slice has at most: with four vectors of f32 a row, 128 KiB on AVX2. The
+/// second-level cache holds that, and tiles read it as fast from there as from the first-level one.
+const SLICE: usize = 1024;
 
 /// Room for the sums of one block, of any instruction set and number type.
 #[repr(align(64))]
@@ -189,15 +190,10 @@ impl<'a, T> Factor<'a, T> {
         [whole, rest]
     }
 
-    /// In how many slices of at most [`SLICE`] rows of weights to multiply a block. What is used
-    /// for one tile only need not stay in the cache.
+    /// In how many slices of at most [`SLICE`] rows of weights to multiply a block.
     #[inline(always)]
-    fn slices(&self, one_tile: bool) -> usize {
-        match self.pieces * self.length {
-            0 => 0,
-            _ if one_tile => 1,
-            depth => depth.div_ceil(SLICE),
-        }
+    fn slices(&self) -> usize {
+        (self.pieces * self.length).div_ceil(SLICE)
     }
 
     /// Slice `slice` of `slices`, of panel `panel`.
@@ -296,7 +292,6 @@ impl<'a, T: Real> Product<'a, T> {
         debug_assert!(Lanes::<S, T>::COUNT <= MAX_LANES);
         let height = BLOCK_ROWS.min(self.count - first);
         let mut terms = [Term::nothing(); 2];
-        let one_tile = height <= rows_beside::<S>(self.columns.vectors(panel));
         let mut depth = 0;
         let mut taken = 0;
         for factor in self.factors.iter().filter(|factor| !factor.hot.is_empty()) {
@@ -311,12 +306,11 @@ impl<'a, T: Real> Product<'a, T> {
             start = (target.0.cast_const(), target.1);
         }
         for factor in self.factors {
-            let slices = factor.slices(one_tile);
+            let slices = factor.slices();
             for slice in 0..slices {
                 let term = factor.slice(self.columns, panel, slice, slices);
                 // Two small terms go through the registers together.
-                let full = !one_tile && depth + term.depth() > SLICE;
-                if taken == terms.len() || (taken > 0 && full) {
+                if taken == terms.len() || (taken > 0 && depth + term.depth() > SLICE) {
                     // SAFETY: the caller's promise.
                     unsafe { self.pass(simd, (panel, first, height), start, &terms, target) };
                     start = (target.0.cast_const(), target.1);
@@ -348,25 +342,25 @@ impl<'a, T: Real> Product<'a, T> {
         target: (*mut T, usize),
     ) {
         let vectors = self.columns.vectors(panel);
-        let most = rows_beside::<S>(vectors);
+        let lanes = Lanes::<S, T>::COUNT;
         let mut row = 0;
         while row < height {
-            let left = height - row;
-            // Nearly equal tiles: a tile of one row would wait for its own sums.
-            let rows = match left <= most {
-                true => left,
-                false => left.div_ceil(left.div_ceil(most)),
-            };
-            let tile = Tile {
-                rows,
-                vectors,
-                start: (start.0.wrapping_add(row * start.1), start.1),
-                terms,
-                first: first + row,
-                sums: (target.0.wrapping_add(row * target.1), target.1),
-            };
-            // SAFETY: the caller's promise.
-            unsafe { tile.run(simd) };
+            let (rows, beside) = tile::next::<S>(height - row, vectors);
+            for first_vector in (0..vectors).step_by(beside) {
+                let at = |distance| row * distance + first_vector * lanes;
+                let tile = Tile {
+                    rows,
+                    vectors: beside,
+                    start: (start.0.wrapping_add(at(start.1)), start.1),
+                    terms,
+                    first: first + row,
+                    first_vector,
+                    width: vectors * lanes,
+                    sums: (target.0.wrapping_add(at(target.1)), target.1),
+                };
+                // SAFETY: the caller's promise.
+                unsafe { tile.run(simd) };
+            }
             row += rows;
         }
     }

@@ -1,8 +1,12 @@
 //! The inner loops: small blocks of sums that live in registers.
 //!
-//! A tile is up to [`rows`] rows by four vectors. Every sum is one chain of multiply-adds in the
-//! order of its terms, whatever the size of the tile: so a row's result does not depend on which
+//! A tile is up to [`rows_beside`] rows by four vectors. Every sum is one chain of multiply-adds in
+//! the order of its terms, whatever the size of the tile: so a row's result does not depend on which
 //! rows are computed with it.
+//!
+//! Chains of multiply-adds wait for themselves: a machine that starts two a cycle and ends each after
+//! four needs eight at the same time, and twelve to be never idle. Hence the sizes below, and what
+//! [`next`] does with the last rows.
 
 use pulp::{Simd, WithSimd};
 
@@ -12,25 +16,33 @@ use crate::real::{Lanes, Real};
 pub(crate) const VECTORS: usize = 4;
 /// The most rows that a tile has on any machine.
 pub(crate) const MAX_ROWS: usize = 6;
-/// The most rows that a tile has on a machine with 16 registers.
-pub(crate) const FEWER_ROWS: usize = 3;
 
-/// The most rows that a tile of four vectors has on this machine: as many as leave room for a row
-/// of weights.
-pub(crate) const fn rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 {
-        MAX_ROWS
-    } else {
-        FEWER_ROWS
+/// The most rows that a tile of `vectors` vectors has on this machine: as many as leave room for all
+/// factors and a vector of weights, or for a row of weights and a factor.
+#[inline(always)]
+pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
+    match vectors {
+        _ if S::REGISTER_COUNT >= 32 => MAX_ROWS,
+        1 | 2 => MAX_ROWS,
+        _ => MAX_ROWS / 2,
     }
 }
 
-/// The most rows that a tile of `vectors` vectors has on this machine.
+/// The next tile of a panel of `vectors` vectors, of which `left` rows are left: its rows, and its
+/// vectors. Where these are half of the panel's, the other half is a tile of the same rows.
 #[inline(always)]
-pub(crate) fn rows_beside<S: Simd>(vectors: usize) -> usize {
-    match vectors {
-        1 | 2 => MAX_ROWS,
-        _ => rows::<S>(),
+pub(crate) fn next<S: Simd>(left: usize, vectors: usize) -> (usize, usize) {
+    let most = rows_beside::<S>(vectors);
+    let last = MAX_ROWS / 2 + 1..MAX_ROWS;
+    if most < MAX_ROWS && vectors == VECTORS && left > most {
+        // The last row or two beside the three before: whole panels would leave too few sums.
+        match last.contains(&left) {
+            true => (left, VECTORS / 2),
+            false => (most, VECTORS),
+        }
+    } else {
+        // Nearly equal tiles.
+        (left.div_ceil(left.div_ceil(most)), vectors)
     }
 }
 
@@ -47,7 +59,7 @@ pub(crate) struct Term<T> {
     pub(crate) length: usize,
     /// … that start this far apart.
     pub(crate) stride: usize,
-    /// A packed panel: `pieces · length` rows of as many vectors as the tile is wide.
+    /// A packed panel of `pieces · length` rows.
     pub(crate) weights: *const T,
 }
 
@@ -81,8 +93,11 @@ pub(crate) struct Tile<'a, T> {
     pub(crate) start: (*const T, usize),
     /// Added in this order …
     pub(crate) terms: &'a [Term<T>; 2],
-    /// … each from this one of its rows on.
+    /// … each from this one of its rows on, and from this vector of its panel on, whose rows are so
+    /// many numbers wide.
     pub(crate) first: usize,
+    pub(crate) first_vector: usize,
+    pub(crate) width: usize,
     /// Where the sums go, and how far apart rows stand.
     pub(crate) sums: (*mut T, usize),
 }
@@ -90,7 +105,7 @@ pub(crate) struct Tile<'a, T> {
 /// A block of sums of outer products: `sums[m][·] += Σ_k factors[k][m] · weights[k][·]`.
 #[derive(Clone, Copy)]
 pub(crate) struct OuterTile<'a, T> {
-    /// 1 … [`rows`].
+    /// 1 … [`rows_beside`].
     pub(crate) rows: usize,
     /// 1 … [`VECTORS`].
     pub(crate) vectors: usize,
@@ -107,17 +122,13 @@ pub(crate) struct OuterTile<'a, T> {
 
 /// Calls `$body::<S, T, M, V>($simd, $tile)` for the tile's own number of rows and vectors.
 macro_rules! for_size {
-    ($body:ident, $simd:expr, $tile:expr; any: $($any:literal)*; narrow: $($narrow:literal)*) => {
+    ($body:ident, $simd:expr, $tile:expr; $($rows:literal)*) => {
         match ($tile.rows, $tile.vectors) {
             $(
-                ($any, 1) => $body::<S, T, $any, 1>($simd, $tile),
-                ($any, 2) => $body::<S, T, $any, 2>($simd, $tile),
-                ($any, 3) => $body::<S, T, $any, 3>($simd, $tile),
-                ($any, 4) => $body::<S, T, $any, 4>($simd, $tile),
-            )*
-            $(
-                ($narrow, 1) => $body::<S, T, $narrow, 1>($simd, $tile),
-                ($narrow, 2) => $body::<S, T, $narrow, 2>($simd, $tile),
+                ($rows, 1) if $rows <= rows_beside::<S>(1) => $body::<S, T, $rows, 1>($simd, $tile),
+                ($rows, 2) if $rows <= rows_beside::<S>(2) => $body::<S, T, $rows, 2>($simd, $tile),
+                ($rows, 3) if $rows <= rows_beside::<S>(3) => $body::<S, T, $rows, 3>($simd, $tile),
+                ($rows, 4) if $rows <= rows_beside::<S>(4) => $body::<S, T, $rows, 4>($simd, $tile),
             )*
             (rows, vectors) => unreachable!("no tile is {rows} by {vectors}"),
         }
@@ -139,16 +150,41 @@ impl<T: Real> Tile<'_, T> {
             fn with_simd<S: Simd>(self, simd: S) {
                 let tile = self.0;
                 // SAFETY: the promise of `Tile::run`'s caller.
-                unsafe {
-                    if const { rows::<S>() == MAX_ROWS } {
-                        for_size!(inner_sums, simd, tile; any: 1 2 3 4 5 6; narrow:)
-                    } else {
-                        for_size!(inner_sums, simd, tile; any: 1 2 3; narrow: 4 5 6)
-                    }
-                }
+                unsafe { for_size!(inner_sums, simd, tile; 1 2 3 4 5 6) }
             }
         }
         simd.vectorize(Run(self));
+    }
+}
+
+/// `sums[m][v] += factor(m) · weight(v)`. Of the fewer of the two all are held in registers, of the
+/// others one at a time.
+#[inline(always)]
+#[allow(
+    clippy::needless_range_loop,
+    reason = "counted loops over registers read like the sums they are"
+)]
+fn add_products<S: Simd, T: Real, const M: usize, const V: usize>(
+    sums: &mut [[Lanes<S, T>; V]; M],
+    factor: impl Fn(usize) -> Lanes<S, T>,
+    weight: impl Fn(usize) -> Lanes<S, T>,
+) {
+    if const { M <= V } {
+        let factors: [_; M] = std::array::from_fn(factor);
+        for v in 0..V {
+            let weight = weight(v);
+            for m in 0..M {
+                sums[m][v] = factors[m].mul_add(weight, sums[m][v]);
+            }
+        }
+    } else {
+        let weights: [_; V] = std::array::from_fn(weight);
+        for m in 0..M {
+            let factor = factor(m);
+            for v in 0..V {
+                sums[m][v] = factor.mul_add(weights[v], sums[m][v]);
+            }
+        }
     }
 }
 
@@ -156,10 +192,6 @@ impl<T: Real> Tile<'_, T> {
 ///
 /// As [`Tile::run`].
 #[inline(always)]
-#[allow(
-    clippy::needless_range_loop,
-    reason = "counted loops over registers read like the sums they are"
-)]
 unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
     simd: S,
     tile: &Tile<'_, T>,
@@ -181,20 +213,15 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let first = term.rows.add(tile.first);
             let mut rows: [*const T; M] =
                 std::array::from_fn(|m| (*first.add(m)).wrapping_add(term.offset));
-            let mut weights = term.weights;
+            let mut weights = term.weights.add(tile.first_vector * width);
             for _ in 0..term.pieces {
                 for k in 0..term.length {
-                    // All factors and one vector of weights at a time: that is what fits beside
-                    // the sums in 16 registers (3 rows) and in 32 (6 rows).
-                    let factors: [Lanes<S, T>; M] =
-                        std::array::from_fn(|m| Lanes::splat(simd, *rows[m].add(k)));
-                    for v in 0..V {
-                        let weight = Lanes::load(simd, weights.add(v * width));
-                        for m in 0..M {
-                            sums[m][v] = factors[m].mul_add(weight, sums[m][v]);
-                        }
-                    }
-                    weights = weights.add(V * width);
+                    add_products(
+                        &mut sums,
+                        |m| Lanes::splat(simd, *rows[m].add(k)),
+                        |v| Lanes::load(simd, weights.add(v * width)),
+                    );
+                    weights = weights.wrapping_add(tile.width);
                 }
                 for row in &mut rows {
                     *row = row.wrapping_add(term.stride);
@@ -225,13 +252,7 @@ impl<T: Real> OuterTile<'_, T> {
             fn with_simd<S: Simd>(self, simd: S) {
                 let tile = self.0;
                 // SAFETY: the promise of `OuterTile::run`'s caller.
-                unsafe {
-                    if const { rows::<S>() == MAX_ROWS } {
-                        for_size!(outer_sums, simd, tile; any: 1 2 3 4 5 6; narrow:)
-                    } else {
-                        for_size!(outer_sums, simd, tile; any: 1 2 3; narrow:)
-                    }
-                }
+                unsafe { for_size!(outer_sums, simd, tile; 1 2 3 4 5 6) }
             }
         }
         simd.vectorize(Run(self));
@@ -242,10 +263,6 @@ impl<T: Real> OuterTile<'_, T> {
 ///
 /// As [`OuterTile::run`].
 #[inline(always)]
-#[allow(
-    clippy::needless_range_loop,
-    reason = "counted loops over registers read like the sums they are"
-)]
 unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
     simd: S,
     tile: &OuterTile<'_, T>,
@@ -264,14 +281,11 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
         for &term in tile.terms.iter().rev() {
             factors = factors.wrapping_sub(tile.factors.1);
             let weights = tile.weights.0.add(term * tile.weights.1);
-            let splats: [Lanes<S, T>; M] =
-                std::array::from_fn(|m| Lanes::splat(simd, *factors.add(m)));
-            for v in 0..V {
-                let weight = Lanes::load(simd, weights.add(v * width));
-                for m in 0..M {
-                    sums[m][v] = splats[m].mul_add(weight, sums[m][v]);
-                }
-            }
+            add_products(
+                &mut sums,
+                |m| Lanes::splat(simd, *factors.add(m)),
+                |v| Lanes::load(simd, weights.add(v * width)),
+            );
         }
         for (m, row) in sums.iter().enumerate() {
             let end = tile.sums.0.add(m * tile.sums.1);
