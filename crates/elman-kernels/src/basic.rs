@@ -259,7 +259,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.block(simd, panel, first, &mut scratch) };
                     let vectors = cell.columns.vectors(panel);
-                    scratch.activate(simd, spec.activation, height * vectors);
+                    // SAFETY: the block's sums are written.
+                    unsafe { scratch.activate(simd, spec.activation, height * vectors) };
                     for row in 0..height {
                         let sums = scratch.row(cell.columns.width(panel), row);
                         let offset = plan.offset(step, running.start + first + row, spec.units);

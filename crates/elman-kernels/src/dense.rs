@@ -31,8 +31,9 @@ pub struct DenseSpec {
 }
 
 impl DenseSpec {
-    fn multiplications(&self) -> usize {
-        self.inputs * self.outputs
+    /// Those of whole vectors: few outputs take as long as a vector of them.
+    fn multiplications(&self, lanes: usize) -> usize {
+        self.inputs * self.outputs.next_multiple_of(lanes)
     }
 }
 
@@ -64,6 +65,10 @@ pub struct Dense<T: Real> {
 }
 
 impl<T: Real> Dense<T> {
+    fn multiplications(&self) -> usize {
+        self.spec.multiplications(self.isa.lanes::<T>())
+    }
+
     /// Packs the weights.
     ///
     /// # Panics
@@ -93,7 +98,7 @@ impl<T: Real> Dense<T> {
         let plan = run.plan;
         let inputs = &Inputs::new(plan, run.inputs, inputs);
         let shared = results.outputs();
-        over_time(plan, self.spec.multiplications(), |share| {
+        over_time(plan, self.multiplications(), |share| {
             self.isa.run(ForwardPart {
                 cell: self,
                 plan,
@@ -108,7 +113,7 @@ impl<T: Real> Dense<T> {
 
     /// The forward pass of training: the outputs; and the tape.
     pub fn forward_training(&self, run: Forward<'_, T>) -> (Vec<T>, DenseTape<T>) {
-        let plan = dealt(run.plan, self.spec.multiplications());
+        let plan = dealt(run.plan, self.multiplications());
         let d_sums = Buffer::new(plan.pairs() * self.columns.total());
         let results = self.forward(Forward { plan: &plan, ..run });
         (results, DenseTape { plan, d_sums })
@@ -132,7 +137,7 @@ impl<T: Real> Dense<T> {
         let mut d_inputs = d_inputs(run, inputs);
         let d_sums = Shared::new(&mut tape.d_sums);
         let d_inputs_shared = d_inputs.as_mut().map(Unwritten::shared);
-        over_time(plan, self.spec.multiplications(), |share| {
+        over_time(plan, self.multiplications(), |share| {
             self.isa.run(BackwardPart {
                 cell: self,
                 run,
@@ -159,7 +164,7 @@ impl<T: Real> Dense<T> {
                 sums((of_inputs, inputs), kernel.whole()),
                 sums((ones, 1), bias.whole()),
             ];
-            let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
+            let parts = parts(plan.pairs(), self.multiplications(), usize::MAX);
             // SAFETY: every factor points at a whole row of what it stands for.
             unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
             drop(wanted);

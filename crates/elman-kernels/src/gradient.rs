@@ -188,7 +188,12 @@ impl<'a, T: Real> WeightGradient<'a, T> {
                 place.copy_from_slice(numbers);
             }
             if let Some(place) = places.next() {
-                place[..rest.len()].copy_from_slice(rest);
+                // Number by number: to call a copy of so few takes longer.
+                for (row, number) in place.iter_mut().enumerate() {
+                    if let Some(&rest) = rest.get(row) {
+                        *number = rest;
+                    }
+                }
             }
         }
     }

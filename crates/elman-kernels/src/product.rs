@@ -1,5 +1,6 @@
 //! Products of many rows with a packed matrix, tile by tile.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -24,32 +25,48 @@ const BLOCK_ROWS: usize = 36;
 /// second-level cache holds that, and tiles read it as fast from there as from the first-level one.
 const SLICE: usize = 1024;
 
-/// Room for the sums of one block, of any instruction set and number type.
+/// Room for the sums of one block, of any instruction set and number type. Nothing is there before a
+/// block has been computed.
 #[repr(align(64))]
-pub(crate) struct Sums<T>([T; BLOCK_ROWS * VECTORS * MAX_LANES]);
+pub(crate) struct Sums<T>([MaybeUninit<T>; BLOCK_ROWS * VECTORS * MAX_LANES]);
 
 impl<T: Real> Sums<T> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self([T::default(); BLOCK_ROWS * VECTORS * MAX_LANES])
+        Self([const { MaybeUninit::uninit() }; BLOCK_ROWS * VECTORS * MAX_LANES])
     }
 
     /// Row `row` of the scratch, if rows are `width` numbers wide.
     #[inline(always)]
     pub(crate) fn row(&mut self, width: usize, row: usize) -> *mut T {
-        self.0[row * width..].as_mut_ptr()
+        self.0[row * width..].as_mut_ptr().cast()
     }
 
     /// Replaces each of the first `count` vectors by its `activation`.
+    ///
+    /// # Safety
+    ///
+    /// They have been written.
     #[inline(always)]
-    pub(crate) fn activate<S: Simd>(&mut self, simd: S, activation: Activation, count: usize) {
-        activate_apart(simd, activation, &mut self.0, (Lanes::<S, T>::COUNT, count));
+    pub(crate) unsafe fn activate<S: Simd>(
+        &mut self,
+        simd: S,
+        activation: Activation,
+        count: usize,
+    ) {
+        let apart = (Lanes::<S, T>::COUNT, count);
+        // SAFETY: the caller's promise.
+        unsafe { activate_apart(simd, activation, &mut self.0, apart) };
     }
 
     /// Replaces vector `slot` of each of the first `count` rows by its `activation`, if rows are
     /// `width` numbers wide.
+    ///
+    /// # Safety
+    ///
+    /// They have been written.
     #[inline(always)]
-    pub(crate) fn activate_slot<S: Simd>(
+    pub(crate) unsafe fn activate_slot<S: Simd>(
         &mut self,
         simd: S,
         activation: Activation,
@@ -57,23 +74,28 @@ impl<T: Real> Sums<T> {
         count: usize,
     ) {
         let sums = &mut self.0[slot * Lanes::<S, T>::COUNT..];
-        activate_apart(simd, activation, sums, (width, count));
+        // SAFETY: the caller's promise.
+        unsafe { activate_apart(simd, activation, sums, (width, count)) };
     }
 }
 
 /// Replaces `count` vectors, `distance` numbers apart, by their `activation`, a group at a time.
+///
+/// # Safety
+///
+/// They have been written.
 #[inline(always)]
-fn activate_apart<S: Simd, T: Real>(
+unsafe fn activate_apart<S: Simd, T: Real>(
     simd: S,
     activation: Activation,
-    sums: &mut [T],
+    sums: &mut [MaybeUninit<T>],
     (distance, count): (usize, usize),
 ) {
     assert!(sums.len() >= count.saturating_sub(1) * distance + Lanes::<S, T>::COUNT);
-    let place = sums.as_mut_ptr();
+    let place: *mut T = sums.as_mut_ptr().cast();
     let whole = count - count % GROUP;
     for first in (0..whole).step_by(GROUP) {
-        // SAFETY: the assertion above.
+        // SAFETY: the assertion above, and the caller's promise.
         unsafe {
             activate_group::<S, T, GROUP>(simd, activation, place.add(first * distance), distance)
         };
@@ -271,7 +293,7 @@ impl<'a, T: Real> Product<'a, T> {
         sums: &mut Sums<T>,
     ) -> usize {
         let start = self.bias[self.columns.offset(panel, 1)..].as_ptr();
-        let target = (sums.0.as_mut_ptr(), self.columns.width(panel));
+        let target = (sums.row(0, 0), self.columns.width(panel));
         // SAFETY: the caller's promise; the scratch has room for the largest block.
         unsafe { self.block_between(simd, (panel, first), (start, 0), target) }
     }

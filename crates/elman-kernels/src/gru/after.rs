@@ -371,8 +371,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     };
                     let place = |slot: Slot| (slot as usize, width);
                     let (reset, update) = (place(Slot::Reset), place(Slot::Update));
-                    scratch.activate_slot(simd, Activation::Sigmoid, reset, height);
-                    scratch.activate_slot(simd, Activation::Sigmoid, update, height);
+                    // SAFETY: the block's sums are written.
+                    unsafe {
+                        scratch.activate_slot(simd, Activation::Sigmoid, reset, height);
+                        scratch.activate_slot(simd, Activation::Sigmoid, update, height);
+                    }
                     // The candidate's sum takes the place of the inputs' part of it.
                     for row in 0..height {
                         let sums = scratch.row(width, row);
@@ -385,7 +388,9 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                 .store(place(Slot::Candidate));
                         }
                     }
-                    scratch.activate_slot(simd, activation, place(Slot::Candidate), height);
+                    let candidate = place(Slot::Candidate);
+                    // SAFETY: as above.
+                    unsafe { scratch.activate_slot(simd, activation, candidate, height) };
                     for row in 0..height {
                         let sums = scratch.row(width, row);
                         let position = running.start + first + row;

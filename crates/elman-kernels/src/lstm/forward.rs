@@ -162,9 +162,12 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     let place = |gate: Gate| (gate as usize, width);
                     let (input, forget) = (place(Gate::Input), place(Gate::Forget));
                     let (candidate, output) = (place(Gate::Candidate), place(Gate::Output));
-                    scratch.activate_slot(simd, Activation::Sigmoid, input, height);
-                    scratch.activate_slot(simd, Activation::Sigmoid, forget, height);
-                    scratch.activate_slot(simd, spec.activation, candidate, height);
+                    // SAFETY: the block's sums are written.
+                    unsafe {
+                        scratch.activate_slot(simd, Activation::Sigmoid, input, height);
+                        scratch.activate_slot(simd, Activation::Sigmoid, forget, height);
+                        scratch.activate_slot(simd, spec.activation, candidate, height);
+                    }
                     // The new cells.
                     for row in 0..height {
                         let sums = scratch.row(width, row);
@@ -199,8 +202,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             }
                         }
                     }
-                    scratch.activate_slot(simd, Activation::Sigmoid, output, height);
-                    scratch.activate_slot(simd, spec.activation, (AFTER, width), height);
+                    // SAFETY: as above, and the new cells were written in the candidates' place.
+                    unsafe {
+                        scratch.activate_slot(simd, Activation::Sigmoid, output, height);
+                        scratch.activate_slot(simd, spec.activation, (AFTER, width), height);
+                    }
                     // What the output gates let out.
                     for row in 0..height {
                         let sums = scratch.row(width, row);

@@ -370,7 +370,8 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                     // SAFETY: the rows are good for as many reads as the factors say.
                     let height = unsafe { product.block(simd, panel, first, &mut scratch) };
                     let vectors = columns.vectors(panel);
-                    scratch.activate(simd, Activation::Sigmoid, height * vectors);
+                    // SAFETY: the block's sums are written.
+                    unsafe { scratch.activate(simd, Activation::Sigmoid, height * vectors) };
                     for row in 0..height {
                         let sums = scratch.row(width, row);
                         let position = running.start + first + row;
@@ -414,7 +415,9 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                 while first < running.len() {
                     // SAFETY: as above.
                     let height = unsafe { product.block(simd, panel, first, &mut scratch) };
-                    scratch.activate(simd, activation, height * columns.vectors(panel));
+                    let vectors = columns.vectors(panel);
+                    // SAFETY: the block's sums are written.
+                    unsafe { scratch.activate(simd, activation, height * vectors) };
                     for row in 0..height {
                         let sums = scratch.row(width, row);
                         let position = running.start + first + row;
