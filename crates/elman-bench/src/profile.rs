@@ -1,23 +1,33 @@
 //! Where the time of one shape goes, and what fraction of the machine it reaches.
 
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 use comfy_table::{Table, presets};
 use elman_bench_protocol::{CellKind, Mode, Shape};
+use elman_kernels::Isa;
 
-use crate::case::{Case, shape, shape_text};
+use crate::case::{Case, shape_text};
 use crate::compare::{Launch, Plan, compare};
 use crate::error::Result;
 use crate::peers::PeerKind;
 use crate::report::{Row, milliseconds};
+use crate::stats::median;
 
-/// One product of [4096, 2048] by [2048, 1024]: a basic cell of one step, large enough that
-/// nothing but the product counts. What elman's kernels reach on it is the ceiling of the rest.
-const CEILING: Case = Case {
-    cell: CellKind::Basic,
-    mode: Mode::Infer,
-    shape: shape(1, 4096, 1024, 1024),
-};
+/// GFLOP/s that so many threads reach on multiply-adds of f32 that wait for nothing: the median of some
+/// tries.
+fn ceiling(threads: NonZeroUsize) -> f64 {
+    const TRIES: usize = 15;
+    const ROUNDS: usize = 2_000_000;
+    elman_kernels::threads::set(threads);
+    let rate = |_| {
+        let start = Instant::now();
+        let operations = elman_kernels::peak::<f32>(ROUNDS, Isa::detect());
+        operations / start.elapsed().as_secs_f64() / 1e9
+    };
+    let rates: Vec<f64> = (0..TRIES).map(rate).collect();
+    median(&rates).expect("there are some tries")
+}
 
 /// Measures elman alone: the ceiling, and the three modes of a cell on a shape.
 ///
@@ -28,30 +38,26 @@ const CEILING: Case = Case {
 /// When elman fails.
 pub fn profile(launch: Launch<'_>, cell: CellKind, shape: Shape, plan: &Plan) -> Result<String> {
     let case = |mode| Case { cell, mode, shape };
+    let threads = plan.threads[0];
     let plan = Plan {
-        cases: vec![
-            CEILING,
-            case(Mode::Infer),
-            case(Mode::Train),
-            case(Mode::TrainInputs),
-        ],
-        threads: plan.threads.iter().copied().take(1).collect(),
+        cases: [Mode::Infer, Mode::Train, Mode::TrainInputs]
+            .map(case)
+            .into(),
+        threads: vec![threads],
         ..plan.clone()
     };
     let elman_only = |kind: PeerKind, threads: NonZeroUsize| match kind {
         PeerKind::Elman => launch(kind, threads),
         _ => Ok(None),
     };
+    let ceiling = ceiling(threads);
     let report = compare(&elman_only, &plan, &mut |_| ())?;
-    Ok(text(&report.rows))
+    Ok(text(ceiling, &report.rows))
 }
 
-/// The profile of rows in the order that [`profile`] measures: ceiling, inference, training,
-/// training with gradients for the inputs.
-fn text(rows: &[Row]) -> String {
-    let Some(ceiling) = rows.first().and_then(Row::gflops) else {
-        return "nothing was measured\n".into();
-    };
+/// The profile of rows in the order that [`profile`] measures: inference, training, training with
+/// gradients for the inputs.
+fn text(ceiling: f64, rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
@@ -64,7 +70,7 @@ fn text(rows: &[Row]) -> String {
         "FLOP a byte",
     ]);
     let mut previous: Option<(f64, f64)> = None;
-    for row in &rows[1..] {
+    for row in rows {
         let Some(measured) = row.measured(PeerKind::Elman) else {
             continue;
         };
@@ -99,7 +105,7 @@ fn text(rows: &[Row]) -> String {
         }
         previous = Some((ms, flops));
     }
-    let about = rows.get(1).map_or(String::new(), |row| {
+    let about = rows.first().map_or(String::new(), |row| {
         format!(
             "{}, T,B,F,H = {}, {} thread(s)\n",
             row.cell.label(),
@@ -108,7 +114,7 @@ fn text(rows: &[Row]) -> String {
         )
     });
     format!(
-        "{about}ceiling: {ceiling:.1} GFLOP/s, what elman's kernels reach on one product of [4096, 2048] by [2048, 1024]\n{table}\n\
+        "{about}ceiling: {ceiling:.1} GFLOP/s, multiply-adds on registers alone, none of which waits\n{table}\n\
          `of it` is the difference from the row above. Bytes: weights, inputs, outputs and their gradients, each touched once.\n"
     )
 }
@@ -124,7 +130,7 @@ mod tests {
             let case = Case {
                 cell,
                 mode,
-                shape: shape(10, 10, 10, 10),
+                shape: crate::case::shape(10, 10, 10, 10),
             };
             let mut row = Row::new(&case, 1);
             let measured = Measured::new(vec![ms], &[], 0.0).unwrap();
@@ -132,12 +138,11 @@ mod tests {
             row
         };
         let rows = [
-            row(CellKind::Lstm, Mode::Infer, 0.1),
             row(CellKind::Lstm, Mode::Infer, 0.2),
             row(CellKind::Lstm, Mode::Train, 0.5),
         ];
-        let text = text(&rows);
-        // 160 kFLOP in 0.1 ms is 1.6 GFLOP/s; inference reaches half of it.
+        let text = text(1.6, &rows);
+        // 160 kFLOP in 0.2 ms are 0.8 GFLOP/s.
         assert!(text.contains("ceiling: 1.6 GFLOP/s"), "{text}");
         let cells = |what: &str| -> Vec<String> {
             let line = text.lines().find(|line| line.contains(what)).unwrap();

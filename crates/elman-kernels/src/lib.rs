@@ -20,6 +20,7 @@ mod lstm;
 mod mask;
 mod math;
 mod panels;
+mod peak;
 mod philox;
 mod product;
 mod real;
@@ -41,6 +42,7 @@ pub use layer_norm_lstm::{
 };
 pub use lstm::{Lstm, LstmSpec, LstmTape, LstmWeights};
 pub use mask::MaskSpec;
+pub use peak::peak;
 pub use philox::Philox;
 pub use real::Real;
 pub use run::{Backward, Forward, Gradients, HiddenMask, MaskedHidden, Wanted};
