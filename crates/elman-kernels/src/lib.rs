@@ -11,6 +11,7 @@ mod cores;
 mod cross_entropy;
 mod denormals;
 mod dense;
+mod gaussian;
 mod gradient;
 mod gru;
 mod inputs;
@@ -35,6 +36,7 @@ pub use basic::{Basic, BasicSpec, BasicTape, BasicWeights};
 pub use cell::{Packed, Spec, Tape};
 pub use cross_entropy::{cross_entropy, cross_entropy_gradient};
 pub use dense::{Dense, DenseSpec, DenseTape, DenseWeights};
+pub use gaussian::gaussian_nll;
 pub use gru::{GruAfter, GruAfterTape, GruBefore, GruBeforeTape, GruSpec, GruWeights};
 pub use isa::Isa;
 pub use layer_norm_lstm::{

@@ -93,7 +93,7 @@ fn tanhs<S: Simd, T: Real, const N: usize>(x: [Lanes<S, T>; N]) -> [Lanes<S, T>;
 
 /// `ln(1 + z)` for z in [0, 1], as `2 atanh(z / (2 + z))`.
 #[inline(always)]
-fn log_one_plus<S: Simd, T: Real>(z: Lanes<S, T>) -> Lanes<S, T> {
+pub(crate) fn log_one_plus<S: Simd, T: Real>(z: Lanes<S, T>) -> Lanes<S, T> {
     let w = z / (z + z.constant(2.0));
     let square = w * w;
     let coefficients = T::FORMAT.atanh;

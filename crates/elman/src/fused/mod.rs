@@ -6,6 +6,7 @@
 mod checkpointed;
 mod cross_entropy;
 mod dense;
+mod gaussian;
 mod kernels;
 mod operation;
 #[cfg(feature = "remote")]
@@ -26,6 +27,7 @@ use crate::unroll::sequence_of_one;
 
 pub(crate) use cross_entropy::cross_entropy;
 pub(crate) use dense::dense;
+pub(crate) use gaussian::gaussian_nll;
 pub(crate) use runner::runner;
 
 /// Does a fused kernel serve this sequence? On the CPU, this machine's or that of an `elman

@@ -19,10 +19,10 @@
 //! crossing by sums of positive parts: Gasthaus et al. (2019).
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_sigmoid;
 
 use super::distribution::Distribution;
 use super::gamma::ln_gamma;
+use crate::loss::{gaussian_nll, softplus};
 use crate::recipe::{Head, PointLoss};
 
 /// No scale is smaller.
@@ -61,10 +61,10 @@ impl Head {
             }
             Self::Quantiles { levels } => pinball(levels, quantiles(levels, &column), &targets),
             Self::Gaussian => {
-                let scale = softplus(column(1)) + SMALLEST;
-                let standard = (targets - column(0)) / scale.clone();
-                let constant = 0.5 * std::f64::consts::TAU.ln();
-                (scale.log() + standard.square() * 0.5 + constant).mean()
+                let [rows, steps] = targets.dims();
+                let outputs = outputs.reshape([rows * steps, 2]);
+                let targets = targets.reshape([rows * steps, 1]);
+                gaussian_nll(outputs, targets, SMALLEST).mean()
             }
             Self::StudentT => {
                 let scale = softplus(column(1)) + SMALLEST;
@@ -179,12 +179,7 @@ fn negative_binomial(counts: Tensor<2>, mean: Tensor<2>, shape: Tensor<2>) -> Te
         - counts * (odds.log() - more)
 }
 
-/// ln (1 + exp x), which never overflows.
-fn softplus(x: Tensor<2>) -> Tensor<2> {
-    -log_sigmoid(-x)
-}
-
-/// The same of one number.
+/// [`softplus`] of one number.
 fn softplus_of(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
