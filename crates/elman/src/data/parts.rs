@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::random::numpy::RandomState;
 use crate::recipe::{HeldOutParts, TextSettings};
 
 /// The files of all parts.
@@ -72,20 +73,78 @@ impl<'a> PartFiles<'a> {
     }
 }
 
-/// Spreads examples over training, validation and testing, of which the last two get these shares of
-/// every stretch.
-fn spread<T>(examples: Vec<T>, shares: [f64; 2]) -> [Vec<T>; 3] {
-    let mut parts = [const { Vec::new() }; 3];
-    let whole = |at: usize, share: f64| (at as f64 * share).floor() as usize;
+/// Spreads examples over training, validation and testing, of which the last two get these shares of all,
+/// rounded down.
+fn spread<T>(examples: Vec<T>, [valid, test]: [f64; 2]) -> [Vec<T>; 3] {
+    // Forgiving a product its last bits: 0.29 · 100 are 29.
+    let count = |share: f64| (examples.len() as f64 * share * (1.0 + 1e-12)) as usize;
+    let (tested, held_out) = (count(test), count(valid + test));
+    let mut random = RandomState::new(0);
+    let (rest, test) = take(examples, tested, &mut random);
+    let (train, valid) = take(rest, held_out - tested, &mut random);
+    [train, valid, test]
+}
+
+/// Takes `count` examples out, one of each of so many equal stretches, at random: they are even
+/// everywhere, and in step with no pattern. (Where the answers of a file come in turn, every fifth or
+/// tenth example may have the same one.)
+fn take<T>(examples: Vec<T>, count: usize, random: &mut RandomState) -> (Vec<T>, Vec<T>) {
+    let all = examples.len();
+    let start = |stretch: usize| stretch * all / count;
+    let places = (0..count).map(|stretch| {
+        let length = start(stretch + 1) - start(stretch);
+        start(stretch) + (random.rand() * length as f64) as usize
+    });
+    let mut places = places.peekable();
+    let (mut left, mut taken) = (Vec::new(), Vec::new());
     for (at, example) in examples.into_iter().enumerate() {
-        let [valid, test] = shares;
-        let steps = |share| whole(at + 1, share) > whole(at, share);
-        let part = match (steps(test), steps(valid + test)) {
-            (true, _) => 2,
-            (false, true) => 1,
-            (false, false) => 0,
-        };
-        parts[part].push(example);
+        match places.next_if_eq(&at) {
+            Some(_) => taken.push(example),
+            None => left.push(example),
+        }
     }
-    parts
+    (left, taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_all_examples_in_their_order_and_as_large_as_said() {
+        for (all, shares, sizes) in [
+            (0, [0.1, 0.1], [0, 0, 0]),
+            (5, [0.0, 0.2], [4, 0, 1]),
+            (20, [0.05, 0.05], [18, 1, 1]),
+            (100, [0.0, 0.29], [71, 0, 29]),
+            (103, [0.25, 0.5], [26, 26, 51]),
+        ] {
+            let parts = spread((0..all).collect(), shares);
+            assert_eq!(parts.each_ref().map(Vec::len), sizes, "{all} {shares:?}");
+            assert!(parts.iter().all(|part| part.is_sorted()));
+            let mut together = parts.concat();
+            together.sort_unstable();
+            assert_eq!(together, (0..all).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn answers_that_come_in_turn_are_in_every_part() {
+        for answers in 2..=20 {
+            for share in [0.05, 0.1, 0.2, 0.25] {
+                let examples = (0..4000).map(|at| at % answers).collect();
+                for part in spread(examples, [share, share]) {
+                    let count = |answer| part.iter().filter(|&&one| one == answer).count();
+                    let even = part.len() as f64 / answers as f64;
+                    for answer in 0..answers {
+                        let found = count(answer) as f64;
+                        assert!(
+                            (found - even).abs() < 5.0 * even.sqrt(),
+                            "{answer} of {answers} at {share}: {found}, not {even}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

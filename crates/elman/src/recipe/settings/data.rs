@@ -113,7 +113,7 @@ pub struct AddingSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub enum HeldOutParts {
     /// Shares of a text's characters, at its end: first the validation part, then the test part. Of
-    /// many texts or sequences shares of their number, spread over all of them.
+    /// many texts or sequences shares of their number, drawn from everywhere in them, always the same.
     Shares {
         /// `valid`, from 0 to below 1 (default 0.05).
         valid: f64,
