@@ -295,3 +295,53 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::{Isa, Work};
+
+    /// The tiles of so many rows of a panel.
+    struct Tiles {
+        rows: usize,
+        vectors: usize,
+    }
+
+    impl Work for Tiles {
+        type Output = Vec<(usize, usize)>;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> Self::Output {
+            let mut left = self.rows;
+            let mut tiles = Vec::new();
+            while left > 0 {
+                let (rows, vectors) = next::<S>(left, self.vectors);
+                assert!((1..=rows_beside::<S>(vectors)).contains(&rows));
+                tiles.push((rows, vectors));
+                left -= rows;
+            }
+            tiles
+        }
+    }
+
+    #[test]
+    fn tiles_are_all_rows_and_have_sums_enough() {
+        for isa in Isa::available() {
+            for vectors in 1..=VECTORS {
+                for rows in 0..100 {
+                    let tiles = isa.run(Tiles { rows, vectors });
+                    let all: usize = tiles.iter().map(|(rows, _)| rows).sum();
+                    assert_eq!(all, rows, "{isa:?} {vectors}");
+                    for (of_tile, wide) in tiles {
+                        assert_eq!(vectors % wide, 0, "{isa:?}: whole tiles side by side");
+                        let enough = of_tile * wide >= 8 || vectors < 4 || rows < 3;
+                        assert!(
+                            enough,
+                            "{isa:?}: {of_tile} by {wide} of {rows} by {vectors}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
