@@ -153,15 +153,34 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
     let noun = trained.input_noun();
     let mut objects = Vec::new();
-    let mut table = match trained.interface().answer {
-        ("classes", _) => table([noun, "class", "probability", "all classes"]),
-        _ => table([noun, "answer"]),
+    let answers: &[&str] = match trained.interface().answer {
+        ("classes", _) => &["class", "probability", "all classes"],
+        _ => &["answer"],
     };
+    // Where one input is a file of many, an answer's name counts within its file.
+    let in_files = trained.inputs_are_files_of_many();
+    let named_by_file = in_files && flags.inputs.len() > 1;
+    let file_column = named_by_file.then_some("file");
+    let mut table = table(
+        file_column
+            .into_iter()
+            .chain([noun])
+            .chain(answers.to_vec()),
+    );
     let mut predictions = Vec::new();
     for input in &flags.inputs {
-        predictions.extend(trained.predict(input)?);
+        let file = input.to_string_lossy();
+        let of_input = trained.predict(input)?.into_iter();
+        predictions.extend(of_input.map(|prediction| (file.clone(), prediction)));
     }
-    for NamedPrediction { name, prediction } in predictions {
+    for (file, NamedPrediction { name, prediction }) in predictions {
+        let mut row: Vec<String> = Vec::new();
+        row.extend(named_by_file.then(|| file.to_string()));
+        row.push(name.clone());
+        let mut object = json!({noun: name});
+        if in_files {
+            object["file"] = json!(file);
+        }
         match prediction {
             Prediction::Classes(probabilities) => {
                 let (class, probability) = probabilities
@@ -172,25 +191,23 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
                     .expect("a classifier has classes");
                 let all: Vec<String> = probabilities.iter().map(|p| format!("{p:.3}")).collect();
                 let class_name = trained.class_name(class);
-                table.add_row([
-                    name.clone(),
+                row.extend([
                     class_name.clone(),
                     format!("{probability:.4}"),
                     all.join(" "),
                 ]);
-                objects.push(json!({
-                    noun: name,
-                    "class": class,
-                    "name": class_name,
-                    "probabilities": probabilities,
-                }));
+                object["class"] = json!(class);
+                object["name"] = json!(class_name);
+                object["probabilities"] = json!(probabilities);
             }
             Prediction::Numbers(numbers) => {
                 let all: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-                table.add_row([name.clone(), all.join(" ")]);
-                objects.push(json!({noun: name, "answer": numbers}));
+                row.push(all.join(" "));
+                object["answer"] = json!(numbers);
             }
         }
+        table.add_row(row);
+        objects.push(object);
     }
     if flags.json.json {
         output::json(&objects)

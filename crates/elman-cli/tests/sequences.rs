@@ -468,6 +468,19 @@ fn every_sequence_of_an_archives_file_is_predicted() {
     let named = |name: &str| found.iter().map(|it| it[name].clone()).collect::<Vec<_>>();
     assert_eq!(named("sequence"), ["1", "2", "3", "4", "5"]);
     assert_eq!(named("class"), [1, 0, 1, 0, 1]);
+    // Of several files every answer says its own.
+    let both = ["predict", "run", "Slopes_TEST.ts", "Slopes_TRAIN.ts"];
+    let json = succeed(place.elman(&both).arg("--json"));
+    let files: Vec<Value> = json
+        .lines()
+        .map(|line| object(line)["file"].clone())
+        .collect();
+    assert_eq!(files[..5], ["Slopes_TEST.ts"; 5]);
+    assert_eq!(files[5..], ["Slopes_TRAIN.ts"; 80]);
+    let table = succeed(&mut place.elman(&both));
+    let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    let columns: Vec<_> = table.lines().filter_map(first).collect();
+    assert_eq!(columns[..2], ["file", "Slopes_TEST.ts"], "{table}");
     let other = "@dimensions 1\n@classLabel true falling rising\n@data\n1,2:rising\n";
     fs::write(place.path("other.ts"), other).expect("written");
     insta::assert_snapshot!(fail(&mut place.elman(&["predict", "run", "other.ts"]), 1), @"elman: other.ts: its sequences have 1 features, the model reads 2; give a file of the data set that the run was trained on");

@@ -345,6 +345,14 @@ impl Trained {
         }
     }
 
+    /// Is one input of [`predict`](Self::predict) a file of many sequences?
+    pub fn inputs_are_files_of_many(&self) -> bool {
+        matches!(
+            self.recipe.data,
+            DataSettings::Ts(_) | DataSettings::SequenceTable(_)
+        )
+    }
+
     /// What a class is called: its number, or the data's own word for it.
     pub fn class_name(&self, class: usize) -> String {
         match (&self.recipe.data, class) {
