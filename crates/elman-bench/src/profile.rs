@@ -36,6 +36,10 @@ fn ceiling(threads: NonZeroUsize) -> f64 {
 /// # Errors
 ///
 /// When elman fails.
+///
+/// # Panics
+///
+/// When `plan` has no threads.
 pub fn profile(launch: Launch<'_>, cell: CellKind, shape: Shape, plan: &Plan) -> Result<String> {
     let case = |mode| Case { cell, mode, shape };
     let threads = plan.threads[0];
@@ -122,6 +126,7 @@ fn text(ceiling: f64, rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::shape;
     use crate::report::{Measured, Outcome};
 
     #[test]
@@ -130,7 +135,7 @@ mod tests {
             let case = Case {
                 cell,
                 mode,
-                shape: crate::case::shape(10, 10, 10, 10),
+                shape: shape(10, 10, 10, 10),
             };
             let mut row = Row::new(&case, 1);
             let measured = Measured::new(vec![ms], &[], 0.0).unwrap();

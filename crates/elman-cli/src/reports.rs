@@ -160,13 +160,12 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
     // Where one input is a file of many, an answer's name counts within its file.
     let in_files = trained.inputs_are_files_of_many();
     let named_by_file = in_files && flags.inputs.len() > 1;
-    let file_column = named_by_file.then_some("file");
-    let mut table = table(
-        file_column
-            .into_iter()
-            .chain([noun])
-            .chain(answers.to_vec()),
-    );
+    let mut header = vec![noun];
+    if named_by_file {
+        header.insert(0, "file");
+    }
+    header.extend(answers);
+    let mut table = table(header);
     let mut predictions = Vec::new();
     for input in &flags.inputs {
         let file = input.to_string_lossy();
@@ -174,9 +173,10 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
         predictions.extend(of_input.map(|prediction| (file.clone(), prediction)));
     }
     for (file, NamedPrediction { name, prediction }) in predictions {
-        let mut row: Vec<String> = Vec::new();
-        row.extend(named_by_file.then(|| file.to_string()));
-        row.push(name.clone());
+        let mut row = vec![name.clone()];
+        if named_by_file {
+            row.insert(0, file.to_string());
+        }
         let mut object = json!({noun: name});
         if in_files {
             object["file"] = json!(file);

@@ -30,13 +30,6 @@ pub struct DenseSpec {
     pub outputs: usize,
 }
 
-impl DenseSpec {
-    /// Those of whole vectors: few outputs take as long as a vector of them.
-    fn multiplications(&self, lanes: usize) -> usize {
-        self.inputs * self.outputs.next_multiple_of(lanes)
-    }
-}
-
 /// The parameters of a dense layer.
 #[derive(Clone, Copy, Debug)]
 pub struct DenseWeights<'a, T> {
@@ -65,8 +58,9 @@ pub struct Dense<T: Real> {
 }
 
 impl<T: Real> Dense<T> {
+    /// Those of whole vectors: few outputs take as long as a vector of them.
     fn multiplications(&self) -> usize {
-        self.spec.multiplications(self.isa.lanes::<T>())
+        self.spec.inputs * self.columns.total()
     }
 
     /// Packs the weights.

@@ -25,7 +25,7 @@ use crate::real::{Lanes, Real};
 use crate::run::Backward;
 use crate::shape::Plan;
 use crate::threads;
-use crate::tile::{OuterTile, VECTORS, rows_beside};
+use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS, rows_beside};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -449,8 +449,12 @@ impl<T: Real> Work for Part<'_, T> {
                         PairInputs::Rows(rows) => {
                             for pairs in group.pairs.rchunks(BLOCK) {
                                 match height {
-                                    3 => one.interleave::<3>(rows, pairs, &mut factors),
-                                    6 => one.interleave::<6>(rows, pairs, &mut factors),
+                                    FEWER_ROWS => {
+                                        one.interleave::<FEWER_ROWS>(rows, pairs, &mut factors);
+                                    }
+                                    MAX_ROWS => {
+                                        one.interleave::<MAX_ROWS>(rows, pairs, &mut factors);
+                                    }
                                     _ => unreachable!("no tile has {height} rows"),
                                 }
                                 for (place, sums) in jobs().zip(sums.chunks_exact_mut(size)) {

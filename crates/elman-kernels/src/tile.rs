@@ -16,6 +16,8 @@ use crate::real::{Lanes, Real};
 pub(crate) const VECTORS: usize = 4;
 /// The most rows that a tile has on any machine.
 pub(crate) const MAX_ROWS: usize = 6;
+/// The most rows that a tile of more than two vectors has on a machine with 16 registers.
+pub(crate) const FEWER_ROWS: usize = MAX_ROWS / 2;
 
 /// The most rows that a tile of `vectors` vectors has on this machine: as many as leave room for all
 /// factors and a vector of weights, or for a row of weights and a factor.
@@ -24,7 +26,7 @@ pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
     match vectors {
         _ if S::REGISTER_COUNT >= 32 => MAX_ROWS,
         1 | 2 => MAX_ROWS,
-        _ => MAX_ROWS / 2,
+        _ => FEWER_ROWS,
     }
 }
 
@@ -33,7 +35,7 @@ pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
 #[inline(always)]
 pub(crate) fn next<S: Simd>(left: usize, vectors: usize) -> (usize, usize) {
     let most = rows_beside::<S>(vectors);
-    let last = MAX_ROWS / 2 + 1..MAX_ROWS;
+    let last = FEWER_ROWS + 1..MAX_ROWS;
     if most < MAX_ROWS && vectors == VECTORS && left > most {
         // The last row or two beside the three before: whole panels would leave too few sums.
         match last.contains(&left) {

@@ -28,13 +28,9 @@ pub(crate) fn gaussian_nll(
         return None;
     }
     let [outputs, targets] = [outputs, targets].map(|tensor| tensor.clone().into_dispatch());
-    let losses = <Dispatch as GaussianBackend>::gaussian_nll(outputs, targets, Least(least));
+    let losses = <Dispatch as GaussianBackend>::gaussian_nll(outputs, targets, least);
     Some(Tensor::from_dispatch(losses))
 }
-
-/// The least deviation.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Least(f64);
 
 /// Backends that compute all rows as one operation.
 #[backend_extension(Flex, Autodiff)]
@@ -43,7 +39,7 @@ pub(super) trait GaussianBackend: Backend {
     fn gaussian_nll(
         outputs: FloatTensor<Self>,
         targets: FloatTensor<Self>,
-        least: Least,
+        least: f64,
     ) -> FloatTensor<Self>;
 }
 
@@ -53,16 +49,16 @@ pub(super) trait GaussianKernel: Backend {
     fn losses(
         outputs: FloatTensor<Self>,
         targets: FloatTensor<Self>,
-        least: Least,
+        least: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 impl GaussianKernel for Flex {
-    fn losses(outputs: FlexTensor, targets: FlexTensor, least: Least) -> (FlexTensor, FlexTensor) {
+    fn losses(outputs: FlexTensor, targets: FlexTensor, least: f64) -> (FlexTensor, FlexTensor) {
         fn of<T: Number>(
             outputs: &FlexTensor,
             targets: &FlexTensor,
-            Least(least): Least,
+            least: f64,
         ) -> (FlexTensor, FlexTensor) {
             let (numbers, of_rows) = (numbers::<T>(outputs), numbers(targets));
             let (losses, slopes) = losses(numbers, of_rows, least, Isa::detect());
@@ -81,7 +77,7 @@ impl GaussianKernel for Flex {
 }
 
 impl GaussianBackend for Flex {
-    fn gaussian_nll(outputs: FlexTensor, targets: FlexTensor, least: Least) -> FlexTensor {
+    fn gaussian_nll(outputs: FlexTensor, targets: FlexTensor, least: f64) -> FlexTensor {
         Self::losses(outputs, targets, least).0
     }
 }
@@ -90,7 +86,7 @@ impl<B: GaussianKernel, C: CheckpointStrategy> GaussianBackend for Autodiff<B, C
     fn gaussian_nll(
         outputs: FloatTensor<Self>,
         targets: FloatTensor<Self>,
-        least: Least,
+        least: f64,
     ) -> FloatTensor<Self> {
         let (outputs, outputs_node) = outputs.into_parts();
         let (targets, targets_node) = targets.into_parts();
