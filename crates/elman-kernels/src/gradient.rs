@@ -25,7 +25,7 @@ use crate::real::{Lanes, Real};
 use crate::run::Backward;
 use crate::shape::Plan;
 use crate::threads;
-use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, VECTORS, rows_beside};
+use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, ROWS_BESIDE_THREE, VECTORS, rows_beside};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -452,6 +452,11 @@ impl<T: Real> Work for Part<'_, T> {
                                     FEWER_ROWS => {
                                         one.interleave::<FEWER_ROWS>(rows, pairs, &mut factors);
                                     }
+                                    ROWS_BESIDE_THREE => one.interleave::<ROWS_BESIDE_THREE>(
+                                        rows,
+                                        pairs,
+                                        &mut factors,
+                                    ),
                                     MAX_ROWS => {
                                         one.interleave::<MAX_ROWS>(rows, pairs, &mut factors);
                                     }

@@ -5,6 +5,7 @@
 
 mod activation;
 mod basic;
+mod broadcast;
 mod buffer;
 mod cell;
 mod cores;

@@ -8,6 +8,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use pulp::Simd;
 use pulp::bytemuck::Pod;
 
+use crate::broadcast::broadcast;
+
 /// `f32` or `f64`: what kernels compute in.
 pub trait Real:
     Pod + Send + Sync + PartialOrd + Default + std::fmt::Debug + sealed::Sealed
@@ -422,6 +424,18 @@ impl<S: Simd, T: Real> Lanes<S, T> {
             simd,
             value: T::splat(simd, value),
         }
+    }
+
+    /// The number at `pointer` in every lane.
+    ///
+    /// # Safety
+    ///
+    /// `pointer` is good for a read.
+    #[inline(always)]
+    pub(crate) unsafe fn broadcast(simd: S, pointer: *const T) -> Self {
+        // SAFETY: the caller's promise.
+        let value = unsafe { broadcast(simd, pointer) };
+        Self { simd, value }
     }
 
     /// The same constant as `self` has lanes.

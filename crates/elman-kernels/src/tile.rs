@@ -16,8 +16,10 @@ use crate::real::{Lanes, Real};
 pub(crate) const VECTORS: usize = 4;
 /// The most rows that a tile has on any machine.
 pub(crate) const MAX_ROWS: usize = 6;
-/// The most rows that a tile of more than two vectors has on a machine with 16 registers.
+/// The most rows that a tile of four vectors has on a machine with 16 registers.
 pub(crate) const FEWER_ROWS: usize = MAX_ROWS / 2;
+/// The most rows that a tile of three vectors has on a machine with 16 registers.
+pub(crate) const ROWS_BESIDE_THREE: usize = 4;
 
 /// The most rows that a tile of `vectors` vectors has on this machine: as many as leave room for all
 /// factors and a vector of weights, or for a row of weights and a factor.
@@ -26,6 +28,7 @@ pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
     match vectors {
         _ if S::REGISTER_COUNT >= 32 => MAX_ROWS,
         1 | 2 => MAX_ROWS,
+        3 => ROWS_BESIDE_THREE,
         _ => FEWER_ROWS,
     }
 }
@@ -220,7 +223,7 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
                 for k in 0..term.length {
                     add_products(
                         &mut sums,
-                        |m| Lanes::splat(simd, *rows[m].add(k)),
+                        |m| Lanes::broadcast(simd, rows[m].add(k)),
                         |v| Lanes::load(simd, weights.add(v * width)),
                     );
                     weights = weights.wrapping_add(tile.width);
@@ -285,7 +288,7 @@ unsafe fn outer_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let weights = tile.weights.0.add(term * tile.weights.1);
             add_products(
                 &mut sums,
-                |m| Lanes::splat(simd, *factors.add(m)),
+                |m| Lanes::broadcast(simd, factors.add(m)),
                 |v| Lanes::load(simd, weights.add(v * width)),
             );
         }
