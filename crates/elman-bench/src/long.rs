@@ -1,6 +1,7 @@
 //! One very long sequence: exact backpropagation within a memory budget, beside the plain one.
 //!
-//! Each run has a process of its own, whose peak memory the operating system knows.
+//! Each run has a process of its own, whose peak memory the operating system knows. The runs take
+//! turns, so that a slow minute of the machine is one of all of them.
 
 use std::process::Command;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use elman::unroll::{UnrollOptions, dynamic_rnn};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::stats::median;
 
 /// An LSTM over one long batch: forward, the sum of the outputs' squares, backward to all weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,8 +27,6 @@ pub struct LongRun {
     pub units: usize,
     /// The budget in bytes; `None` for the plain run.
     pub memory: Option<u64>,
-    /// How often it is run; the median counts.
-    pub rounds: usize,
 }
 
 /// `F`.
@@ -35,9 +35,9 @@ pub const FEATURES: usize = 2;
 /// What a run took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LongMeasured {
-    /// The median time of a round.
+    /// Of the second round; the first one warms up.
     pub seconds: f64,
-    /// The most memory that the process had, before the first round and after the last, in bytes.
+    /// The most memory that the process had, before the first round and after the second, in bytes.
     pub peak: [u64; 2],
     /// Of the bits of all gradients.
     pub fingerprint: u64,
@@ -58,19 +58,14 @@ impl LongRun {
         let shape = [self.batch, self.time, FEATURES];
         let inputs = Tensor::<3>::from_data(TensorData::new(numbers, shape), &device);
         let before = peak_memory()?;
-        let mut seconds = Vec::with_capacity(self.rounds);
-        let mut fingerprint = 0;
-        for _ in 0..self.rounds {
-            let started = Instant::now();
-            let gradients = self.round(&cell, inputs.clone())?;
-            seconds.push(started.elapsed().as_secs_f64());
-            fingerprint = hash(&gradients);
-        }
-        seconds.sort_by(f64::total_cmp);
+        self.round(&cell, inputs.clone())?;
+        let started = Instant::now();
+        let gradients = self.round(&cell, inputs)?;
+        let seconds = started.elapsed().as_secs_f64();
         Ok(LongMeasured {
-            seconds: seconds[seconds.len() / 2],
+            seconds,
             peak: [before, peak_memory()?],
-            fingerprint,
+            fingerprint: hash(&gradients),
         })
     }
 
@@ -134,13 +129,23 @@ fn peak_memory() -> Result<u64> {
         .ok_or_else(|| Error::file(path, "it does not name VmHWM"))
 }
 
-/// Compares the plain run of `plain_time` steps with the same under the budget, and runs `long`
-/// steps under the budget; a table of all three.
+/// Compares the plain run of `plain_time` steps with the same under half the budget, and runs `long`
+/// steps under the budget, so many rounds in turns; a table of all three. Times and ratios are medians
+/// over the rounds, a ratio is of one round.
 ///
 /// # Errors
 ///
 /// When a run fails or the gradients of the first two differ.
-pub fn compare_long(program: &std::path::Path, long: LongRun, plain_time: usize) -> Result<String> {
+///
+/// # Panics
+///
+/// When there are no rounds.
+pub fn compare_long(
+    program: &std::path::Path,
+    long: LongRun,
+    plain_time: usize,
+    rounds: usize,
+) -> Result<String> {
     let at = |time, memory| LongRun {
         time,
         memory,
@@ -151,6 +156,28 @@ pub fn compare_long(program: &std::path::Path, long: LongRun, plain_time: usize)
         at(plain_time, long.memory.map(|bytes| bytes / 2)),
         long,
     ];
+    let mut found: [Vec<LongMeasured>; 3] = Default::default();
+    for _ in 0..rounds {
+        for (run, found) in runs.iter().zip(&mut found) {
+            found.push(run.in_child(program)?);
+        }
+    }
+    let table = table(&runs, &found);
+    if found[0][0].fingerprint != found[1][0].fingerprint {
+        return Err(Error::Failed {
+            peer: "elman".into(),
+            task: "recompute".into(),
+            reason: format!("the gradients differ\n{table}"),
+        });
+    }
+    Ok(format!(
+        "{table}\nBefore the first round a process has {} MiB.\n",
+        mib(found[2][0].peak[0])
+    ))
+}
+
+/// A line for each run, the plain one first.
+fn table(runs: &[LongRun; 3], found: &[Vec<LongMeasured>; 3]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
@@ -162,31 +189,29 @@ pub fn compare_long(program: &std::path::Path, long: LongRun, plain_time: usize)
         "peak MiB",
         "gradients",
     ]);
-    let mib = |bytes: u64| format!("{:.0}", bytes as f64 / f64::from(1 << 20));
-    let mut found: Vec<LongMeasured> = Vec::new();
-    for run in runs {
-        let measured = run.in_child(program)?;
-        found.push(measured);
-        let step = |run: LongRun, measured: LongMeasured| measured.seconds / run.time as f64;
+    let step = |run: &LongRun, of: &LongMeasured| of.seconds / run.time as f64;
+    for (run, measured) in runs.iter().zip(found) {
+        let seconds: Vec<f64> = measured.iter().map(|of| of.seconds).collect();
+        let seconds = median(&seconds).expect("there are rounds");
+        let pairs = measured.iter().zip(&found[0]);
+        let ratios: Vec<f64> = pairs
+            .map(|(of, plain)| step(run, of) / step(&runs[0], plain))
+            .collect();
+        let ratio = median(&ratios).expect("there are rounds");
+        let peak = measured.iter().map(|of| of.peak[1]).max();
         table.add_row([
             run.time.to_string(),
             run.memory.map_or("none".into(), mib),
-            format!("{:.2}", measured.seconds),
-            format!("{:.2}", 1e6 * step(run, measured)),
-            format!("{:.2}x", step(run, measured) / step(runs[0], found[0])),
-            mib(measured.peak[1]),
-            format!("{:016x}", measured.fingerprint),
+            format!("{seconds:.2}"),
+            format!("{:.2}", 1e6 * seconds / run.time as f64),
+            format!("{ratio:.2}x"),
+            mib(peak.expect("there are rounds")),
+            format!("{:016x}", measured[0].fingerprint),
         ]);
     }
-    if found[0].fingerprint != found[1].fingerprint {
-        return Err(Error::Failed {
-            peer: "elman".into(),
-            task: "recompute".into(),
-            reason: format!("the gradients differ\n{table}"),
-        });
-    }
-    Ok(format!(
-        "{table}\nBefore the first round a process has {} MiB.\n",
-        mib(found[2].peak[0])
-    ))
+    table
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.0}", bytes as f64 / f64::from(1 << 20))
 }

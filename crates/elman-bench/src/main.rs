@@ -276,8 +276,8 @@ struct LongFlags {
     /// The budget of the long run.
     #[arg(long, default_value_t = 512)]
     memory_mib: u64,
-    /// Runs of each; medians are reported.
-    #[arg(long, default_value_t = 3)]
+    /// Runs of each, in turns; medians are reported.
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
 }
 
@@ -468,9 +468,12 @@ fn run_long(flags: &LongFlags) -> Result<()> {
         batch: flags.batch,
         units: flags.units,
         memory: Some(flags.memory_mib << 20),
-        rounds: flags.rounds.max(1),
     };
-    print!("{}", compare_long(&program, long, flags.plain_steps)?);
+    let rounds = flags.rounds.max(1);
+    print!(
+        "{}",
+        compare_long(&program, long, flags.plain_steps, rounds)?
+    );
     Ok(())
 }
 

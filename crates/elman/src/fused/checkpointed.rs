@@ -97,12 +97,14 @@ pub(super) struct ResultGradients<'a, T> {
 }
 
 impl<T: Real> Segmented<'_, T> {
-    /// The steps of every segment.
+    /// The steps of every segment. They are as equal as can be and the last is the longest: its tape
+    /// is made first, and the others fit into the same memory.
     fn segments(&self) -> Vec<Range<usize>> {
         let time = self.plan.time();
-        let starts = (0..time).step_by(self.steps);
-        starts
-            .map(|start| start..time.min(start + self.steps))
+        let count = time.div_ceil(self.steps);
+        let start = |segment: usize| time * segment / count;
+        (0..count)
+            .map(|segment| start(segment)..start(segment + 1))
             .collect()
     }
 
@@ -111,23 +113,22 @@ impl<T: Real> Segmented<'_, T> {
         let segments = self.segments();
         let (last, earlier) = segments.split_last().expect("there are steps");
         let cell = self.spec.pack(self.parameters, Isa::detect());
-        let mut results =
-            vec![T::default(); self.plan.batch() * self.plan.time() * self.spec.outputs()];
+        let outputs = self.plan.batch() * self.plan.time() * self.spec.outputs();
+        let mut results = vec![T::default(); outputs + self.state.len()];
+        let (outputs, final_state) = results.split_at_mut(outputs);
         let mut states = vec![self.state.to_vec()];
         for steps in earlier {
             let before = states.last().expect("the first is there");
             let mut part = self.segment(steps, before, |run| cell.forward(run));
             let after = part.split_off(part.len() - self.state.len());
-            self.place(self.spec.outputs(), steps)
-                .put(&part, &mut results);
+            self.place(self.spec.outputs(), steps).put(&part, outputs);
             states.push(after);
         }
         let before = states.last().expect("the first is there");
-        let (mut part, last_tape) = self.segment(last, before, |run| cell.forward_training(run));
-        let final_state = part.split_off(part.len() - self.state.len());
-        self.place(self.spec.outputs(), last)
-            .put(&part, &mut results);
-        results.extend(final_state);
+        let (part, last_tape) = self.segment(last, before, |run| cell.forward_training(run));
+        let (part, after) = part.split_at(part.len() - self.state.len());
+        self.place(self.spec.outputs(), last).put(part, outputs);
+        final_state.copy_from_slice(after);
         let checkpoints = Checkpoints {
             states,
             last: last_tape,
@@ -166,14 +167,18 @@ impl<T: Real> Segmented<'_, T> {
         let mut later = Vec::new();
         for steps in self.segments().into_iter().rev() {
             let state = states.pop().expect("one state a segment");
-            let tape = last.take().unwrap_or_else(|| {
-                let cell = self.spec.pack(self.parameters, Isa::detect());
-                let run = |run: Forward<'_, T>| cell.forward_training(run);
-                self.segment(&steps, &state, run).1
-            });
             let of_inputs = self.place(self.spec.inputs(), &steps);
             let of_outputs = self.place(self.spec.outputs(), &steps);
-            let outputs = of_outputs.take(outputs);
+            let (outputs, tape) = match last.take() {
+                Some(tape) => (of_outputs.take(outputs), tape),
+                None => {
+                    let cell = self.spec.pack(self.parameters, Isa::detect());
+                    let run = |run: Forward<'_, T>| cell.forward_training(run);
+                    let (mut again, tape) = self.segment(&steps, &state, run);
+                    again.truncate(of_outputs.count());
+                    (again, tape)
+                }
+            };
             let d_outputs = given.outputs.map(|whole| of_outputs.take(whole));
             let run = Backward {
                 plan: &self.plan.segment(steps.clone()),
@@ -231,9 +236,14 @@ struct Place {
 }
 
 impl Place {
+    /// How many they are.
+    fn count(&self) -> usize {
+        self.blocks * self.length
+    }
+
     /// Copies them out, one block after the other.
     fn take<T: Copy>(&self, whole: &[T]) -> Vec<T> {
-        let mut part = Vec::with_capacity(self.blocks * self.length);
+        let mut part = Vec::with_capacity(self.count());
         for block in 0..self.blocks {
             part.extend_from_slice(&whole[block * self.stride + self.first..][..self.length]);
         }
