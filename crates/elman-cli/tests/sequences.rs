@@ -481,6 +481,16 @@ fn every_sequence_of_an_archives_file_is_predicted() {
     let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
     let columns: Vec<_> = table.lines().filter_map(first).collect();
     assert_eq!(columns[..2], ["file", "Slopes_TEST.ts"], "{table}");
+    // Sequences without answers are there to be answered.
+    let unanswered =
+        "@dimensions 2\n@classLabel false\n@data\n0.1,0.2,0.3:0,0,0\n0.3,0.2,0.1:0,0,0\n";
+    fs::write(place.path("new.ts"), unanswered).expect("written");
+    let json = succeed(&mut place.elman(&["predict", "run", "new.ts", "--json"]));
+    let classes: Vec<Value> = json
+        .lines()
+        .map(|line| object(line)["class"].clone())
+        .collect();
+    assert_eq!(classes, [1, 0]);
     let other = "@dimensions 1\n@classLabel true falling rising\n@data\n1,2:rising\n";
     fs::write(place.path("other.ts"), other).expect("written");
     insta::assert_snapshot!(fail(&mut place.elman(&["predict", "run", "other.ts"]), 1), @"elman: other.ts: its sequences have 1 features, the model reads 2; give a file of the data set that the run was trained on");

@@ -1,4 +1,4 @@
-//! Files of whole sequences with one answer each, as the UCR and UEA archives have them (`.ts`).
+//! Files of whole sequences, most often with one answer each, as the UCR and UEA archives have them (`.ts`).
 //!
 //! ```text
 //! @problemName Example
@@ -8,7 +8,8 @@
 //! 1.5,2.5,3.5:0.1,0.2,0.3:high        two features over three steps, then the class
 //! ```
 //!
-//! Lines that begin with `#` are comments. Löning et al. (2019), "sktime"; Bagnall et al. (2018),
+//! Lines that begin with `#` are comments. After `@classLabel false` (or `@targetLabel false`) the
+//! sequences have no answer: they are there to be answered. Löning et al. (2019), "sktime"; Bagnall et al. (2018),
 //! arXiv 1811.00075.
 
 use std::path::Path;
@@ -25,10 +26,21 @@ const SHOWN: usize = 40;
 pub struct TsFile {
     /// `F`.
     pub features: usize,
-    /// The names of the classes, in the order of the file; `None` where the answers are numbers.
-    pub classes: Option<Vec<String>>,
+    /// What every sequence's answer is.
+    pub answers: TsAnswers,
     /// The sequences, in the order of the file.
     pub sequences: Vec<TsSequence>,
+}
+
+/// What the answers of a [`TsFile`] are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TsAnswers {
+    /// There are none.
+    None,
+    /// Numbers.
+    Numbers,
+    /// Classes of these names, in the order of the file.
+    Classes(Vec<String>),
 }
 
 /// One sequence of a [`TsFile`].
@@ -36,8 +48,8 @@ pub struct TsFile {
 pub struct TsSequence {
     /// `[T, F]`.
     pub steps: Vec<f32>,
-    /// A class, or a number as it is written.
-    pub answer: String,
+    /// A class, or a number as it is written; `None` in a file without answers.
+    pub answer: Option<String>,
 }
 
 /// The file that is read.
@@ -89,8 +101,7 @@ impl Line<'_> {
 struct Header {
     dimensions: Option<usize>,
     is_univariate: bool,
-    classes: Option<Vec<String>>,
-    has_numbers: bool,
+    answers: Option<TsAnswers>,
 }
 
 /// Reads the file at `path`, plain or `.gz`.
@@ -126,7 +137,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<TsFile> {
             "give a .ts file of the UCR or UEA archive",
         ));
     }
-    let Some(features) = header.dimensions.filter(|_| !sequences.is_empty()) else {
+    let (Some(features), Some(answers), [_, ..]) =
+        (header.dimensions, header.answers, &sequences[..])
+    else {
         return Err(file.problem(
             None,
             "there is no sequence after `@data`",
@@ -135,9 +148,19 @@ pub fn read(path: impl AsRef<Path>) -> Result<TsFile> {
     };
     Ok(TsFile {
         features,
-        classes: header.classes,
+        answers,
         sequences,
     })
+}
+
+impl std::fmt::Display for TsAnswers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("no answers"),
+            Self::Numbers => f.write_str("numbers as answers"),
+            Self::Classes(names) => write!(f, "the classes {}", names.join(", ")),
+        }
+    }
 }
 
 impl TsFile {
@@ -146,21 +169,22 @@ impl TsFile {
     ///
     /// # Errors
     ///
-    /// When the file has other classes, or numbers where classes are expected.
+    /// When the file has other classes, numbers where classes are expected, or no answers.
     pub fn dataset(&self, path: &Path, classes: &[String]) -> Result<SequenceDataset> {
-        let found = self.classes.as_deref().unwrap_or_default();
-        if found != classes {
-            let shown = |names: &[String]| match names {
-                [] => "numbers as answers".to_owned(),
-                names => format!("the classes {}", names.join(", ")),
+        let expected = match classes {
+            [] => TsAnswers::Numbers,
+            names => TsAnswers::Classes(names.to_vec()),
+        };
+        if self.answers != expected {
+            let remedy = match self.answers {
+                TsAnswers::None => "give a file whose sequences have answers",
+                _ => "set `data.classes` to the names after `@classLabel true`",
             };
-            return Err(Error::data(
-                path,
-                format!("expected {}, found {}", shown(classes), shown(found)),
-                "set `data.classes` to the names after `@classLabel true`",
-            ));
+            let problem = format!("expected {expected}, found {}", self.answers);
+            return Err(Error::data(path, problem, remedy));
         }
-        let answers = self.sequences.iter().map(|sequence| &sequence.answer);
+        let answers = self.sequences.iter();
+        let answers = answers.map(|sequence| sequence.answer.as_deref().unwrap_or_default());
         let targets = match classes {
             [] => Targets::Numbers {
                 values: answers
@@ -197,11 +221,12 @@ impl Header {
         let first = values.first().copied().unwrap_or_default();
         match key.as_str() {
             "@data" => {
-                if self.classes.is_none() && !self.has_numbers {
+                if self.answers.is_none() {
                     return Err(file.problem(
                         Some((line.number, 1)),
                         "the answers are not described before `@data`",
-                        "add `@classLabel true NAME…` for classes or `@targetLabel true` for numbers",
+                        "add `@classLabel true NAME…` for classes, `@targetLabel true` for numbers, or \
+                         `@classLabel false` where there are none",
                     ));
                 }
                 return Ok(true);
@@ -233,9 +258,15 @@ impl Header {
                         "name them all after it",
                     ));
                 }
-                self.classes = Some(names);
+                self.answers = Some(TsAnswers::Classes(names));
             }
-            "@targetlabel" if first.eq_ignore_ascii_case("true") => self.has_numbers = true,
+            "@targetlabel" if first.eq_ignore_ascii_case("true") => {
+                self.answers = Some(TsAnswers::Numbers);
+            }
+            "@classlabel" | "@targetlabel" if first.eq_ignore_ascii_case("false") => {
+                // A file of numbers may say that it has no classes, and the other way round.
+                self.answers.get_or_insert(TsAnswers::None);
+            }
             _ if key.starts_with('@') => {}
             _ => {
                 return Err(file.problem(
@@ -254,7 +285,10 @@ impl Header {
     /// Reads a line of data.
     fn sequence(&mut self, file: &TextFile<'_>, line: Line<'_>) -> Result<TsSequence> {
         let mut parts: Vec<&str> = line.text.trim_end().split(':').collect();
-        let answer = parts.pop().unwrap_or_default().trim();
+        let answer = match self.answers {
+            Some(TsAnswers::None) => None,
+            _ => parts.pop().map(str::trim),
+        };
         let at = |column: usize| Some((line.number, column));
         let start = line.text.len() - line.text.trim_start().len() + 1;
         let expected = *self.dimensions.get_or_insert(match self.is_univariate {
@@ -265,18 +299,17 @@ impl Header {
             return Err(file.problem(
                 at(start),
                 format!(
-                    "expected {expected} features and an answer with `:` between them, found {} \
-                     parts",
-                    parts.len() + 1
+                    "expected {expected} features{} with `:` between them, found {} parts",
+                    answer.map_or("", |_| " and an answer"),
+                    parts.len() + usize::from(answer.is_some())
                 ),
                 "write every feature's values with `,` between them, then `:`",
             ));
         }
-        self.check_answer(
-            file,
-            answer,
-            at(start + line.text.trim().len() - answer.len()),
-        )?;
+        if let Some(answer) = answer {
+            let column = start + line.text.trim().len() - answer.len();
+            self.check_answer(file, answer, at(column))?;
+        }
         let mut columns: Vec<Vec<f32>> = Vec::with_capacity(expected);
         let mut column = 1;
         for part in parts {
@@ -297,7 +330,7 @@ impl Header {
         let step = |step: usize| columns.iter().map(move |values| values[step]);
         Ok(TsSequence {
             steps: (0..time).flat_map(step).collect(),
-            answer: answer.to_owned(),
+            answer: answer.map(str::to_owned),
         })
     }
 
@@ -307,14 +340,14 @@ impl Header {
         answer: &str,
         place: Option<(usize, usize)>,
     ) -> Result<()> {
-        match &self.classes {
-            Some(classes) if classes.iter().any(|class| class == answer) => Ok(()),
-            Some(classes) => Err(file.problem(
+        match &self.answers {
+            Some(TsAnswers::Classes(classes)) if classes.iter().any(|it| it == answer) => Ok(()),
+            Some(TsAnswers::Classes(classes)) => Err(file.problem(
                 place,
                 format!("the class `{answer}` is none of {}", classes.join(", ")),
                 "name it after `@classLabel true`, or correct it",
             )),
-            None => match answer.parse::<f64>() {
+            _ => match answer.parse::<f64>() {
                 Ok(number) if number.is_finite() => Ok(()),
                 _ => Err(file.problem(
                     place,
@@ -376,11 +409,11 @@ mod tests {
         let file = of(&format!("{HEADER}1,2,3:4,5,6:b\r\n\n7:8:a\n")).expect("it is sound");
         assert_eq!(file.features, 2);
         assert_eq!(
-            file.classes.as_deref(),
-            Some(&["a".to_owned(), "b".to_owned()][..])
+            file.answers,
+            TsAnswers::Classes(["a", "b"].map(str::to_owned).into())
         );
         assert_eq!(file.sequences[0].steps, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
-        assert_eq!(file.sequences[0].answer, "b");
+        assert_eq!(file.sequences[0].answer.as_deref(), Some("b"));
         assert_eq!(file.sequences[1].steps, [7.0, 8.0]);
     }
 
@@ -388,8 +421,22 @@ mod tests {
     fn numbers_can_be_the_answers() {
         let file =
             of("@univariate true\n@targetLabel true\n@data\n1,2:0.5\n").expect("it is sound");
-        assert_eq!((file.features, file.classes), (1, None));
-        assert_eq!(file.sequences[0].answer, "0.5");
+        assert_eq!((file.features, &file.answers), (1, &TsAnswers::Numbers));
+        assert_eq!(file.sequences[0].answer.as_deref(), Some("0.5"));
+        // The archives' files of numbers say so, too.
+        let said = of("@classLabel false\n@targetLabel true\n@univariate true\n@data\n1,2:0.5\n");
+        assert_eq!(said.expect("it is sound"), file);
+    }
+
+    #[test]
+    fn there_may_be_no_answers() {
+        let file = of("@classLabel false\n@data\n1,2:3,4\n5:6\n").expect("it is sound");
+        assert_eq!((file.features, &file.answers), (2, &TsAnswers::None));
+        assert_eq!(file.sequences[0].steps, [1.0, 3.0, 2.0, 4.0]);
+        assert_eq!(file.sequences[1].answer, None);
+        let refused = file.dataset(Path::new("x.ts"), &["a".to_owned()]);
+        insta::assert_snapshot!(refused.expect_err("nothing to learn"), @"x.ts: expected the classes a, found no answers; give a file whose sequences have answers");
+        insta::assert_snapshot!(refusal("@classLabel false\n@dimensions 2\n@data\n1,2\n"), @": line 4, column 1: expected 2 features with `:` between them, found 1 parts; write every feature's values with `,` between them, then `:`");
     }
 
     #[test]
@@ -397,7 +444,7 @@ mod tests {
         insta::assert_snapshot!(refusal(""), @": is empty; give a file with text in it");
         insta::assert_snapshot!(refusal("@problemName x\n"), @": there is no line `@data`; give a .ts file of the UCR or UEA archive");
         insta::assert_snapshot!(refusal("1,2:a\n"), @": line 1, column 1: `1,2:a` stands before `@data` and is no `@key`; give a .ts file of the UCR or UEA archive");
-        insta::assert_snapshot!(refusal("@data\n1:a\n"), @": line 1, column 1: the answers are not described before `@data`; add `@classLabel true NAME…` for classes or `@targetLabel true` for numbers");
+        insta::assert_snapshot!(refusal("@data\n1:a\n"), @": line 1, column 1: the answers are not described before `@data`; add `@classLabel true NAME…` for classes, `@targetLabel true` for numbers, or `@classLabel false` where there are none");
         insta::assert_snapshot!(refusal("@timeStamps true\n"), @": line 1, column 1: the values have time stamps, which are not read; write the values alone, at equal distances, and `@timeStamps false`");
         insta::assert_snapshot!(refusal("@dimensions many\n"), @": line 1, column 1: `@dimensions` is `many`; give the number of features, 1 or more");
         insta::assert_snapshot!(refusal("@classLabel true\n"), @": line 1, column 1: `@classLabel true` names no class; name them all after it");
