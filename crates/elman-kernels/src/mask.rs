@@ -1,29 +1,32 @@
 //! Masks of dropout: random words beside a threshold.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pulp::Simd;
 
-use crate::buffer::Shared;
+use crate::buffer::{Shared, Unwritten};
 use crate::isa::{Isa, Work};
 use crate::philox::Philox;
 use crate::real::Real;
 use crate::shape::Layout;
 use crate::threads;
 
+/// The words of a block.
+const BLOCK: usize = 4;
 /// Blocks of random words that are made side by side.
 const BLOCKS: usize = 8;
 /// The words of so many blocks.
-const WORDS: usize = 4 * BLOCKS;
+const WORDS: usize = BLOCK * BLOCKS;
 /// Below this many numbers, waking a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 1 << 14;
 
 /// What a mask of a batch of sequences is drawn from.
-#[derive(Clone, Copy, Debug)]
-pub struct MaskSpec<'a> {
+#[derive(Clone, Debug)]
+pub struct MaskSpec {
     /// One for every step: its words are those of the step's rows, one row after another. So a
     /// number depends on its step, its row and its feature, and on nothing else.
-    pub steps: &'a [Philox],
+    pub steps: Arc<[Philox]>,
     /// `B`.
     pub batch: usize,
     /// `F`.
@@ -34,31 +37,68 @@ pub struct MaskSpec<'a> {
     pub threshold: u32,
 }
 
-impl MaskSpec<'_> {
+impl MaskSpec {
     /// The mask, `[B, T, F]` or `[T, B, F]`: `kept`, or zero.
     pub fn draw<T: Real>(&self, kept: T) -> Vec<T> {
-        let time = self.steps.len();
-        let mut mask = vec![T::default(); time * self.batch * self.features];
-        let parts = (mask.len() / WORTH_A_THREAD).min(threads::get().get());
-        let parts = parts.min(time).max(1);
-        let numbers = Shared::new(&mut mask);
+        self.times(kept, None)
+    }
+
+    /// `numbers`, laid out as the mask, times the mask.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many as the mask has.
+    pub fn apply<T: Real>(&self, kept: T, numbers: &[T]) -> Vec<T> {
+        self.times(kept, Some(numbers))
+    }
+
+    /// How many numbers the mask has.
+    fn count(&self) -> usize {
+        self.steps.len() * self.batch * self.features
+    }
+
+    /// The mask, or its product with `numbers`.
+    fn times<T: Real>(&self, kept: T, numbers: Option<&[T]>) -> Vec<T> {
+        let (count, time) = (self.count(), self.steps.len());
+        if let Some(numbers) = numbers {
+            assert_eq!(numbers.len(), count, "a number for each of the mask");
+        }
+        let mut results = Unwritten::new(count);
+        let parts = (count / WORTH_A_THREAD).clamp(1, threads::get().get());
+        // The rows, as the cells deal them out; or the steps, where there are too few rows.
+        let by_rows = parts <= self.batch;
+        let parts = if by_rows {
+            parts
+        } else {
+            parts.min(time).max(1)
+        };
+        let shared = results.shared();
         threads::each(parts, |part| {
+            let (rows, steps) = match by_rows {
+                true => (threads::range(self.batch, parts, part), 0..time),
+                false => (0..self.batch, threads::range(time, parts, part)),
+            };
             Isa::detect().run(MaskPart {
                 spec: self,
                 kept,
                 numbers,
-                steps: threads::range(time, parts, part),
+                results: shared,
+                rows,
+                steps,
             });
         });
-        mask
+        // SAFETY: the parts have written every row of every step.
+        unsafe { results.written() }
     }
 }
 
-/// Some steps of a mask.
+/// Some rows of some steps of a mask.
 struct MaskPart<'a, T> {
-    spec: &'a MaskSpec<'a>,
+    spec: &'a MaskSpec,
     kept: T,
-    numbers: Shared<T>,
+    numbers: Option<&'a [T]>,
+    results: Shared<T>,
+    rows: Range<usize>,
     steps: Range<usize>,
 }
 
@@ -71,30 +111,54 @@ impl<T: Real> Work for MaskPart<'_, T> {
             spec,
             kept,
             numbers,
+            results,
+            rows,
             steps,
         } = self;
         let (batch, features) = (spec.batch, spec.features);
-        let mut words = vec![0_u32; (batch * features).next_multiple_of(WORDS)];
+        let before = rows.start * features;
+        let (blocks, within) = (before / BLOCK, before % BLOCK);
+        let mut words = vec![0_u32; (within + rows.len() * features).next_multiple_of(WORDS)];
         for step in steps {
             let mut philox = spec.steps[step].clone();
+            philox.skip(blocks as u64);
             for chunk in words.chunks_exact_mut(WORDS) {
                 let blocks = philox.next_blocks::<BLOCKS>();
-                for (lane, block) in chunk.chunks_exact_mut(4).enumerate() {
+                for (lane, block) in chunk.chunks_exact_mut(BLOCK).enumerate() {
                     for (word, words) in block.iter_mut().zip(&blocks) {
                         *word = words[lane];
                     }
                 }
             }
-            for (row, words) in words.chunks(features.max(1)).take(batch).enumerate() {
+            let of_rows = words[within..].chunks(features.max(1));
+            for (row, words) in rows.clone().zip(of_rows) {
                 let first = match spec.layout {
                     Layout::BatchMajor => row * spec.steps.len() + step,
                     Layout::TimeMajor => step * batch + row,
                 } * features;
-                for (feature, &word) in words.iter().enumerate().take(features) {
-                    let is_kept = word >= spec.threshold;
-                    let number = if is_kept { kept } else { T::default() };
-                    // SAFETY: every step and row has places of its own, all within the mask.
-                    unsafe { numbers.at(first + feature).write(number) };
+                let words = &words[..features];
+                let factor = |word: u32| match word >= spec.threshold {
+                    true => kept,
+                    false => T::default(),
+                };
+                // SAFETY: every step and row has places of its own, all within the results.
+                let places = unsafe { results.at(first) };
+                let write = |feature: usize, number: T| {
+                    // SAFETY: as above, and a row has as many places as features.
+                    unsafe { places.add(feature).write(number) };
+                };
+                match numbers {
+                    None => {
+                        for (feature, &word) in words.iter().enumerate() {
+                            write(feature, factor(word));
+                        }
+                    }
+                    Some(numbers) => {
+                        let numbers = &numbers[first..first + features];
+                        for (feature, (&word, number)) in words.iter().zip(numbers).enumerate() {
+                            write(feature, number.times(factor(word)));
+                        }
+                    }
                 }
             }
         }
@@ -105,9 +169,9 @@ impl<T: Real> Work for MaskPart<'_, T> {
 mod tests {
     use super::*;
 
-    fn spec(steps: &[Philox], layout: Layout) -> MaskSpec<'_> {
+    fn spec(steps: &[Philox], layout: Layout) -> MaskSpec {
         MaskSpec {
-            steps,
+            steps: steps.into(),
             batch: 5,
             features: 13,
             layout,
@@ -156,9 +220,19 @@ mod tests {
         let words = plain(&steps, 33, 50);
         let mask = large.draw(1.0_f64);
         assert!(mask.len() > 2 * WORTH_A_THREAD);
-        for (number, word) in mask.into_iter().zip(words) {
-            assert_eq!(number > 0.0, word >= large.threshold);
+        for (number, word) in mask.iter().zip(words) {
+            assert_eq!(*number > 0.0, word >= large.threshold);
         }
+        let numbers: Vec<f64> = (0..mask.len()).map(|at| at as f64 - 7.5).collect();
+        let product: Vec<f64> = numbers.iter().zip(&mask).map(|(a, b)| a * b).collect();
+        assert_eq!(large.apply(1.0, &numbers), product);
+        // More threads than rows: they split the steps.
+        let long = MaskSpec {
+            batch: 1,
+            features: 33 * 50,
+            ..large
+        };
+        assert_eq!(long.draw(1.0_f64), mask);
     }
 
     #[test]

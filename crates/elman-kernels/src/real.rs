@@ -32,6 +32,9 @@ pub trait Real:
     /// The sum of two.
     #[doc(hidden)]
     fn plus(self, other: Self) -> Self;
+    /// The product of two.
+    #[doc(hidden)]
+    fn times(self, other: Self) -> Self;
 
     #[doc(hidden)]
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
@@ -141,6 +144,11 @@ macro_rules! implement_real {
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
                 self + other
+            }
+
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self * other
             }
 
             #[inline(always)]

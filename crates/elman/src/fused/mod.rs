@@ -6,6 +6,7 @@
 mod checkpointed;
 mod cross_entropy;
 mod dense;
+mod dropout;
 mod gaussian;
 mod kernels;
 mod operation;
@@ -27,6 +28,7 @@ use crate::unroll::sequence_of_one;
 
 pub(crate) use cross_entropy::cross_entropy;
 pub(crate) use dense::dense;
+pub(crate) use dropout::dropout;
 pub(crate) use gaussian::gaussian_nll;
 pub(crate) use runner::runner;
 

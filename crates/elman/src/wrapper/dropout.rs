@@ -207,11 +207,8 @@ impl<C: Cell> DropoutWrapper<C> {
             features: tensor.dims()[2],
             layout: sequence.layout(),
         };
-        let options = (&tensor.device(), tensor.dtype());
-        let mask = self
-            .drawn(purpose, keep)
-            .mask(block, clock, 1.0 / keep, options);
-        tensor * mask
+        self.drawn(purpose, keep)
+            .apply(block, clock, 1.0 / keep, tensor)
     }
 
     fn drop_inputs(&self, sequence: &Sequence, clock: Clock) -> Sequence {

@@ -5,6 +5,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use elman_kernels::MaskSpec;
 
 use crate::cell::{Cell, Layout, Sequence, State};
+use crate::fused::dropout;
 use crate::random::Seed;
 use crate::wrapper::Clock;
 
@@ -83,6 +84,35 @@ impl Drawn<'_> {
         kept: f64,
         options: (&Device, DType),
     ) -> Tensor<3> {
+        let (spec, shape) = self.spec(block, clock);
+        let data = match options.1 {
+            DType::F64 => TensorData::new(spec.draw(kept), shape),
+            _ => TensorData::new(spec.draw(kept as f32), shape),
+        };
+        Tensor::from_data(data, options)
+    }
+
+    /// `tensor`, as large as `block`, times that [`mask`](Self::mask).
+    pub(crate) fn apply(
+        &self,
+        block: Block,
+        clock: Clock,
+        kept: f64,
+        tensor: Tensor<3>,
+    ) -> Tensor<3> {
+        if self.masks == Masks::PerStep {
+            let (spec, _) = self.spec(block, clock);
+            if let Some(dropped) = dropout(&tensor, &spec, kept) {
+                return dropped;
+            }
+        }
+        let options = (&tensor.device(), tensor.dtype());
+        let mask = self.mask(block, clock, kept, options);
+        tensor * mask
+    }
+
+    /// What a mask is drawn from, and its shape.
+    fn spec(&self, block: Block, clock: Clock) -> (MaskSpec, [usize; 3]) {
         let batch = match self.masks {
             Masks::Shared => 1,
             Masks::PerStep | Masks::PerRow => block.batch,
@@ -95,22 +125,16 @@ impl Drawn<'_> {
             Layout::BatchMajor => [batch, time, block.features],
             Layout::TimeMajor => [time, batch, block.features],
         };
-        let steps: Vec<_> = (0..time as u64)
-            .map(|step| self.seed.philox(&self.key(clock, step)))
-            .collect();
+        let steps = (0..time as u64).map(|step| self.seed.philox(&self.key(clock, step)));
         let spec = MaskSpec {
-            steps: &steps,
+            steps: steps.collect(),
             batch,
             features: block.features,
             layout: block.layout.into(),
             // A number is kept when a uniform number is not below 1 - keep, as in TF 1.
             threshold: ((1.0 - self.keep) * (1_u64 << 32) as f64) as u32,
         };
-        let data = match options.1 {
-            DType::F64 => TensorData::new(spec.draw(kept), shape),
-            _ => TensorData::new(spec.draw(kept as f32), shape),
-        };
-        Tensor::from_data(data, options)
+        (spec, shape)
     }
 
     fn key(&self, clock: Clock, step: u64) -> String {
