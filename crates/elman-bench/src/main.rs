@@ -362,7 +362,7 @@ fn run_peers(flags: PeersFlags) -> Result<()> {
 }
 
 fn run_epoch(flags: EpochFlags) -> Result<()> {
-    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let peers = Peers::in_python(flags.pythons.resolve()?);
     let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
     let here = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mnist10k");
     // The book's networks: cells of 150 units, batches of 150, Adam(0.001).
@@ -385,7 +385,7 @@ fn run_epoch(flags: EpochFlags) -> Result<()> {
 }
 
 fn run_text(flags: TextFlags) -> Result<()> {
-    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let peers = Peers::in_python(flags.pythons.resolve()?);
     let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
     // char-rnn's default network on tiny-shakespeare's 65 characters, and a large one.
     let train = TextRequest {
@@ -420,7 +420,7 @@ fn run_text(flags: TextFlags) -> Result<()> {
 }
 
 fn run_series(flags: SeriesFlags) -> Result<()> {
-    let peers = Peers::build(flags.pythons.resolve()?)?;
+    let peers = Peers::in_python(flags.pythons.resolve()?);
     let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
     let mut found = Vec::new();
     for cell in [CellKind::Lstm, CellKind::GruAfter] {
@@ -443,7 +443,7 @@ fn run_series(flags: SeriesFlags) -> Result<()> {
 
 fn run_profile(flags: &ProfileFlags) -> Result<()> {
     let plan = flags.timing.plan(vec![flags.threads], Vec::new())?;
-    let peers = Peers::none();
+    let peers = Peers::default();
     let launch = |kind: PeerKind, threads: NonZeroUsize| peers.command(kind, threads);
     print!(
         "{}",

@@ -71,7 +71,7 @@ then give them to the bench:
 
 tensorflow-cpu 2.15.1 is the last release line whose tf.compat.v1 has TF 1's RNN cells; it needs Python 3.9 to 3.11.
 One interpreter that has everything may be given as --python instead.
-Burn's and candle's peers are built by the bench itself, with cargo, on first use.";
+Burn's and candle's peers are built by the bench itself, with cargo, where they take part.";
 
 impl Pythons {
     /// The interpreters that were named: `--python` stands for every one that was not.
@@ -113,7 +113,7 @@ fn has_module(python: &Path, module: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The peers that can be started here.
+/// The peers that can be started here; by default elman alone.
 #[derive(Debug, Default)]
 pub struct Peers {
     pythons: Pythons,
@@ -122,7 +122,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Builds Burn's and candle's peers with cargo, into `peers` beside this program's own
+    /// All of them: builds Burn's and candle's with cargo, into `peers` beside this program's own
     /// build folder.
     ///
     /// # Errors
@@ -162,9 +162,12 @@ impl Peers {
         })
     }
 
-    /// No peer but elman itself.
-    pub fn none() -> Self {
-        Self::default()
+    /// Those in Python, beside elman itself; nothing is built.
+    pub fn in_python(pythons: Pythons) -> Self {
+        Self {
+            pythons,
+            built: None,
+        }
     }
 
     /// The command that starts a peer on so many threads; `None` without its interpreter.
