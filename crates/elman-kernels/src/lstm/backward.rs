@@ -89,24 +89,23 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             if running.is_empty() {
                 continue;
             }
-            // 1. The gradient of m, from the outputs and from the step after.
-            let vectors = output_size.div_ceil(lanes);
-            for position in running.clone() {
-                let offset = plan.offset(step, position, output_size);
-                for vector in share.panels(vectors) {
+            // 1. With a projection: the gradient of what it gave, from the outputs and from the step
+            // after, and through it that of m.
+            if let Some(d_projected) = memory.d_projected {
+                let vectors = share.panels(output_size.div_ceil(lanes));
+                for (position, vector) in running
+                    .clone()
+                    .flat_map(|position| vectors.clone().map(move |vector| (position, vector)))
+                {
                     let unit = vector * lanes;
+                    let offset = plan.offset(step, position, output_size) + unit;
                     let valid = lanes.min(output_size - unit);
                     // SAFETY: within this row of each buffer.
                     unsafe {
-                        let carried = memory.d_hidden.row(position).add(unit);
-                        let after = Lanes::load(simd, carried);
-                        let mut sum = run.d_output(simd, (offset + unit, valid), after);
-                        let Some(d_projected) = memory.d_projected else {
-                            sum.store(memory.d_memory.row(position).add(unit));
-                            continue;
-                        };
+                        let after = Lanes::load(simd, memory.d_hidden.row(position).add(unit));
+                        let mut sum = run.d_output(simd, (offset, valid), after);
                         if let Some(clip) = proj_clip {
-                            let output = run.outputs[offset + unit..].as_ptr();
+                            let output = run.outputs[offset..].as_ptr();
                             let output = Lanes::load_first(simd, output, valid);
                             sum = output.abs().if_less(output.fill(clip), sum, zero);
                         }
@@ -128,8 +127,8 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                 let rows = &d_memory_rows[..running.len()];
                 // SAFETY: the rows are laid out as the factors say.
                 unsafe { share.store(simd, &product, Write::Padded, rows) };
+                share.wait();
             }
-            share.wait();
             // 2. Through the cell: the gates' gradients take the place of the gates. Positions of
             // a part stand one after another in everything that is kept, from these rows on.
             let pair = plan.pair(step, running.start);
@@ -165,8 +164,17 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                             let output = Lanes::load(simd, place(Gate::Output));
                             let before = memory.cells.at((before_row + row) * padded + unit);
                             let before = Lanes::load(simd, before);
-                            let d_memory =
-                                Lanes::load(simd, memory.d_memory.row(position).add(unit));
+                            let d_memory = match memory.d_projected {
+                                Some(_) => {
+                                    Lanes::load(simd, memory.d_memory.row(position).add(unit))
+                                }
+                                None => {
+                                    let after = memory.d_hidden.row(position).add(unit);
+                                    let at = plan.offset(step, position, output_size) + unit;
+                                    let valid = lanes.min(output_size - unit);
+                                    run.d_output(simd, (at, valid), Lanes::load(simd, after))
+                                }
+                            };
                             let d_cell = memory.d_cell.row(position).add(unit);
                             let one = shown.constant(1.0);
                             let d_output = d_memory * shown * output * (one - output);
