@@ -25,7 +25,7 @@ use crate::real::{Lanes, Real};
 use crate::run::Backward;
 use crate::shape::Plan;
 use crate::threads;
-use crate::tile::{FEWER_ROWS, MAX_ROWS, OuterTile, ROWS_BESIDE_THREE, VECTORS, rows_beside};
+use crate::tile::{MAX_ROWS, OuterTile, ROWS_BESIDE_FOUR, ROWS_BESIDE_THREE, VECTORS, rows_beside};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -449,8 +449,12 @@ impl<T: Real> Work for Part<'_, T> {
                         PairInputs::Rows(rows) => {
                             for pairs in group.pairs.rchunks(BLOCK) {
                                 match height {
-                                    FEWER_ROWS => {
-                                        one.interleave::<FEWER_ROWS>(rows, pairs, &mut factors);
+                                    ROWS_BESIDE_FOUR => {
+                                        one.interleave::<ROWS_BESIDE_FOUR>(
+                                            rows,
+                                            pairs,
+                                            &mut factors,
+                                        );
                                     }
                                     ROWS_BESIDE_THREE => one.interleave::<ROWS_BESIDE_THREE>(
                                         rows,

@@ -52,14 +52,10 @@ impl MaskSpec {
         self.times(kept, Some(numbers))
     }
 
-    /// How many numbers the mask has.
-    fn count(&self) -> usize {
-        self.steps.len() * self.batch * self.features
-    }
-
     /// The mask, or its product with `numbers`.
     fn times<T: Real>(&self, kept: T, numbers: Option<&[T]>) -> Vec<T> {
-        let (count, time) = (self.count(), self.steps.len());
+        let time = self.steps.len();
+        let count = time * self.batch * self.features;
         if let Some(numbers) = numbers {
             assert_eq!(numbers.len(), count, "a number for each of the mask");
         }

@@ -17,7 +17,7 @@ pub(crate) const VECTORS: usize = 4;
 /// The most rows that a tile has on any machine.
 pub(crate) const MAX_ROWS: usize = 6;
 /// The most rows that a tile of four vectors has on a machine with 16 registers.
-pub(crate) const FEWER_ROWS: usize = MAX_ROWS / 2;
+pub(crate) const ROWS_BESIDE_FOUR: usize = MAX_ROWS / 2;
 /// The most rows that a tile of three vectors has on a machine with 16 registers.
 pub(crate) const ROWS_BESIDE_THREE: usize = 4;
 
@@ -29,7 +29,7 @@ pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
         _ if S::REGISTER_COUNT >= 32 => MAX_ROWS,
         1 | 2 => MAX_ROWS,
         3 => ROWS_BESIDE_THREE,
-        _ => FEWER_ROWS,
+        _ => ROWS_BESIDE_FOUR,
     }
 }
 
@@ -38,7 +38,7 @@ pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
 #[inline(always)]
 pub(crate) fn next<S: Simd>(left: usize, vectors: usize) -> (usize, usize) {
     let most = rows_beside::<S>(vectors);
-    let last = FEWER_ROWS + 1..MAX_ROWS;
+    let last = ROWS_BESIDE_FOUR + 1..MAX_ROWS;
     if most < MAX_ROWS && vectors == VECTORS && left > most {
         // The last row or two beside the three before: whole panels would leave too few sums.
         match last.contains(&left) {

@@ -23,12 +23,18 @@ pub(super) struct BackwardMemory<T> {
     pub(super) gates: Shared<T>,
     /// The tape's cells.
     pub(super) cells: Source<T>,
-    /// `[panel][pair][lane]`: the gradient of `m · projection`.
-    pub(super) d_projected: Option<Shared<T>>,
+    pub(super) projection: Option<ProjectionMemory<T>>,
     pub(super) d_inputs: Option<Shared<T>>,
     /// The gradients of the state after the step at hand.
     pub(super) d_cell: Rows<T>,
     pub(super) d_hidden: Rows<T>,
+}
+
+/// The same of what a projection needs.
+#[derive(Clone, Copy)]
+pub(super) struct ProjectionMemory<T> {
+    /// `[panel][pair][lane]`: the gradient of `m · projection`.
+    pub(super) d_projected: Shared<T>,
     /// The gradient of `m`.
     pub(super) d_memory: Rows<T>,
 }
@@ -76,10 +82,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             .max();
         let zeros = Buffer::zeros(widest.unwrap_or(0));
         let mut gates = GateRows::new(plan, (&cell.columns, memory.gates, 0));
-        let mut projected_rows = memory
-            .d_projected
-            .map(|numbers| GateRows::new(plan, (projected, numbers, 0)))
-            .map(|projected| (projected, memory.d_memory.rows(&share.positions)));
+        let mut projection = memory.projection.map(|projection| {
+            let rows = GateRows::new(plan, (projected, projection.d_projected, 0));
+            (projection, rows, projection.d_memory.rows(&share.positions))
+        });
         let d_hidden_rows = memory.d_hidden.rows(&share.positions);
         let mut d_input_rows = memory
             .d_inputs
@@ -91,7 +97,9 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             }
             // 1. With a projection: the gradient of what it gave, from the outputs and from the step
             // after, and through it that of m.
-            if let Some(d_projected) = memory.d_projected {
+            if let (Some((targets, weights)), Some((projection, rows, d_memory_rows))) =
+                (from_projection, &mut projection)
+            {
                 let vectors = share.panels(output_size.div_ceil(lanes));
                 for (position, vector) in running
                     .clone()
@@ -113,13 +121,9 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                         let start = projected.offset(panel, pairs)
                             + plan.pair(step, position) * projected.width(panel)
                             + vector % VECTORS * lanes;
-                        sum.store(d_projected.at(start));
+                        sum.store(projection.d_projected.at(start));
                     }
                 }
-            }
-            if let (Some((targets, weights)), Some((rows, d_memory_rows))) =
-                (from_projection, &mut projected_rows)
-            {
                 share.wait();
                 rows.move_to(plan, step, &running);
                 let factors = rows.factors(VECTORS, weights);
@@ -164,9 +168,9 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                             let output = Lanes::load(simd, place(Gate::Output));
                             let before = memory.cells.at((before_row + row) * padded + unit);
                             let before = Lanes::load(simd, before);
-                            let d_memory = match memory.d_projected {
-                                Some(_) => {
-                                    Lanes::load(simd, memory.d_memory.row(position).add(unit))
+                            let d_memory = match memory.projection {
+                                Some(ProjectionMemory { d_memory, .. }) => {
+                                    Lanes::load(simd, d_memory.row(position).add(unit))
                                 }
                                 None => {
                                     let after = memory.d_hidden.row(position).add(unit);

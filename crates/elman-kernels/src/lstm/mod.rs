@@ -14,7 +14,7 @@
 mod backward;
 mod forward;
 
-use backward::{BackwardMemory, BackwardPart, PeepholePart};
+use backward::{BackwardMemory, BackwardPart, PeepholePart, ProjectionMemory};
 use forward::{ForwardPart, Memory};
 
 use crate::activation::Activation;
@@ -296,15 +296,20 @@ impl<T: Real> Lstm<T> {
         let mut d_state = vec![T::default(); run.state.len()];
         let mut d_cell = Carry::new(run, 0, units, self.lanes);
         let mut d_hidden = Carry::new(run, units, outputs, self.lanes);
-        let mut d_memory = Buffer::zeros(plan.batch() * self.padded());
+        let mut d_memory = spec
+            .projection
+            .map(|_| Buffer::zeros(plan.batch() * self.padded()));
+        let projection = d_projected.as_mut().zip(d_memory.as_mut());
         let shared = BackwardMemory {
             gates: Shared::new(&mut tape.gates),
             cells: Source::new(&tape.cells),
-            d_projected: d_projected.as_mut().map(|numbers| Shared::new(numbers)),
+            projection: projection.map(|(d_projected, d_memory)| ProjectionMemory {
+                d_projected: Shared::new(d_projected),
+                d_memory: Rows::new(d_memory, self.padded()),
+            }),
             d_inputs: d_inputs.as_mut().map(Unwritten::shared),
             d_cell: d_cell.rows(),
             d_hidden: d_hidden.rows(),
-            d_memory: Rows::new(&mut d_memory, self.padded()),
         };
         over_time(plan, 2 * spec.multiplications(), |share| {
             self.isa.run(BackwardPart {

@@ -1,4 +1,5 @@
-//! Files of whole sequences, most often with one answer each, as the UCR and UEA archives have them (`.ts`).
+//! Files of whole sequences, most often with one answer each, as the UCR and UEA archives have
+//! them (`.ts`).
 //!
 //! ```text
 //! @problemName Example
@@ -9,8 +10,8 @@
 //! ```
 //!
 //! Lines that begin with `#` are comments. After `@classLabel false` (or `@targetLabel false`) the
-//! sequences have no answer: they are there to be answered. Löning et al. (2019), "sktime"; Bagnall et al. (2018),
-//! arXiv 1811.00075.
+//! sequences have no answer: they are there to be answered. Löning et al. (2019), "sktime"; Bagnall
+//! et al. (2018), arXiv 1811.00075.
 
 use std::path::Path;
 

@@ -26,49 +26,38 @@ pub(crate) fn dropout(tensor: &Tensor<3>, mask: &MaskSpec, kept: f64) -> Option<
     if !served {
         return None;
     }
-    let mask = Mask {
-        spec: mask.clone(),
-        kept,
-    };
     let tensor = tensor.clone().into_dispatch();
-    let dropped = <Dispatch as DropoutBackend>::dropout(tensor, mask);
+    let dropped = <Dispatch as DropoutBackend>::dropout(tensor, mask.clone(), kept);
     Some(Tensor::from_dispatch(dropped))
-}
-
-/// A mask, to be drawn.
-#[derive(Clone, Debug)]
-pub(super) struct Mask {
-    spec: MaskSpec,
-    kept: f64,
 }
 
 /// Backends that draw and multiply as one operation.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait DropoutBackend: Backend {
     /// See [`dropout`].
-    fn dropout(tensor: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self>;
+    fn dropout(tensor: FloatTensor<Self>, mask: MaskSpec, kept: f64) -> FloatTensor<Self>;
 }
 
 impl DropoutBackend for Flex {
-    fn dropout(tensor: FlexTensor, Mask { spec, kept }: Mask) -> FlexTensor {
-        fn of<T: Number>(tensor: &FlexTensor, spec: &MaskSpec, kept: f64) -> FlexTensor {
-            let dropped = spec.apply(<T as Real>::from_f64(kept), numbers::<T>(tensor));
+    fn dropout(tensor: FlexTensor, mask: MaskSpec, kept: f64) -> FlexTensor {
+        fn of<T: Number>(tensor: &FlexTensor, mask: &MaskSpec, kept: f64) -> FlexTensor {
+            let dropped = mask.apply(<T as Real>::from_f64(kept), numbers::<T>(tensor));
             shaped(dropped, tensor.shape())
         }
         let tensor = without_gaps(tensor);
         match tensor.dtype() {
-            DType::F64 => of::<f64>(&tensor, &spec, kept),
-            _ => of::<f32>(&tensor, &spec, kept),
+            DType::F64 => of::<f64>(&tensor, &mask, kept),
+            _ => of::<f32>(&tensor, &mask, kept),
         }
     }
 }
 
 impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C> {
-    fn dropout(tensor: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self> {
+    fn dropout(tensor: FloatTensor<Self>, mask: MaskSpec, kept: f64) -> FloatTensor<Self> {
         let (tensor, node) = tensor.into_parts();
-        let dropped = B::dropout(tensor, mask.clone());
+        let dropped = B::dropout(tensor, mask.clone(), kept);
         match Dropout.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(preparation) => preparation.finish(mask, dropped),
+            OpsKind::Tracked(preparation) => preparation.finish((mask, kept), dropped),
             OpsKind::UnTracked(preparation) => preparation.finish(dropped),
         }
     }
@@ -79,12 +68,18 @@ impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C>
 struct Dropout;
 
 impl<B: DropoutBackend> Backward<B, 1> for Dropout {
-    type State = Mask;
+    type State = (MaskSpec, f64);
 
-    fn backward(self, ops: Ops<Mask, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
         let gradient = grads.consume::<B>(&ops.node);
         if let [Some(tensor)] = ops.parents {
-            grads.register::<B>(tensor.id, B::dropout(gradient, ops.state));
+            let (mask, kept) = ops.state;
+            grads.register::<B>(tensor.id, B::dropout(gradient, mask, kept));
         }
     }
 }

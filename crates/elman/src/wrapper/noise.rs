@@ -85,11 +85,7 @@ impl Drawn<'_> {
         options: (&Device, DType),
     ) -> Tensor<3> {
         let (spec, shape) = self.spec(block, clock);
-        let data = match options.1 {
-            DType::F64 => TensorData::new(spec.draw(kept), shape),
-            _ => TensorData::new(spec.draw(kept as f32), shape),
-        };
-        Tensor::from_data(data, options)
+        drawn(&spec, shape, kept, options)
     }
 
     /// `tensor`, as large as `block`, times that [`mask`](Self::mask).
@@ -100,14 +96,14 @@ impl Drawn<'_> {
         kept: f64,
         tensor: Tensor<3>,
     ) -> Tensor<3> {
-        if self.masks == Masks::PerStep {
-            let (spec, _) = self.spec(block, clock);
-            if let Some(dropped) = dropout(&tensor, &spec, kept) {
-                return dropped;
-            }
+        let (spec, shape) = self.spec(block, clock);
+        // The operation takes masks as large as the tensor.
+        if self.masks == Masks::PerStep
+            && let Some(dropped) = dropout(&tensor, &spec, kept)
+        {
+            return dropped;
         }
-        let options = (&tensor.device(), tensor.dtype());
-        let mask = self.mask(block, clock, kept, options);
+        let mask = drawn(&spec, shape, kept, (&tensor.device(), tensor.dtype()));
         tensor * mask
     }
 
@@ -158,6 +154,15 @@ impl Drawn<'_> {
     }
 }
 
+/// The mask as a tensor.
+fn drawn(spec: &MaskSpec, shape: [usize; 3], kept: f64, options: (&Device, DType)) -> Tensor<3> {
+    let data = match options.1 {
+        DType::F64 => TensorData::new(spec.draw(kept), shape),
+        _ => TensorData::new(spec.draw(kept as f32), shape),
+    };
+    Tensor::from_data(data, options)
+}
+
 /// Applies `change` to the parts of a state, each with its index.
 pub(crate) fn map_parts<S: State>(
     state: S,
@@ -168,4 +173,61 @@ pub(crate) fn map_parts<S: State>(
         index += 1;
         change(index - 1, part)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[.., F]` with numbers of its own in every place.
+    fn counted(shape: [usize; 3], options: (&Device, DType)) -> Tensor<3> {
+        let count = shape.iter().product::<usize>();
+        let numbers: Vec<f64> = (0..count).map(|at| at as f64 / 7.0 - 3.0).collect();
+        Tensor::from_data(TensorData::new(numbers, shape), options)
+    }
+
+    #[test]
+    fn one_operation_gives_the_bits_of_the_product_with_the_mask() {
+        let device = Device::flex().autodiff();
+        let clock = Clock {
+            training_step: 3,
+            time: 5,
+            is_silent: false,
+        };
+        let layouts = [Layout::BatchMajor, Layout::TimeMajor];
+        for (dtype, layout) in [DType::F32, DType::F64]
+            .into_iter()
+            .flat_map(|dtype| layouts.map(|layout| (dtype, layout)))
+        {
+            let block = Block {
+                batch: 4,
+                time: 3,
+                features: 11,
+                layout,
+            };
+            let options = (&device, dtype);
+            let shape = match layout {
+                Layout::BatchMajor => [4, 3, 11],
+                Layout::TimeMajor => [3, 4, 11],
+            };
+            let drawn = Drawn {
+                seed: Seed::new(9),
+                purpose: "a test",
+                keep: 0.6,
+                masks: Masks::PerStep,
+            };
+            let cotangent = counted(shape, options).detach() + 0.5;
+            let of = |drop: &dyn Fn(Tensor<3>) -> Tensor<3>| {
+                let tensor = counted(shape, options).require_grad();
+                let dropped = drop(tensor.clone());
+                let gradients = (dropped.clone() * cotangent.clone()).sum().backward();
+                let gradient = tensor.grad(&gradients).expect("it takes part");
+                [dropped.into_data(), gradient.into_data()]
+            };
+            let applied = of(&|tensor| drawn.apply(block, clock, 1.0 / 0.6, tensor));
+            let mask = drawn.mask(block, clock, 1.0 / 0.6, options);
+            let multiplied = of(&|tensor| tensor * mask.clone());
+            assert_eq!(applied, multiplied, "{dtype:?} {layout:?}");
+        }
+    }
 }

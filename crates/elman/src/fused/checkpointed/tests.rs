@@ -189,3 +189,33 @@ fn the_option_of_the_driver_changes_no_bit() {
     let error = dynamic_rnn(&cell, inputs, UnrollOptions::default().with_memory(1_000));
     assert!(error.expect_err("too little").is_argument());
 }
+
+#[test]
+fn segments_are_equal_and_the_last_is_the_longest() {
+    let spec = LstmCellConfig::new(FEATURES, UNITS)
+        .init(Seed::new(1), &Device::flex())
+        .spec();
+    for time in 1..40 {
+        for steps in 1..=time {
+            let segmented = Segmented::<f32> {
+                spec: &spec,
+                plan: &Plan::full(Layout::BatchMajor, 2, time),
+                steps,
+                parameters: &[],
+                inputs: &[],
+                state: &[],
+            };
+            let segments = segmented.segments();
+            let covered: Vec<usize> = segments.iter().cloned().flatten().collect();
+            assert_eq!(covered, (0..time).collect::<Vec<_>>());
+            let lengths: Vec<usize> = segments.iter().map(ExactSizeIterator::len).collect();
+            let longest = *lengths.last().expect("there are steps");
+            assert!(longest <= steps, "{time} in {steps}: {lengths:?}");
+            let nearly = longest - 1..=longest;
+            assert!(
+                lengths.iter().all(|length| nearly.contains(length)),
+                "{time} in {steps}: {lengths:?}"
+            );
+        }
+    }
+}
