@@ -25,7 +25,7 @@ use crate::real::{Lanes, Real};
 use crate::run::Backward;
 use crate::shape::Plan;
 use crate::threads;
-use crate::tile::{MAX_ROWS, OuterTile, ROWS_BESIDE_FOUR, ROWS_BESIDE_THREE, VECTORS, rows_beside};
+use crate::tile::{OuterTile, VECTORS, rows_beside};
 
 /// How many pairs are added in one go: one panel of their gate gradients and a tile of their
 /// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
@@ -449,21 +449,11 @@ impl<T: Real> Work for Part<'_, T> {
                         PairInputs::Rows(rows) => {
                             for pairs in group.pairs.rchunks(BLOCK) {
                                 match height {
-                                    ROWS_BESIDE_FOUR => {
-                                        one.interleave::<ROWS_BESIDE_FOUR>(
-                                            rows,
-                                            pairs,
-                                            &mut factors,
-                                        );
-                                    }
-                                    ROWS_BESIDE_THREE => one.interleave::<ROWS_BESIDE_THREE>(
-                                        rows,
-                                        pairs,
-                                        &mut factors,
-                                    ),
-                                    MAX_ROWS => {
-                                        one.interleave::<MAX_ROWS>(rows, pairs, &mut factors);
-                                    }
+                                    3 => one.interleave::<3>(rows, pairs, &mut factors),
+                                    4 => one.interleave::<4>(rows, pairs, &mut factors),
+                                    6 => one.interleave::<6>(rows, pairs, &mut factors),
+                                    8 => one.interleave::<8>(rows, pairs, &mut factors),
+                                    12 => one.interleave::<12>(rows, pairs, &mut factors),
                                     _ => unreachable!("no tile has {height} rows"),
                                 }
                                 for (place, sums) in jobs().zip(sums.chunks_exact_mut(size)) {

@@ -7,6 +7,7 @@ mod activation;
 mod basic;
 mod broadcast;
 mod buffer;
+mod cache;
 mod cell;
 mod cores;
 mod cross_entropy;

@@ -7,7 +7,7 @@
 use crate::buffer::{Buffer, Shared};
 use crate::real::Real;
 use crate::threads;
-use crate::tile::VECTORS;
+use crate::tile::{Packing, VECTORS};
 
 /// One vector of columns: `valid` columns of matrix `source` from `column` on; the other lanes
 /// are zero.
@@ -152,6 +152,21 @@ impl Columns {
         &self.panels[panel]
     }
 
+    /// Where the columns of the last panel's first `slots` vectors stand in a row: so many pieces, of so
+    /// many numbers, so far apart. A piece is whole vectors, then the last one of its columns.
+    pub(crate) fn pieces_of_last(&self, slots: usize) -> (usize, usize, usize) {
+        let last = self.panels.last().expect("a matrix has columns");
+        let slots = &last[..slots.min(last.len())];
+        let partial = slots.iter().filter(|slot| slot.valid < self.lanes).count();
+        let pieces = partial.max(1);
+        let columns: usize = slots.iter().map(|slot| slot.valid).sum();
+        debug_assert!(
+            columns % pieces == 0 && slots.len() % pieces == 0,
+            "equal pieces"
+        );
+        (pieces, columns / pieces, slots.len() / pieces * self.lanes)
+    }
+
     /// How many numbers a row of panel `panel` has.
     #[inline(always)]
     pub(crate) fn width(&self, panel: usize) -> usize {
@@ -164,12 +179,17 @@ impl Columns {
         self.before[panel] * self.lanes * rows
     }
 
+    /// Where the vectors of panel `panel` of a packed matrix of `rows` rows of `T` stand.
+    pub(crate) fn packing<T>(&self, panel: usize, rows: usize) -> Packing {
+        Packing::new::<T>(rows, self.vectors(panel), self.lanes)
+    }
+
     /// How many numbers a packed row has over all panels.
     pub(crate) fn total(&self) -> usize {
         self.before[self.panels.len()] * self.lanes
     }
 
-    /// Packs rows `rows` of the source matrices: `[panel][row][vector][lane]`.
+    /// Packs rows `rows` of the source matrices, panel by panel, each as [`Packing`] says.
     pub(crate) fn pack<T: Real>(
         &self,
         sources: &[Matrix<'_, T>],
@@ -184,12 +204,14 @@ impl Columns {
             let start = self.offset(panel, count);
             // SAFETY: panels do not overlap, and every panel is packed once.
             let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * count) };
-            for (line, row) in target.chunks_exact_mut(width).zip(rows.clone()) {
-                for (lanes, slot) in line.chunks_exact_mut(self.lanes).zip(slots) {
+            let packing = self.packing::<T>(panel, count);
+            for (line, row) in rows.clone().enumerate() {
+                for (vector, slot) in slots.iter().enumerate() {
                     let source = sources[slot.source];
                     let from = row * source.columns + slot.column;
+                    let to = line * packing.row + packing.of(vector, self.lanes);
                     copy_piece(
-                        &mut lanes[..slot.valid],
+                        &mut target[to..to + slot.valid],
                         &source.numbers[from..from + slot.valid],
                     );
                 }
@@ -199,7 +221,7 @@ impl Columns {
     }
 
     /// Packs the transpose of rows `rows` of the source matrices, for a product whose left side
-    /// is laid out as these columns are: `[panel of rows][column as packed here][row]`.
+    /// is laid out as these columns are: panels of rows, a row of theirs for each column as packed here.
     ///
     /// `slots_used` picks the vectors of each panel that take part (`0..n` for all).
     pub(crate) fn pack_transposed<T: Real>(
@@ -213,7 +235,8 @@ impl Columns {
         let depth: usize = self
             .panels
             .iter()
-            .map(|slots| used(slots).len() * self.lanes)
+            .flat_map(|slots| &slots[used(slots)])
+            .map(|slot| slot.valid)
             .sum();
         let mut packed = Buffer::zeros(targets.total() * depth);
         let shared = Shared::new(&mut packed);
@@ -222,23 +245,25 @@ impl Columns {
             let start = targets.offset(panel, depth);
             // SAFETY: panels do not overlap, and every panel is packed once.
             let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * depth) };
-            let first = targets.slots(panel)[0].column;
-            let last: usize = targets.slots(panel).iter().map(|slot| slot.valid).sum();
-            let row = rows.start + first;
+            let packing = targets.packing::<T>(panel, depth);
+            let row = rows.start + targets.slots(panel)[0].column;
             let mut k = 0;
             for slots in &self.panels {
                 for slot in &slots[used(slots)] {
                     let source = sources[slot.source];
-                    let lines = target[k * width..].chunks_exact_mut(width);
-                    for (offset, line) in lines.take(slot.valid).enumerate() {
+                    for offset in 0..slot.valid {
                         // One column of the source, which its rows keep in the cache for the next.
                         let column = row * source.columns + slot.column + offset;
-                        let column = source.numbers[column..].iter().step_by(source.columns);
-                        for (number, &from) in line[..last].iter_mut().zip(column) {
-                            *number = from;
+                        let mut column = source.numbers[column..].iter().step_by(source.columns);
+                        for (vector, slot) in targets.slots(panel).iter().enumerate() {
+                            let to = (k + offset) * packing.row + packing.of(vector, self.lanes);
+                            let numbers = target[to..to + slot.valid].iter_mut();
+                            for (number, &from) in numbers.zip(column.by_ref()) {
+                                *number = from;
+                            }
                         }
                     }
-                    k += self.lanes;
+                    k += slot.valid;
                 }
             }
         });

@@ -11,7 +11,7 @@ use crate::math::activate;
 use crate::panels::Columns;
 use crate::real::{Lanes, Real};
 use crate::threads;
-use crate::tile::{self, Term, Tile, VECTORS};
+use crate::tile::{self, Packing, Term, Tile, VECTORS};
 
 /// The most numbers in a vector: f32 with AVX-512.
 pub(crate) const MAX_LANES: usize = 16;
@@ -20,7 +20,7 @@ pub(crate) const GROUP: usize = 3;
 
 /// The most rows of a block: they are multiplied with a slice of a panel while it is near, and their
 /// activations are computed together. A multiple of any tile's rows.
-const BLOCK_ROWS: usize = 36;
+const BLOCK_ROWS: usize = 48;
 /// How many rows of a panel a slice has at most: with four vectors of f32 a row, 128 KiB on AVX2. The
 /// second-level cache holds that, and tiles read it as fast from there as from the first-level one.
 const SLICE: usize = 1024;
@@ -139,7 +139,7 @@ pub(crate) struct Factor<'a, T> {
     pub(crate) pieces: usize,
     pub(crate) length: usize,
     pub(crate) stride: usize,
-    /// `[panel][depth][vector][lane]`, from which the first row that is multiplied is `skip`.
+    /// Packed panels of `depth` rows, of which the first row that is multiplied is `skip`.
     pub(crate) weights: &'a [T],
     pub(crate) depth: usize,
     pub(crate) skip: usize,
@@ -176,7 +176,8 @@ impl<'a, T> Factor<'a, T> {
     /// its row in the first panel) times a transposed matrix. `slots` vectors of each panel take
     /// part, the first of which the pointers point at.
     ///
-    /// The last panel may be narrower than the others, so it is a factor of its own.
+    /// The last panel may be narrower than the others, and its vectors have lanes without a column, which
+    /// take no part: so it is a factor of its own.
     pub(crate) fn panels(
         columns: &Columns,
         pairs: usize,
@@ -187,8 +188,8 @@ impl<'a, T> Factor<'a, T> {
         let lanes = columns.width(0) / columns.vectors(0);
         let last = columns.count() - 1;
         let length = slots * lanes;
-        let last_length = slots.min(columns.vectors(last)) * lanes;
-        let depth = last * length + last_length;
+        let (pieces, last_length, stride) = columns.pieces_of_last(slots);
+        let depth = last * length + pieces * last_length;
         let whole = Self {
             rows,
             pieces: last,
@@ -201,9 +202,9 @@ impl<'a, T> Factor<'a, T> {
         };
         let rest = Self {
             rows: last_rows,
-            pieces: 1,
+            pieces,
             length: last_length,
-            stride: 0,
+            stride,
             weights,
             depth,
             skip: last * length,
@@ -221,7 +222,7 @@ impl<'a, T> Factor<'a, T> {
     /// Slice `slice` of `slices`, of panel `panel`.
     #[inline(always)]
     fn slice(&self, columns: &Columns, panel: usize, slice: usize, slices: usize) -> Term<T> {
-        let width = columns.width(panel);
+        let packing = columns.packing::<T>(panel, self.depth);
         let part = |count| match slices {
             1 => 0..count,
             _ => threads::range(count, slices, slice),
@@ -234,8 +235,8 @@ impl<'a, T> Factor<'a, T> {
             let (start, count) = (pieces.start, pieces.len());
             (count, self.length, start * self.length, start * self.stride)
         };
-        let weights =
-            &self.weights[columns.offset(panel, self.depth) + (self.skip + skipped) * width..];
+        let weights = &self.weights
+            [columns.offset(panel, self.depth) + (self.skip + skipped) * packing.row..];
         Term {
             rows: self.rows.as_ptr(),
             offset,
@@ -243,6 +244,7 @@ impl<'a, T> Factor<'a, T> {
             length,
             stride: self.stride,
             weights: weights.as_ptr(),
+            packing,
         }
     }
 }
@@ -312,14 +314,19 @@ impl<'a, T: Real> Product<'a, T> {
         target: (*mut T, usize),
     ) -> usize {
         debug_assert!(Lanes::<S, T>::COUNT <= MAX_LANES);
-        let height = BLOCK_ROWS.min(self.count - first);
+        let left = self.count - first;
+        // Nearly equal blocks, of whole tiles.
+        let height = left.div_ceil(left.div_ceil(BLOCK_ROWS));
+        let tile = tile::rows_beside::<S>(self.columns.vectors(panel));
+        let height = height.next_multiple_of(tile).min(left);
         let mut terms = [Term::nothing(); 2];
         let mut depth = 0;
         let mut taken = 0;
         for factor in self.factors.iter().filter(|factor| !factor.hot.is_empty()) {
             let gather = Gather {
                 hot: &factor.hot[first..first + height],
-                width: self.columns.width(panel),
+                vectors: self.columns.vectors(panel),
+                packing: self.columns.packing::<T>(panel, factor.depth),
                 weights: &factor.weights[self.columns.offset(panel, factor.depth)..],
                 start,
                 target,
@@ -377,7 +384,6 @@ impl<'a, T: Real> Product<'a, T> {
                     terms,
                     first: first + row,
                     first_vector,
-                    width: vectors * lanes,
                     sums: (target.0.wrapping_add(at(target.1)), target.1),
                 };
                 // SAFETY: the caller's promise.
@@ -393,7 +399,8 @@ impl<'a, T: Real> Product<'a, T> {
 /// Whoever makes one promises what [`Product::block_between`] asks for.
 struct Gather<'a, T> {
     hot: &'a [Hot],
-    width: usize,
+    vectors: usize,
+    packing: Packing,
     weights: &'a [T],
     start: (*const T, usize),
     target: (*mut T, usize),
@@ -408,17 +415,18 @@ impl<T: Real> WithSimd for Gather<'_, T> {
         for (row, &hot) in self.hot.iter().enumerate() {
             let weights = match hot {
                 NOWHERE => None,
-                hot => Some(&self.weights[hot as usize * self.width..][..self.width]),
+                hot => Some(&self.weights[hot as usize * self.packing.row..]),
             };
-            for vector in (0..self.width).step_by(lanes) {
+            for vector in 0..self.vectors {
                 // SAFETY: the promise of whoever made this; a row of weights is whole vectors.
                 unsafe {
-                    let start = self.start.0.add(row * self.start.1 + vector);
+                    let start = self.start.0.add(row * self.start.1 + vector * lanes);
                     let mut sum = Lanes::<S, T>::load(simd, start);
                     if let Some(weights) = weights {
-                        sum = sum + Lanes::load(simd, weights.as_ptr().add(vector));
+                        let weights = &weights[self.packing.of(vector, lanes)..][..lanes];
+                        sum = sum + Lanes::load(simd, weights.as_ptr());
                     }
-                    sum.store(self.target.0.add(row * self.target.1 + vector));
+                    sum.store(self.target.0.add(row * self.target.1 + vector * lanes));
                 }
             }
         }

@@ -10,26 +10,50 @@
 
 use pulp::{Simd, WithSimd};
 
+use crate::cache::{LINE, prefetch};
 use crate::real::{Lanes, Real};
 
 /// The most vectors that a tile is wide.
 pub(crate) const VECTORS: usize = 4;
-/// The most rows that a tile has on any machine.
-pub(crate) const MAX_ROWS: usize = 6;
-/// The most rows that a tile of four vectors has on a machine with 16 registers.
-pub(crate) const ROWS_BESIDE_FOUR: usize = MAX_ROWS / 2;
-/// The most rows that a tile of three vectors has on a machine with 16 registers.
-pub(crate) const ROWS_BESIDE_THREE: usize = 4;
+/// Half of these.
+const HALF: usize = VECTORS / 2;
+
+/// What a machine's registers are like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Registers {
+    /// 16 of them.
+    Few,
+    /// 32 of them.
+    Many,
+    /// 32 of them, each as large as a line of the cache: weights come no faster than they are used.
+    ManyAndWide,
+}
+
+impl Registers {
+    #[inline(always)]
+    const fn of<S: Simd>() -> Self {
+        match size_of::<S::f32s>() {
+            LINE => Self::ManyAndWide,
+            _ if S::REGISTER_COUNT >= 32 => Self::Many,
+            _ => Self::Few,
+        }
+    }
+
+    const fn wide(self) -> bool {
+        matches!(self, Self::ManyAndWide)
+    }
+}
 
 /// The most rows that a tile of `vectors` vectors has on this machine: as many as leave room for all
 /// factors and a vector of weights, or for a row of weights and a factor.
 #[inline(always)]
 pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
-    match vectors {
-        _ if S::REGISTER_COUNT >= 32 => MAX_ROWS,
-        1 | 2 => MAX_ROWS,
-        3 => ROWS_BESIDE_THREE,
-        _ => ROWS_BESIDE_FOUR,
+    match (Registers::of::<S>(), vectors) {
+        (Registers::Few, 4) => 3,
+        (Registers::Few, 3) => 4,
+        (Registers::ManyAndWide, 3) => 8,
+        (Registers::ManyAndWide, 1 | 2) => 12,
+        _ => 6,
     }
 }
 
@@ -38,16 +62,55 @@ pub(crate) const fn rows_beside<S: Simd>(vectors: usize) -> usize {
 #[inline(always)]
 pub(crate) fn next<S: Simd>(left: usize, vectors: usize) -> (usize, usize) {
     let most = rows_beside::<S>(vectors);
-    let last = ROWS_BESIDE_FOUR + 1..MAX_ROWS;
-    if most < MAX_ROWS && vectors == VECTORS && left > most {
+    let nearly_equal = |most| left.div_ceil(left.div_ceil(most));
+    match Registers::of::<S>() {
         // The last row or two beside the three before: whole panels would leave too few sums.
-        match last.contains(&left) {
-            true => (left, VECTORS / 2),
-            false => (most, VECTORS),
+        Registers::Few if vectors == VECTORS && (4..6).contains(&left) => (left, HALF),
+        Registers::Few if vectors == VECTORS && left > most => (most, VECTORS),
+        // Twice the rows of half a panel: every weight that is read is used twice as often.
+        Registers::ManyAndWide if vectors == VECTORS && left > most => {
+            (nearly_equal(rows_beside::<S>(HALF)), HALF)
         }
-    } else {
-        // Nearly equal tiles.
-        (left.div_ceil(left.div_ceil(most)), vectors)
+        _ => (nearly_equal(most), vectors),
+    }
+}
+
+/// How many rows of weights ahead a machine with wide registers is asked for the next ones: a tile goes
+/// through a line of the cache in fewer cycles than the second-level cache takes to give it.
+const AHEAD: usize = 8;
+
+/// Where the vectors of the rows of a packed panel stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packing {
+    /// How far apart rows are.
+    pub(crate) row: usize,
+    /// How far a row's third vector is from its first.
+    pub(crate) half: usize,
+}
+
+impl Packing {
+    /// Of a panel of `rows` rows and `vectors` vectors of `lanes` numbers of type `T`.
+    ///
+    /// Where tiles take half a panel at a time, the halves stand one after the other, so that a tile
+    /// reads without gaps.
+    pub(crate) fn new<T>(rows: usize, vectors: usize, lanes: usize) -> Self {
+        let half = HALF * lanes;
+        match lanes * size_of::<T>() == LINE && vectors == VECTORS {
+            true => Self {
+                row: half,
+                half: rows * half,
+            },
+            false => Self {
+                row: vectors * lanes,
+                half,
+            },
+        }
+    }
+
+    /// Where vector `vector` of the first row stands.
+    #[inline(always)]
+    pub(crate) fn of(&self, vector: usize, lanes: usize) -> usize {
+        vector / HALF * self.half + vector % HALF * lanes
     }
 }
 
@@ -64,8 +127,9 @@ pub(crate) struct Term<T> {
     pub(crate) length: usize,
     /// … that start this far apart.
     pub(crate) stride: usize,
-    /// A packed panel of `pieces · length` rows.
+    /// A packed panel of `pieces · length` rows, and where their vectors stand.
     pub(crate) weights: *const T,
+    pub(crate) packing: Packing,
 }
 
 impl<T> Term<T> {
@@ -78,6 +142,7 @@ impl<T> Term<T> {
             length: 0,
             stride: 0,
             weights: std::ptr::null(),
+            packing: Packing { row: 0, half: 0 },
         }
     }
 
@@ -98,11 +163,9 @@ pub(crate) struct Tile<'a, T> {
     pub(crate) start: (*const T, usize),
     /// Added in this order …
     pub(crate) terms: &'a [Term<T>; 2],
-    /// … each from this one of its rows on, and from this vector of its panel on, whose rows are so
-    /// many numbers wide.
+    /// … each from this one of its rows on, and from this vector of its panel on.
     pub(crate) first: usize,
     pub(crate) first_vector: usize,
-    pub(crate) width: usize,
     /// Where the sums go, and how far apart rows stand.
     pub(crate) sums: (*mut T, usize),
 }
@@ -127,14 +190,18 @@ pub(crate) struct OuterTile<'a, T> {
 
 /// Calls `$body::<S, T, M, V>($simd, $tile)` for the tile's own number of rows and vectors.
 macro_rules! for_size {
-    ($body:ident, $simd:expr, $tile:expr; $($rows:literal)*) => {
+    ($body:ident, $simd:expr, $tile:expr) => {
+        for_size!($body, $simd, $tile;
+            [1 2 3 4 5 6 7 8 9 10 11 12] by 1, [1 2 3 4 5 6 7 8 9 10 11 12] by 2,
+            [1 2 3 4 5 6 7 8] by 3, [1 2 3 4 5 6] by 4)
+    };
+    ($body:ident, $simd:expr, $tile:expr; $([$($rows:literal)*] by $vectors:literal),*) => {
         match ($tile.rows, $tile.vectors) {
-            $(
-                ($rows, 1) if $rows <= rows_beside::<S>(1) => $body::<S, T, $rows, 1>($simd, $tile),
-                ($rows, 2) if $rows <= rows_beside::<S>(2) => $body::<S, T, $rows, 2>($simd, $tile),
-                ($rows, 3) if $rows <= rows_beside::<S>(3) => $body::<S, T, $rows, 3>($simd, $tile),
-                ($rows, 4) if $rows <= rows_beside::<S>(4) => $body::<S, T, $rows, 4>($simd, $tile),
-            )*
+            $($(
+                ($rows, $vectors) if $rows <= rows_beside::<S>($vectors) => {
+                    $body::<S, T, $rows, $vectors>($simd, $tile)
+                }
+            )*)*
             (rows, vectors) => unreachable!("no tile is {rows} by {vectors}"),
         }
     };
@@ -155,7 +222,7 @@ impl<T: Real> Tile<'_, T> {
             fn with_simd<S: Simd>(self, simd: S) {
                 let tile = self.0;
                 // SAFETY: the promise of `Tile::run`'s caller.
-                unsafe { for_size!(inner_sums, simd, tile; 1 2 3 4 5 6) }
+                unsafe { for_size!(inner_sums, simd, tile) }
             }
         }
         simd.vectorize(Run(self));
@@ -218,15 +285,29 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let first = term.rows.add(tile.first);
             let mut rows: [*const T; M] =
                 std::array::from_fn(|m| (*first.add(m)).wrapping_add(term.offset));
-            let mut weights = term.weights.add(tile.first_vector * width);
+            let packing = Packing {
+                // Elsewhere no panel is in halves, and the distance is known to the compiler.
+                half: match const { Registers::of::<S>().wide() } {
+                    true => term.packing.half,
+                    false => HALF * width,
+                },
+                ..term.packing
+            };
+            let mut weights = term.weights.add(packing.of(tile.first_vector, width));
             for _ in 0..term.pieces {
                 for k in 0..term.length {
+                    if const { Registers::of::<S>().wide() } {
+                        for v in 0..V {
+                            let ahead = AHEAD * packing.row + packing.of(v, width);
+                            prefetch(weights.wrapping_add(ahead));
+                        }
+                    }
                     add_products(
                         &mut sums,
                         |m| Lanes::broadcast(simd, rows[m].add(k)),
-                        |v| Lanes::load(simd, weights.add(v * width)),
+                        |v| Lanes::load(simd, weights.add(packing.of(v, width))),
                     );
-                    weights = weights.wrapping_add(tile.width);
+                    weights = weights.wrapping_add(packing.row);
                 }
                 for row in &mut rows {
                     *row = row.wrapping_add(term.stride);
@@ -257,7 +338,7 @@ impl<T: Real> OuterTile<'_, T> {
             fn with_simd<S: Simd>(self, simd: S) {
                 let tile = self.0;
                 // SAFETY: the promise of `OuterTile::run`'s caller.
-                unsafe { for_size!(outer_sums, simd, tile; 1 2 3 4 5 6) }
+                unsafe { for_size!(outer_sums, simd, tile) }
             }
         }
         simd.vectorize(Run(self));
