@@ -101,8 +101,8 @@ impl PythonFlags {
 #[derive(Args)]
 struct TimingFlags {
     /// Rounds of each case; medians are reported.
-    #[arg(long, default_value_t = 9)]
-    rounds: usize,
+    #[arg(long, default_value = "9")]
+    rounds: NonZeroUsize,
     /// About how long a round lasts, in milliseconds.
     #[arg(long, default_value_t = 60.0)]
     round_ms: f64,
@@ -118,14 +118,8 @@ impl TimingFlags {
     fn plan(&self, threads: Vec<NonZeroUsize>, cases: Vec<Case>) -> Result<Plan> {
         let (rounds, round_ms) = match self.quick {
             true => (3, 5.0),
-            false => (self.rounds, self.round_ms),
+            false => (self.rounds.get(), self.round_ms),
         };
-        if rounds == 0 {
-            return Err(Error::Flag {
-                flag: "--rounds",
-                problem: "is 0; give at least 1".into(),
-            });
-        }
         if round_ms.is_nan() || round_ms <= 0.0 {
             return Err(Error::Flag {
                 flag: "--round-ms",
@@ -171,8 +165,8 @@ struct EpochFlags {
     #[arg(long, default_value = "2")]
     threads: NonZeroUsize,
     /// Epochs of each peer, after one that warms up; medians are reported.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, default_value = "5")]
+    rounds: NonZeroUsize,
     /// A folder with the MNIST training files; else the 8,000 images in data/mnist10k.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -198,8 +192,8 @@ struct TextFlags {
     #[arg(long, default_value = "2")]
     threads: NonZeroUsize,
     /// Iterations of each peer, after one that warms up; medians are reported.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, default_value = "5")]
+    rounds: NonZeroUsize,
     /// Windows of an iteration of training.
     #[arg(long, default_value_t = 40)]
     windows: usize,
@@ -219,8 +213,8 @@ struct SeriesFlags {
     #[arg(long, default_value = "2")]
     threads: NonZeroUsize,
     /// Iterations of each peer, after one that warms up; medians are reported.
-    #[arg(long, default_value_t = 9)]
-    rounds: usize,
+    #[arg(long, default_value = "9")]
+    rounds: NonZeroUsize,
     /// Batches of an iteration.
     #[arg(long, default_value_t = 50)]
     batches: usize,
@@ -277,8 +271,8 @@ struct LongFlags {
     #[arg(long, default_value_t = 512)]
     memory_mib: u64,
     /// Runs of each, in turns; medians are reported.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, default_value = "5")]
+    rounds: NonZeroUsize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -375,7 +369,7 @@ fn run_epoch(flags: EpochFlags) -> Result<()> {
         units: 150,
         learning_rate: 0.001,
     };
-    let report = compare_epochs(&launch, flags.threads, &epoch, flags.rounds)?;
+    let report = compare_epochs(&launch, flags.threads, &epoch, flags.rounds.get())?;
     let bars = epoch_bars(&epoch, |peer| report.median_ms(peer));
     println!("{}\n{}", report.table(), text(&bars));
     write_json(
@@ -408,7 +402,7 @@ fn run_text(flags: TextFlags) -> Result<()> {
     };
     let mut found = Vec::new();
     for request in [train, generate] {
-        let rounds = flags.rounds;
+        let rounds = flags.rounds.get();
         let both = [PeerKind::Elman, PeerKind::PyTorch];
         let asked = Request::Text(request.clone());
         let report = compare_loops(&launch, flags.threads, &asked, &both, rounds)?;
@@ -433,7 +427,7 @@ fn run_series(flags: SeriesFlags) -> Result<()> {
         };
         let both = [PeerKind::Elman, PeerKind::PyTorch];
         let asked = Request::Series(request.clone());
-        let report = compare_loops(&launch, flags.threads, &asked, &both, flags.rounds)?;
+        let report = compare_loops(&launch, flags.threads, &asked, &both, flags.rounds.get())?;
         let bars = series_bars(&request, |peer| report.median_ms(peer));
         println!("{}\n{}", report.table(), text(&bars));
         found.push(json!({ "request": request, "report": report, "bars": bars }));
@@ -469,7 +463,7 @@ fn run_long(flags: &LongFlags) -> Result<()> {
         units: flags.units,
         memory: Some(flags.memory_mib << 20),
     };
-    let rounds = flags.rounds.max(1);
+    let rounds = flags.rounds.get();
     print!(
         "{}",
         compare_long(&program, long, flags.plain_steps, rounds)?

@@ -97,6 +97,10 @@ impl Spec {
     ///
     /// When the parameters are not as many and as long as the specification asks for.
     pub fn pack<T: Real>(&self, parameters: &[&[T]], isa: Isa) -> Packed<T> {
+        T::pack(self, parameters, isa)
+    }
+
+    pub(crate) fn packed<T: Real>(&self, parameters: &[&[T]], isa: Isa) -> Packed<T> {
         match *self {
             Self::Basic(spec) => Packed::Basic(Basic::pack(spec, &basic(parameters), isa)),
             Self::Lstm(spec) => Packed::Lstm(Lstm::pack(spec, &lstm(&spec, parameters), isa)),
@@ -226,6 +230,10 @@ impl<T: Real> Packed<T> {
     /// The forward pass of inference: in one vector the outputs, laid out as the plan says and zero in
     /// the padding, then the final state.
     pub fn forward(&self, run: Forward<'_, T>) -> Vec<T> {
+        T::forward(self, run)
+    }
+
+    pub(crate) fn walk(&self, run: Forward<'_, T>) -> Vec<T> {
         match self {
             Self::Basic(cell) => cell.forward(run),
             Self::Lstm(cell) => cell.forward(run),
@@ -238,6 +246,10 @@ impl<T: Real> Packed<T> {
 
     /// The forward pass of training: the same, and what the backward pass needs.
     pub fn forward_training(self, run: Forward<'_, T>) -> (Vec<T>, Tape<T>) {
+        T::forward_training(self, run)
+    }
+
+    pub(crate) fn walk_training(self, run: Forward<'_, T>) -> (Vec<T>, Tape<T>) {
         match self {
             Self::Basic(cell) => {
                 let (results, tape) = cell.forward_training(run);
@@ -271,6 +283,10 @@ impl<T: Real> Tape<T> {
     /// The backward pass. `parameters` are those that the cell was packed from; their gradients
     /// come in the same order.
     pub fn backward(self, run: &Backward<'_, T>, parameters: &[&[T]]) -> Gradients<T> {
+        T::backward(self, run, parameters)
+    }
+
+    pub(crate) fn walk_back(self, run: &Backward<'_, T>, parameters: &[&[T]]) -> Gradients<T> {
         match self {
             Self::Basic(cell, tape) => cell.backward(run, &basic(parameters), tape),
             Self::Lstm(cell, tape) => {

@@ -9,6 +9,7 @@ mod broadcast;
 mod buffer;
 mod cache;
 mod cell;
+mod compiled;
 mod cores;
 mod cross_entropy;
 mod denormals;

@@ -161,7 +161,7 @@ impl Columns {
         let pieces = partial.max(1);
         let columns: usize = slots.iter().map(|slot| slot.valid).sum();
         debug_assert!(
-            columns % pieces == 0 && slots.len() % pieces == 0,
+            columns.is_multiple_of(pieces) && slots.len().is_multiple_of(pieces),
             "equal pieces"
         );
         (pieces, columns / pieces, slots.len() / pieces * self.lanes)

@@ -9,10 +9,11 @@ use pulp::Simd;
 use pulp::bytemuck::Pod;
 
 use crate::broadcast::broadcast;
+use crate::compiled::Compiled;
 
 /// `f32` or `f64`: what kernels compute in.
 pub trait Real:
-    Pod + Send + Sync + PartialOrd + Default + std::fmt::Debug + sealed::Sealed
+    Pod + Send + Sync + PartialOrd + Default + std::fmt::Debug + Compiled + sealed::Sealed
 {
     /// A machine vector of this type.
     #[doc(hidden)]

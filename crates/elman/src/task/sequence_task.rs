@@ -184,12 +184,13 @@ fn layout_fact(columns: &[String]) -> (String, String) {
 /// The columns that the model in `stored` reads.
 fn read_layout(stored: &StoredFile) -> Result<Vec<String>> {
     let json = stored.file.fact(&stored.path, LAYOUT)?;
-    serde_json::from_str(json).map_err(|error| {
-        Error::damaged(
-            &stored.path,
-            format!("its `{LAYOUT}` is no list of names: {error}"),
-        )
-    })
+    let damaged = |why| Error::damaged(&stored.path, format!("its `{LAYOUT}` {why}"));
+    let columns: Vec<String> = serde_json::from_str(json)
+        .map_err(|error| damaged(format!("is no list of names: {error}")))?;
+    match columns.is_empty() {
+        true => Err(damaged("names no column".to_owned())),
+        false => Ok(columns),
+    }
 }
 
 impl TrainedSequence {
@@ -438,4 +439,35 @@ fn predict_picture(model: &SequenceModel, path: &Path) -> Result<Prediction> {
         ));
     }
     model.predict(read_digit(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{FileKind, NamedTensors, TensorFile};
+
+    #[test]
+    fn a_model_of_tables_knows_its_columns() {
+        let read = |columns: &str| {
+            let facts = BTreeMap::from([(LAYOUT.to_owned(), columns.to_owned())]);
+            read_layout(&StoredFile {
+                path: "model.safetensors".into(),
+                file: TensorFile {
+                    kind: FileKind::Model,
+                    facts,
+                    tensors: NamedTensors::new(),
+                },
+            })
+        };
+        let columns = ["x".to_owned(), "y".to_owned()];
+        let (_, written) = layout_fact(&columns);
+        assert_eq!(read(&written).unwrap(), columns);
+        for damaged in ["[]", "{}", "[1]", "x"] {
+            let error = read(damaged).unwrap_err().to_string();
+            assert!(
+                error.contains("model.safetensors") && error.contains("`layout`"),
+                "{damaged}: {error}"
+            );
+        }
+    }
 }
