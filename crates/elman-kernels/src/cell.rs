@@ -100,6 +100,7 @@ impl Spec {
         T::pack(self, parameters, isa)
     }
 
+    /// [`pack`](Self::pack), for `compiled.rs`.
     pub(crate) fn packed<T: Real>(&self, parameters: &[&[T]], isa: Isa) -> Packed<T> {
         match *self {
             Self::Basic(spec) => Packed::Basic(Basic::pack(spec, &basic(parameters), isa)),
@@ -233,6 +234,7 @@ impl<T: Real> Packed<T> {
         T::forward(self, run)
     }
 
+    /// [`forward`](Self::forward), for `compiled.rs`.
     pub(crate) fn walk(&self, run: Forward<'_, T>) -> Vec<T> {
         match self {
             Self::Basic(cell) => cell.forward(run),
@@ -249,6 +251,7 @@ impl<T: Real> Packed<T> {
         T::forward_training(self, run)
     }
 
+    /// [`forward_training`](Self::forward_training), for `compiled.rs`.
     pub(crate) fn walk_training(self, run: Forward<'_, T>) -> (Vec<T>, Tape<T>) {
         match self {
             Self::Basic(cell) => {
@@ -286,6 +289,7 @@ impl<T: Real> Tape<T> {
         T::backward(self, run, parameters)
     }
 
+    /// [`backward`](Self::backward), for `compiled.rs`.
     pub(crate) fn walk_back(self, run: &Backward<'_, T>, parameters: &[&[T]]) -> Gradients<T> {
         match self {
             Self::Basic(cell, tape) => cell.backward(run, &basic(parameters), tape),

@@ -27,8 +27,9 @@ use crate::shape::Plan;
 use crate::threads;
 use crate::tile::{OuterTile, VECTORS, rows_beside};
 
-/// How many pairs are added in one go: one panel of their gate gradients and a tile of their
-/// factors then stay in the first-level cache (32 KiB), while the sums are read and written seldom.
+/// How many pairs are added in one go: one panel of their gate gradients and a tile of their factors then
+/// stay in the first-level cache (24 and 2 KiB with AVX2; twice that with AVX-512, where fewer pairs are no
+/// faster), while the sums are read and written seldom.
 const BLOCK: usize = 192;
 /// Below this many numbers to add up, waking a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 1 << 16;

@@ -18,29 +18,30 @@ pub(crate) const VECTORS: usize = 4;
 /// Half of these.
 const HALF: usize = VECTORS / 2;
 
+/// Is a vector of so many bytes wide: a whole line of the cache? A tile of wide vectors goes through weights
+/// as fast as caches give them, so it takes half a panel and is asked for what comes next.
+const fn wide(vector: usize) -> bool {
+    vector == LINE
+}
+
 /// What a machine's registers are like.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Registers {
     /// 16 of them.
     Few,
     /// 32 of them.
     Many,
-    /// 32 of them, each as large as a line of the cache: weights come no faster than they are used.
+    /// 32 of them, for [`wide`] vectors.
     ManyAndWide,
 }
 
 impl Registers {
     #[inline(always)]
     const fn of<S: Simd>() -> Self {
-        match size_of::<S::f32s>() {
-            LINE => Self::ManyAndWide,
-            _ if S::REGISTER_COUNT >= 32 => Self::Many,
+        match S::REGISTER_COUNT {
+            _ if wide(size_of::<S::f32s>()) => Self::ManyAndWide,
+            32.. => Self::Many,
             _ => Self::Few,
         }
-    }
-
-    const fn wide(self) -> bool {
-        matches!(self, Self::ManyAndWide)
     }
 }
 
@@ -75,8 +76,7 @@ pub(crate) fn next<S: Simd>(left: usize, vectors: usize) -> (usize, usize) {
     }
 }
 
-/// How many rows of weights ahead a machine with wide registers is asked for the next ones: a tile goes
-/// through a line of the cache in fewer cycles than the second-level cache takes to give it.
+/// How many rows of weights ahead a tile of [`wide`] vectors asks for the next ones.
 const AHEAD: usize = 8;
 
 /// Where the vectors of the rows of a packed panel stand.
@@ -95,7 +95,7 @@ impl Packing {
     /// reads without gaps.
     pub(crate) fn new<T>(rows: usize, vectors: usize, lanes: usize) -> Self {
         let half = HALF * lanes;
-        match lanes * size_of::<T>() == LINE && vectors == VECTORS {
+        match wide(lanes * size_of::<T>()) && vectors == VECTORS {
             true => Self {
                 row: half,
                 half: rows * half,
@@ -285,9 +285,10 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let first = term.rows.add(tile.first);
             let mut rows: [*const T; M] =
                 std::array::from_fn(|m| (*first.add(m)).wrapping_add(term.offset));
+            let wide = const { wide(size_of::<S::f32s>()) };
             let packing = Packing {
                 // Elsewhere no panel is in halves, and the distance is known to the compiler.
-                half: match const { Registers::of::<S>().wide() } {
+                half: match wide {
                     true => term.packing.half,
                     false => HALF * width,
                 },
@@ -296,7 +297,7 @@ unsafe fn inner_sums<S: Simd, T: Real, const M: usize, const V: usize>(
             let mut weights = term.weights.add(packing.of(tile.first_vector, width));
             for _ in 0..term.pieces {
                 for k in 0..term.length {
-                    if const { Registers::of::<S>().wide() } {
+                    if wide {
                         for v in 0..V {
                             let ahead = AHEAD * packing.row + packing.of(v, width);
                             prefetch(weights.wrapping_add(ahead));
