@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::buffer::{Buffer, Shared, Source};
+use crate::buffer::{Buffer, Shared, Source, Unwritten};
 use crate::inputs::{Hot, NOWHERE, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, copy_piece};
@@ -89,24 +89,28 @@ impl<T: Real> ParameterGradient<T> {
         }
         let count = self.rows * self.columns;
         let (first, others) = self.numbers.split_at(count);
-        let mut sums = first.to_vec();
+        let mut sums = Unwritten::new(count);
         let parts = match count < WORTH_A_THREAD {
             true => 1,
             false => threads::get().get(),
         };
-        let shared = Shared::new(&mut sums);
+        let shared = sums.shared();
         threads::each(parts, |part| {
             let range = threads::range(count, parts, part);
-            // SAFETY: within the sums, and every part has a range of its own.
-            let sums =
-                unsafe { std::slice::from_raw_parts_mut(shared.at(range.start), range.len()) };
+            // SAFETY: within the sums, and every part has a range of its own, which it writes first.
+            let sums = unsafe {
+                let sums: *mut T = shared.at(range.start);
+                sums.copy_from_nonoverlapping(first[range.clone()].as_ptr(), range.len());
+                std::slice::from_raw_parts_mut(sums, range.len())
+            };
             for other in others.chunks_exact(count) {
                 for (sum, &more) in sums.iter_mut().zip(&other[range.clone()]) {
                     *sum = sum.plus(more);
                 }
             }
         });
-        sums
+        // SAFETY: the parts have written their ranges, which are all of it.
+        unsafe { sums.written() }
     }
 }
 
@@ -403,75 +407,160 @@ impl<T: Real> Work for Part<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let lanes = Lanes::<S, T>::COUNT;
-        let rows = |one: &WeightGradient<'_, T>| match one.factors {
-            PairInputs::Rows(_) => one.features.next_multiple_of(one.height::<S>()),
-            PairInputs::Hot(_) => 0,
-        };
-        let most = self.wanted.iter().map(rows).max();
-        let mut factors = Buffer::zeros(most.unwrap_or(0) * BLOCK);
         let total = self.groups.iter().map(|group| group.pairs.len()).sum();
+        let panels = self.wanted.iter().map(|one| one.columns.count()).max();
         for (number, group) in self.groups.iter().enumerate() {
-            for one in self.wanted {
-                let height = one.height::<S>();
-                let tiles = one.features.div_ceil(height);
-                let jobs = one.columns.count() * tiles;
-                let mine = group.share(jobs, total, (self.part, self.parts));
-                if mine.is_empty() {
-                    continue;
-                }
-                let place = |job: usize| {
-                    let (panel, first) = (job / tiles, job % tiles * height);
-                    (panel, (first, height.min(one.features - first)))
-                };
-                let size = height * VECTORS * lanes;
-                let mut sums = Buffer::new(mine.len() * size);
-                sums.fill(T::default());
-                let starts = mine.clone().zip(sums.chunks_exact_mut(size));
-                for (job, sums) in starts.filter(|_| !one.fresh()) {
-                    let (panel, rows) = place(job);
-                    one.pieces(number, panel, rows, |at, piece| {
-                        // SAFETY: every tile of a group belongs to one part.
-                        let later = unsafe { piece.numbers() };
-                        copy_piece(&mut sums[at..at + later.len()], later);
-                    });
-                }
-                let jobs = || mine.clone().map(place);
-                let sums_of_jobs = jobs().zip(sums.chunks_exact_mut(size));
-                // SAFETY: pointers are good by the promise of `weight_gradients`; everything is as
-                // long as its description says.
-                unsafe {
-                    match &one.factors {
-                        PairInputs::Hot(hot) => {
-                            for ((panel, _), sums) in sums_of_jobs {
-                                one.scatter(simd, (hot, &group.pairs), panel, sums);
-                            }
-                        }
-                        PairInputs::Rows(rows) => {
-                            for pairs in group.pairs.rchunks(BLOCK) {
-                                match height {
-                                    3 => one.interleave::<3>(rows, pairs, &mut factors),
-                                    4 => one.interleave::<4>(rows, pairs, &mut factors),
-                                    6 => one.interleave::<6>(rows, pairs, &mut factors),
-                                    8 => one.interleave::<8>(rows, pairs, &mut factors),
-                                    12 => one.interleave::<12>(rows, pairs, &mut factors),
-                                    _ => unreachable!("no tile has {height} rows"),
-                                }
-                                for (place, sums) in jobs().zip(sums.chunks_exact_mut(size)) {
-                                    one.multiply(simd, (&factors, height, pairs), place, sums);
-                                }
-                            }
+            let jobs_of = |one| {
+                let share = |jobs| group.share(jobs, total, (self.part, self.parts));
+                Jobs::new::<S>(one, number, share)
+            };
+            let mut all: Vec<_> = self.wanted.iter().filter_map(jobs_of).collect();
+            // SAFETY: pointers are good by the promise of `weight_gradients`; everything is as
+            // long as its description says.
+            unsafe {
+                for pairs in group.pairs.rchunks(BLOCK) {
+                    for jobs in &mut all {
+                        jobs.interleave(pairs);
+                    }
+                    // Panel by panel, so that the gradients of its gates come once for all factors.
+                    for panel in 0..panels.unwrap_or(0) {
+                        for jobs in &mut all {
+                            jobs.add(simd, panel, pairs);
                         }
                     }
                 }
-                for (job, sums) in mine.zip(sums.chunks_exact(size)) {
-                    let (panel, rows) = place(job);
-                    one.pieces(number, panel, rows, |at, piece| {
-                        // SAFETY: every tile of a group belongs to one part.
-                        let target = unsafe { piece.numbers() };
-                        let count = target.len();
-                        copy_piece(target, &sums[at..at + count]);
-                    });
+            }
+            for jobs in all {
+                jobs.finish();
+            }
+        }
+    }
+}
+
+/// What one part computes of one matrix's gradient over the pairs of one group: some tiles of some panels.
+struct Jobs<'a, T: Real> {
+    one: &'a WeightGradient<'a, T>,
+    group: usize,
+    /// Rows of a tile, and tiles of a panel.
+    height: usize,
+    tiles: usize,
+    /// Which tiles, counted panel by panel.
+    mine: Range<usize>,
+    /// How many numbers each has …
+    size: usize,
+    /// … and these.
+    sums: Buffer<T>,
+    /// Of the block of pairs at hand, interleaved.
+    factors: Buffer<T>,
+}
+
+impl<'a, T: Real> Jobs<'a, T> {
+    /// The tiles that are `share(all)` of all tiles, if there are any; each begins with the sums of the later
+    /// steps.
+    #[inline(always)]
+    fn new<S: Simd>(
+        one: &'a WeightGradient<'a, T>,
+        group: usize,
+        share: impl Fn(usize) -> Range<usize>,
+    ) -> Option<Self> {
+        let height = one.height::<S>();
+        let tiles = one.features.div_ceil(height);
+        let mine = share(one.columns.count() * tiles);
+        if mine.is_empty() {
+            return None;
+        }
+        let size = height * VECTORS * Lanes::<S, T>::COUNT;
+        let rows = match one.factors {
+            PairInputs::Rows(_) => tiles * height,
+            PairInputs::Hot(_) => 0,
+        };
+        let mut jobs = Self {
+            one,
+            group,
+            height,
+            tiles,
+            size,
+            sums: Buffer::zeros(mine.len() * size),
+            factors: Buffer::new(rows * BLOCK),
+            mine,
+        };
+        if !one.fresh() {
+            jobs.each_piece(|sums, later| copy_piece(sums, later));
+        }
+        Some(jobs)
+    }
+
+    /// Writes the sums to where they are wanted.
+    #[inline(always)]
+    fn finish(mut self) {
+        self.each_piece(|sums, target| copy_piece(target, sums));
+    }
+
+    /// Visits every piece of the sums, and of the target.
+    #[inline(always)]
+    fn each_piece(&mut self, visit: impl Fn(&mut [T], &mut [T])) {
+        for job in self.mine.clone() {
+            let (panel, rows) = self.place(job);
+            let sums = &mut self.sums[(job - self.mine.start) * self.size..][..self.size];
+            self.one.pieces(self.group, panel, rows, |at, piece| {
+                // SAFETY: every tile of a group belongs to one part.
+                let target = unsafe { piece.numbers() };
+                visit(&mut sums[at..at + target.len()], target);
+            });
+        }
+    }
+
+    /// The panel of a tile, its first feature, and how many it has.
+    #[inline(always)]
+    fn place(&self, job: usize) -> (usize, (usize, usize)) {
+        let (panel, first) = (job / self.tiles, job % self.tiles * self.height);
+        (panel, (first, self.height.min(self.one.features - first)))
+    }
+
+    /// Moves on to the factors of `pairs`.
+    ///
+    /// # Safety
+    ///
+    /// As [`WeightGradient::interleave`].
+    #[inline(always)]
+    unsafe fn interleave(&mut self, pairs: &[usize]) {
+        let PairInputs::Rows(rows) = &self.one.factors else {
+            return;
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.height {
+                3 => self.one.interleave::<3>(rows, pairs, &mut self.factors),
+                4 => self.one.interleave::<4>(rows, pairs, &mut self.factors),
+                6 => self.one.interleave::<6>(rows, pairs, &mut self.factors),
+                8 => self.one.interleave::<8>(rows, pairs, &mut self.factors),
+                12 => self.one.interleave::<12>(rows, pairs, &mut self.factors),
+                height => unreachable!("no tile has {height} rows"),
+            }
+        }
+    }
+
+    /// Adds the products of `pairs`, whose factors are interleaved, to this part's tiles of `panel`.
+    ///
+    /// # Safety
+    ///
+    /// As [`WeightGradient::multiply`] and [`WeightGradient::scatter`].
+    #[inline(always)]
+    unsafe fn add<S: Simd>(&mut self, simd: S, panel: usize, pairs: &[usize]) {
+        let Range { start, end } = self.mine;
+        let first = (panel * self.tiles).clamp(start, end);
+        let last = ((panel + 1) * self.tiles).clamp(start, end);
+        for job in first..last {
+            let place = self.place(job);
+            let sums = &mut self.sums[(job - start) * self.size..][..self.size];
+            // SAFETY: the caller's promise.
+            unsafe {
+                match &self.one.factors {
+                    PairInputs::Hot(hot) => self.one.scatter(simd, (hot, pairs), panel, sums),
+                    PairInputs::Rows(_) => {
+                        let factors = (&self.factors[..], self.height, pairs);
+                        self.one.multiply(simd, factors, place, sums);
+                    }
                 }
             }
         }

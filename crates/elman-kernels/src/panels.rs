@@ -189,6 +189,14 @@ impl Columns {
         self.before[self.panels.len()] * self.lanes
     }
 
+    /// Sets a packed panel to zero, if it has lanes without a column.
+    fn clear_lanes<T: Real>(&self, panel: usize, packed: &mut [T]) {
+        let mut slots = self.panels[panel].iter();
+        if slots.any(|slot| slot.valid < self.lanes) {
+            packed.fill(T::default());
+        }
+    }
+
     /// Packs rows `rows` of the source matrices, panel by panel, each as [`Packing`] says.
     pub(crate) fn pack<T: Real>(
         &self,
@@ -196,7 +204,7 @@ impl Columns {
         rows: std::ops::Range<usize>,
     ) -> Buffer<T> {
         let count = rows.len();
-        let mut packed = Buffer::zeros(self.total() * count);
+        let mut packed = Buffer::new(self.total() * count);
         let shared = Shared::new(&mut packed);
         each_panel(self.count(), self.total() * count, |panel| {
             let slots = &self.panels[panel];
@@ -204,6 +212,7 @@ impl Columns {
             let start = self.offset(panel, count);
             // SAFETY: panels do not overlap, and every panel is packed once.
             let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * count) };
+            self.clear_lanes(panel, target);
             let packing = self.packing::<T>(panel, count);
             for (line, row) in rows.clone().enumerate() {
                 for (vector, slot) in slots.iter().enumerate() {
@@ -238,13 +247,14 @@ impl Columns {
             .flat_map(|slots| &slots[used(slots)])
             .map(|slot| slot.valid)
             .sum();
-        let mut packed = Buffer::zeros(targets.total() * depth);
+        let mut packed = Buffer::new(targets.total() * depth);
         let shared = Shared::new(&mut packed);
         each_panel(targets.count(), targets.total() * depth, |panel| {
             let width = targets.width(panel);
             let start = targets.offset(panel, depth);
             // SAFETY: panels do not overlap, and every panel is packed once.
             let target = unsafe { std::slice::from_raw_parts_mut(shared.at(start), width * depth) };
+            targets.clear_lanes(panel, target);
             let packing = targets.packing::<T>(panel, depth);
             let row = rows.start + targets.slots(panel)[0].column;
             let mut k = 0;

@@ -66,6 +66,26 @@ pub(crate) fn each(parts: usize, work: impl Fn(usize) + Sync) {
     turn.run(workers, &share);
 }
 
+/// Calls `work` with every item, on as many threads as there are items and threads; each takes the next item
+/// when it is done with one.
+///
+/// If another caller has the helpers at the moment, this one does all items alone. Denormal numbers are
+/// flushed to zero in between, as in every kernel.
+///
+/// # Panics
+///
+/// When `work` does.
+pub fn deal_out<I: Send>(items: Vec<I>, work: impl Fn(I) + Sync) {
+    let workers = get().get().min(items.len());
+    let items = Mutex::new(items.into_iter());
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    each(workers, |_| {
+        while let Some(item) = next() {
+            work(item);
+        }
+    });
+}
+
 /// Calls `work(part, barrier)` for at most `wanted` parts at the same time, so that they can wait
 /// for each other; for one part only, if the helpers are not to be had.
 pub(crate) fn together(wanted: usize, work: impl Fn(usize, &Barrier) + Sync) {
@@ -384,6 +404,16 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn every_item_is_dealt_out_once() {
+        for count in [0, 1, 2, 50] {
+            let mut places = vec![0_usize; count];
+            let items: Vec<_> = places.iter_mut().enumerate().collect();
+            deal_out(items, |(at, place)| *place += at + 1);
+            assert_eq!(places, (1..=count).collect::<Vec<_>>());
+        }
     }
 
     #[test]

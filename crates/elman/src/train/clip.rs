@@ -9,10 +9,11 @@
 //! `tf.clip_by_value`, `tf.clip_by_norm`, `tf.clip_by_global_norm`; Pascanu, Mikolov and Bengio
 //! (2013), arXiv 1211.5063. What is within the limit stays as it is, bit for bit.
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::{DType, Element, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::threads::deal_out;
 
 /// How gradients are kept small (`train.clip.by`).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,30 +71,42 @@ pub(super) fn clipped(
     Ok(GradientNorms { before, after })
 }
 
+/// Of every gradient: each is one sum, the gradients are dealt out to threads.
 fn square_sums(gradients: &[&mut TensorData]) -> Result<Vec<f64>> {
-    let sums = gradients.iter().enumerate().map(|(at, gradient)| {
-        let sum = match gradient.dtype() {
+    let mut sums = vec![0.0; gradients.len()];
+    let items: Vec<_> = gradients.iter().zip(&mut sums).collect();
+    deal_out(items, |(gradient, sum)| {
+        *sum = match gradient.dtype() {
             DType::F32 => square_sum(gradient.as_slice::<f32>().expect("f32")),
             DType::F64 => square_sum(gradient.as_slice::<f64>().expect("f64")),
+            _ => f64::NAN,
+        };
+    });
+    for (at, (gradient, sum)) in gradients.iter().zip(&sums).enumerate() {
+        let what = format!("gradient {at}");
+        match gradient.dtype() {
+            DType::F32 | DType::F64 if sum.is_finite() => {}
+            DType::F32 | DType::F64 => {
+                return Err(Error::argument(
+                    what,
+                    "the squares of its numbers do not sum to a finite number",
+                    "lower the learning rate",
+                ));
+            }
             other => {
                 return Err(Error::argument(
-                    format!("gradient {at}"),
+                    what,
                     format!("its numbers are {other:?}"),
                     "train in f32 or f64",
                 ));
             }
-        };
-        if sum.is_finite() {
-            return Ok(sum);
         }
-        Err(Error::argument(
-            format!("gradient {at}"),
-            "the squares of its numbers do not sum to a finite number",
-            "lower the learning rate",
-        ))
-    });
-    sums.collect()
+    }
+    Ok(sums)
 }
+
+/// How many numbers a thread takes at a time, where each is by itself: work of some microseconds.
+pub(super) const CHUNK: usize = 1 << 14;
 
 /// How many sums run side by side.
 const LANES: usize = 16;
@@ -117,16 +130,10 @@ pub(super) fn square_sum<T: Copy + Into<f64>>(numbers: &[T]) -> f64 {
 
 fn cut(gradient: &mut TensorData, limit: f64) {
     match gradient.dtype() {
-        DType::F64 => {
-            for number in gradient.as_mut_slice::<f64>().expect("f64") {
-                *number = number.clamp(-limit, limit);
-            }
-        }
+        DType::F64 => each_number::<f64>(gradient, |number| number.clamp(-limit, limit)),
         _ => {
             let limit = limit as f32;
-            for number in gradient.as_mut_slice::<f32>().expect("f32") {
-                *number = number.clamp(-limit, limit);
-            }
+            each_number::<f32>(gradient, |number| number.clamp(-limit, limit));
         }
     }
 }
@@ -137,18 +144,22 @@ fn scale(gradient: &mut TensorData, limit: f64, norm: f64) {
     }
     let factor = limit / norm;
     match gradient.dtype() {
-        DType::F64 => {
-            for number in gradient.as_mut_slice::<f64>().expect("f64") {
-                *number *= factor;
-            }
-        }
+        DType::F64 => each_number::<f64>(gradient, |number| number * factor),
         _ => {
             let factor = factor as f32;
-            for number in gradient.as_mut_slice::<f32>().expect("f32") {
-                *number *= factor;
-            }
+            each_number::<f32>(gradient, |number| number * factor);
         }
     }
+}
+
+/// Replaces every number, on all threads.
+fn each_number<T: Element>(gradient: &mut TensorData, new: impl Fn(T) -> T + Sync) {
+    let numbers = gradient.as_mut_slice::<T>().expect("numbers of this type");
+    deal_out(numbers.chunks_mut(CHUNK).collect(), |chunk| {
+        for number in chunk {
+            *number = new(*number);
+        }
+    });
 }
 
 #[cfg(test)]

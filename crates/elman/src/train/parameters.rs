@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::error::{Error, Result};
 use crate::store::NamedTensors;
@@ -136,9 +136,39 @@ pub(crate) fn replace<const D: usize>(
     param: Param<Tensor<D>>,
     data: TensorData,
 ) -> Param<Tensor<D>> {
+    param.map(|tensor| Leaf::of(&tensor).with(data))
+}
+
+/// As [`replace`], with what `change` makes of the numbers: in place, if nobody else has them.
+pub(crate) fn edit<const D: usize>(
+    param: Param<Tensor<D>>,
+    change: impl FnOnce(&mut TensorData),
+) -> Param<Tensor<D>> {
     param.map(|tensor| {
-        let trained = tensor.is_require_grad();
-        let options = (&tensor.device(), tensor.dtype());
-        Tensor::from_data(data, options).set_require_grad(trained)
+        let leaf = Leaf::of(&tensor);
+        let mut data = tensor.into_data();
+        change(&mut data);
+        leaf.with(data)
     })
+}
+
+/// What stays of a parameter's tensor when its numbers change.
+struct Leaf {
+    device: Device,
+    dtype: DType,
+    trained: bool,
+}
+
+impl Leaf {
+    fn of<const D: usize>(tensor: &Tensor<D>) -> Self {
+        Self {
+            device: tensor.device(),
+            dtype: tensor.dtype(),
+            trained: tensor.is_require_grad(),
+        }
+    }
+
+    fn with<const D: usize>(self, data: TensorData) -> Tensor<D> {
+        Tensor::from_data(data, (&self.device, self.dtype)).set_require_grad(self.trained)
+    }
 }

@@ -17,17 +17,19 @@ mod sgd;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Gradients, Tensor, TensorData};
 
 use self::rule::{AnyRule, Number, Numbers, Rule};
-use super::clip::{Clip, GradientNorms, clipped};
+use super::clip::{CHUNK, Clip, GradientNorms, clipped};
 use super::regularisation::Regularisation;
 use crate::error::{Error, Result};
 use crate::recipe::OptimiserSettings;
 use crate::store::{NamedTensors, first_not_finite};
-use crate::train::parameters::{NamePath, replace};
+use crate::threads::deal_out;
+use crate::train::parameters::{NamePath, edit};
 
 /// An optimiser of any Burn module, with what it keeps of every parameter.
 #[derive(Clone, Debug)]
@@ -182,13 +184,14 @@ impl Optimiser {
                 "every parameter must take part in the loss",
             ));
         }
-        for (name, gradient) in &found {
-            if first_not_finite(gradient).is_some() {
-                return Err(not_finite(format!("the gradient of {name}"), step));
-            }
-        }
         let all = found.iter_mut().map(|(_, gradient)| gradient).collect();
-        self.norms = clipped(self.clip, all)?;
+        self.norms = clipped(self.clip, all).map_err(|error| {
+            let mut gradients = found.iter();
+            match gradients.find(|(_, gradient)| first_not_finite(gradient).is_some()) {
+                Some((name, _)) => not_finite(format!("the gradient of {name}"), step),
+                None => error,
+            }
+        })?;
         if let Some((_, first)) = found.front() {
             self.rule.begin(first.dtype());
         }
@@ -317,7 +320,7 @@ impl Updater<'_> {
             _ => optimiser.regularisation.weight_decay,
         };
         let rates = (self.learning_rate, decay);
-        match weights.dtype() {
+        let finite = match weights.dtype() {
             DType::F32 => update::<f32>(&optimiser.rule, rates, weights, gradient, slots),
             DType::F64 => update::<f64>(&optimiser.rule, rates, weights, gradient, slots),
             other => {
@@ -327,11 +330,11 @@ impl Updater<'_> {
                     "train in f32 or f64",
                 ));
             }
+        };
+        match finite {
+            true => Ok(()),
+            false => Err(not_finite(format!("parameter {name}"), self.step)),
         }
-        if first_not_finite(weights).is_some() {
-            return Err(not_finite(format!("parameter {name}"), self.step));
-        }
-        Ok(())
     }
 }
 
@@ -347,43 +350,59 @@ impl ModuleMapper for Updater<'_> {
         if self.failure.is_some() {
             return param;
         }
-        let mut weights = param.val().into_data();
-        if let Err(failure) = self.apply(&name, &mut weights, &gradient, D) {
-            self.failure = Some(failure);
-            return param;
-        }
-        replace(param, weights)
+        edit(param, |weights| {
+            if let Err(failure) = self.apply(&name, weights, &gradient, D) {
+                self.failure = Some(failure);
+            }
+        })
     }
 }
 
-/// The update in one number type, in place.
+/// The update in one number type, in place, by all threads; says whether all new weights are finite.
 fn update<T: Number>(
     rule: &AnyRule,
     (learning_rate, decay): (f64, f64),
     weights: &mut TensorData,
     gradient: &TensorData,
     slots: &mut [TensorData],
-) {
+) -> bool {
     const SAME_TYPE: &str = "a parameter, its gradient and its slots share a number type";
     let weights = weights.as_mut_slice::<T>().expect(SAME_TYPE);
-    if decay != 0.0 {
-        let decay = T::of(decay);
-        for weight in weights.iter_mut() {
-            *weight -= decay * *weight;
-        }
-    }
+    let gradient = gradient.as_slice::<T>().expect(SAME_TYPE);
     let slots = slots.iter_mut();
-    let mut slots: Vec<&mut [T]> = slots
-        .map(|slot| slot.as_mut_slice().expect(SAME_TYPE))
+    let mut slots: Vec<_> = slots
+        .map(|slot| {
+            let numbers = slot.as_mut_slice::<T>().expect(SAME_TYPE);
+            numbers.chunks_mut(CHUNK)
+        })
         .collect();
-    rule.step(
-        T::of(learning_rate),
-        Numbers {
-            weights,
-            gradient: gradient.as_slice().expect(SAME_TYPE),
+    let chunks = weights.chunks_mut(CHUNK).zip(gradient.chunks(CHUNK));
+    let chunks = chunks.map(|(weights, gradient)| {
+        let slots = slots.iter_mut().map(|chunks| chunks.next());
+        let slots: Option<Vec<_>> = slots.collect();
+        (weights, gradient, slots.expect("slots of the same shape"))
+    });
+    let (learning_rate, decay) = (T::of(learning_rate), T::of(decay));
+    let finite = AtomicBool::new(true);
+    deal_out(chunks.collect(), |(weights, gradient, mut slots)| {
+        if decay != T::of(0.0) {
+            for weight in weights.iter_mut() {
+                *weight -= decay * *weight;
+            }
+        }
+        let numbers = Numbers {
+            weights: &mut *weights,
+            gradient,
             slots: &mut slots,
-        },
-    );
+        };
+        rule.step(learning_rate, numbers);
+        // Without a branch for each number: that is many at a time.
+        let all = weights.iter();
+        if !all.fold(true, |all, weight| all & weight.is_finite()) {
+            finite.store(false, Ordering::Relaxed);
+        }
+    });
+    finite.into_inner()
 }
 
 #[cfg(test)]

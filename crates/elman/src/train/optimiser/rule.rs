@@ -22,12 +22,16 @@ pub(super) trait Number:
     + Div<Output = Self>
     + AddAssign
     + SubAssign
+    + PartialEq
 {
     /// The nearest number to `value`.
     fn of(value: f64) -> Self;
 
     /// √self.
     fn sqrt(self) -> Self;
+
+    /// Is it a number, and not infinite?
+    fn is_finite(self) -> bool;
 }
 
 impl Number for f32 {
@@ -38,6 +42,10 @@ impl Number for f32 {
     fn sqrt(self) -> Self {
         self.sqrt()
     }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
 }
 
 impl Number for f64 {
@@ -47,6 +55,10 @@ impl Number for f64 {
 
     fn sqrt(self) -> Self {
         self.sqrt()
+    }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
