@@ -61,7 +61,7 @@
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
 //! | [`book`] | the chapter's numbers beside ours |
 //! | [`random`] | seeds and generators |
-//! | [`threads`] | how many threads compute |
+//! | [`threads`] | how many threads compute, and work dealt out to them |
 //!
 //! Shapes are spoken in one alphabet: `B` batch, `T` time, `F` features in, `H` units,
 //! `P` projection, `V` vocabulary, `G` gates.
