@@ -73,34 +73,25 @@ pub(super) fn clipped(
 
 /// Of every gradient: each is one sum, the gradients are dealt out to threads.
 fn square_sums(gradients: &[&mut TensorData]) -> Result<Vec<f64>> {
+    let refused = |at: usize, found: String, advice: &str| {
+        Err(Error::argument(format!("gradient {at}"), found, advice))
+    };
+    let known = |gradient: &&mut TensorData| matches!(gradient.dtype(), DType::F32 | DType::F64);
+    if let Some(at) = gradients.iter().position(|gradient| !known(gradient)) {
+        let found = format!("its numbers are {:?}", gradients[at].dtype());
+        return refused(at, found, "train in f32 or f64");
+    }
     let mut sums = vec![0.0; gradients.len()];
     let items: Vec<_> = gradients.iter().zip(&mut sums).collect();
     deal_out(items, |(gradient, sum)| {
         *sum = match gradient.dtype() {
-            DType::F32 => square_sum(gradient.as_slice::<f32>().expect("f32")),
             DType::F64 => square_sum(gradient.as_slice::<f64>().expect("f64")),
-            _ => f64::NAN,
+            _ => square_sum(gradient.as_slice::<f32>().expect("f32")),
         };
     });
-    for (at, (gradient, sum)) in gradients.iter().zip(&sums).enumerate() {
-        let what = format!("gradient {at}");
-        match gradient.dtype() {
-            DType::F32 | DType::F64 if sum.is_finite() => {}
-            DType::F32 | DType::F64 => {
-                return Err(Error::argument(
-                    what,
-                    "the squares of its numbers do not sum to a finite number",
-                    "lower the learning rate",
-                ));
-            }
-            other => {
-                return Err(Error::argument(
-                    what,
-                    format!("its numbers are {other:?}"),
-                    "train in f32 or f64",
-                ));
-            }
-        }
+    if let Some(at) = sums.iter().position(|sum| !sum.is_finite()) {
+        let found = "the squares of its numbers do not sum to a finite number";
+        return refused(at, found.to_owned(), "lower the learning rate");
     }
     Ok(sums)
 }
