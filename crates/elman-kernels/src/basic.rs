@@ -250,7 +250,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             let previous = rows_before.of_step(step, running.len());
             let factors = [
                 step_inputs.times(&cell.input_weights),
-                Factor::dense(previous, spec.units, &cell.hidden_weights),
+                previous.times(spec.units, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
             for panel in share.panels(cell.columns.count()) {

@@ -207,8 +207,8 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     fn height<S: Simd>(&self) -> usize {
         let widest = (0..self.columns.count()).map(|panel| self.used(panel).len());
         match self.factors {
-            PairInputs::Rows(_) => rows_beside::<S>(widest.max().unwrap_or(VECTORS)),
             PairInputs::Hot(_) => self.features,
+            _ => rows_beside::<S>(widest.max().unwrap_or(VECTORS)),
         }
     }
 
@@ -366,7 +366,10 @@ pub(crate) unsafe fn weight_gradients<T: Real>(
 struct Group {
     /// How many pairs the groups before have.
     before: usize,
+    /// Those of the first step come first …
     pairs: Vec<usize>,
+    /// … so many.
+    first_step: usize,
 }
 
 impl Group {
@@ -377,6 +380,10 @@ impl Group {
             before += pairs.len();
             Self {
                 before: before - pairs.len(),
+                first_step: match plan.steps() {
+                    0 => 0,
+                    _ => plan.running_in(0, positions).len(),
+                },
                 pairs,
             }
         };
@@ -418,14 +425,17 @@ impl<T: Real> Work for Part<'_, T> {
             // SAFETY: pointers are good by the promise of `weight_gradients`; everything is as
             // long as its description says.
             unsafe {
-                for pairs in group.pairs.rchunks(BLOCK) {
+                let mut end = group.pairs.len();
+                while end > 0 {
+                    let pairs = end.saturating_sub(BLOCK)..end;
+                    end = pairs.start;
                     for jobs in &mut all {
-                        jobs.interleave(pairs);
+                        jobs.move_to(group, pairs.clone());
                     }
                     // Panel by panel, so that the gradients of its gates come once for all factors.
                     for panel in 0..panels.unwrap_or(0) {
                         for jobs in &mut all {
-                            jobs.add(simd, panel, pairs);
+                            jobs.add(simd, panel);
                         }
                     }
                 }
@@ -450,7 +460,8 @@ struct Jobs<'a, T: Real> {
     size: usize,
     /// … and these.
     sums: Buffer<T>,
-    /// Of the block of pairs at hand, interleaved.
+    /// The pairs at hand, and their factors, interleaved.
+    pairs: &'a [usize],
     factors: Buffer<T>,
 }
 
@@ -471,8 +482,8 @@ impl<'a, T: Real> Jobs<'a, T> {
         }
         let size = height * VECTORS * Lanes::<S, T>::COUNT;
         let rows = match one.factors {
-            PairInputs::Rows(_) => tiles * height,
             PairInputs::Hot(_) => 0,
+            _ => tiles * height,
         };
         let mut jobs = Self {
             one,
@@ -481,6 +492,7 @@ impl<'a, T: Real> Jobs<'a, T> {
             tiles,
             size,
             sums: Buffer::zeros(mine.len() * size),
+            pairs: &[],
             factors: Buffer::new(rows * BLOCK),
             mine,
         };
@@ -517,14 +529,20 @@ impl<'a, T: Real> Jobs<'a, T> {
         (panel, (first, self.height.min(self.one.features - first)))
     }
 
-    /// Moves on to the factors of `pairs`.
+    /// Moves on to these pairs of the group, without those whose factors are zero.
     ///
     /// # Safety
     ///
     /// As [`WeightGradient::interleave`].
     #[inline(always)]
-    unsafe fn interleave(&mut self, pairs: &[usize]) {
-        let PairInputs::Rows(rows) = &self.one.factors else {
+    unsafe fn move_to(&mut self, group: &'a Group, pairs: Range<usize>) {
+        let zero = match self.one.factors {
+            PairInputs::FromZero(_) => group.first_step,
+            PairInputs::Rows(_) | PairInputs::Hot(_) => 0,
+        };
+        let pairs = &group.pairs[zero.clamp(pairs.start, pairs.end)..pairs.end];
+        self.pairs = pairs;
+        let (PairInputs::Rows(rows) | PairInputs::FromZero(rows)) = &self.one.factors else {
             return;
         };
         // SAFETY: the caller's promise.
@@ -540,13 +558,14 @@ impl<'a, T: Real> Jobs<'a, T> {
         }
     }
 
-    /// Adds the products of `pairs`, whose factors are interleaved, to this part's tiles of `panel`.
+    /// Adds the products of the pairs at hand to this part's tiles of `panel`.
     ///
     /// # Safety
     ///
     /// As [`WeightGradient::multiply`] and [`WeightGradient::scatter`].
     #[inline(always)]
-    unsafe fn add<S: Simd>(&mut self, simd: S, panel: usize, pairs: &[usize]) {
+    unsafe fn add<S: Simd>(&mut self, simd: S, panel: usize) {
+        let pairs = self.pairs;
         let Range { start, end } = self.mine;
         let first = (panel * self.tiles).clamp(start, end);
         let last = ((panel + 1) * self.tiles).clamp(start, end);
@@ -557,7 +576,7 @@ impl<'a, T: Real> Jobs<'a, T> {
             unsafe {
                 match &self.one.factors {
                     PairInputs::Hot(hot) => self.one.scatter(simd, (hot, pairs), panel, sums),
-                    PairInputs::Rows(_) => {
+                    PairInputs::Rows(_) | PairInputs::FromZero(_) => {
                         let factors = (&self.factors[..], self.height, pairs);
                         self.one.multiply(simd, factors, place, sums);
                     }

@@ -125,15 +125,25 @@ impl<'a, T> StepInputs<'a, T> {
 pub(crate) enum PairInputs<T> {
     /// Pointers to rows of numbers.
     Rows(Vec<Source<T>>),
+    /// The same, but those of the first step are zero.
+    FromZero(Vec<Source<T>>),
     /// One-hot rows.
     Hot(Vec<Hot>),
 }
 
 impl<T> PairInputs<T> {
+    /// Rows that are zero where these are.
+    pub(crate) fn gated(&self, rows: Vec<Source<T>>) -> Self {
+        match self {
+            Self::FromZero(_) => Self::FromZero(rows),
+            Self::Rows(_) | Self::Hot(_) => Self::Rows(rows),
+        }
+    }
+
     /// How many pairs there are.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Rows(rows) => rows.len(),
+            Self::Rows(rows) | Self::FromZero(rows) => rows.len(),
             Self::Hot(hot) => hot.len(),
         }
     }

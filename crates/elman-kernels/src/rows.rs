@@ -72,17 +72,51 @@ pub(crate) fn refill<T>(rows: &mut Vec<*mut T>, first: *mut T, width: usize, cou
 /// What the step before hands over, or the initial state.
 pub(crate) struct RowsBefore<T> {
     pub(crate) state: Vec<*const T>,
+    /// Is the initial state zero?
+    pub(crate) from_zero: bool,
     pub(crate) steps: SequenceRows<T>,
 }
 
 impl<T> RowsBefore<T> {
     /// Before `step`, at the first `count` positions.
     #[inline(always)]
-    pub(crate) fn of_step(&mut self, step: usize, count: usize) -> &[*const T] {
+    pub(crate) fn of_step(&mut self, step: usize, count: usize) -> StepBefore<'_, T> {
         match step.checked_sub(1) {
-            None => &self.state[..count],
-            Some(before) => to_read(self.steps.of_step(before, count)),
+            None => StepBefore {
+                rows: &self.state[..count],
+                zero: self.from_zero,
+            },
+            Some(before) => StepBefore {
+                rows: to_read(self.steps.of_step(before, count)),
+                zero: false,
+            },
         }
+    }
+}
+
+/// What one step was handed over.
+#[derive(Clone, Copy)]
+pub(crate) struct StepBefore<'a, T> {
+    pub(crate) rows: &'a [*const T],
+    /// Are all numbers zero? Then nothing is multiplied.
+    zero: bool,
+}
+
+impl<'a, T> StepBefore<'a, T> {
+    /// The rows, `size` numbers each, times packed `weights`.
+    #[inline(always)]
+    pub(crate) fn times(self, size: usize, weights: &'a [T]) -> Factor<'a, T> {
+        let length = if self.zero { 0 } else { size };
+        Factor {
+            length,
+            ..Factor::dense(self.rows, size, weights)
+        }
+    }
+
+    /// Rows that are zero where these are.
+    #[inline(always)]
+    pub(crate) fn gated(self, rows: &'a [*const T]) -> Self {
+        Self { rows, ..self }
     }
 }
 

@@ -141,9 +141,10 @@ impl<'a, T: Real> Hidden<'a, T> {
         positions: &Range<usize>,
         (state, width, first): (&[T], usize, usize),
     ) -> RowsBefore<T> {
-        let row = |position| state[plan.row(position) * width + first..].as_ptr();
+        let row = |position| &state[plan.row(position) * width + first..][..self.size];
         RowsBefore {
-            state: positions.clone().map(row).collect(),
+            state: positions.clone().map(|at| row(at).as_ptr()).collect(),
+            from_zero: positions.clone().all(|at| is_zero(row(at))),
             steps: SequenceRows::new(plan, positions, (self.carried(), self.size)),
         }
     }
@@ -291,6 +292,14 @@ pub struct Gradients<T> {
     pub parameters: Vec<Vec<T>>,
 }
 
+/// Is every number zero? A sequence that starts from such a state has nothing to multiply in its first
+/// step: to the bit what the product gives, unless a weight is not finite.
+fn is_zero<T: Real>(numbers: &[T]) -> bool {
+    // Counted without a branch for each number: that is many at a time.
+    let others = numbers.iter().map(|&number| usize::from(number != T::default()));
+    others.sum::<usize>() == 0
+}
+
 /// Pointers to the output before each real pair: of the step before, or in the initial state.
 ///
 /// A state row is `width` numbers, of which the output's part starts at `first`.
@@ -304,7 +313,11 @@ pub(crate) fn previous_rows<T: Real>(
         None => Source::new(&state[plan.row(position) * width + first..]),
         Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
     });
-    PairInputs::Rows(rows)
+    let mut states = state.chunks_exact(width);
+    match states.all(|state| is_zero(&state[first..first + size])) {
+        true => PairInputs::FromZero(rows),
+        false => PairInputs::Rows(rows),
+    }
 }
 
 /// Below this many multiply-adds, waking a second thread costs more than it saves.

@@ -744,6 +744,33 @@ fn one_hot_inputs_give_the_bits_of_the_product() {
     assert!(count > 0);
 }
 
+/// A state that is not zero, but too small to change a sum.
+#[test]
+fn a_state_of_zero_gives_the_bits_of_the_product() {
+    const NEARLY_ZERO: f64 = 1e-300;
+    let isa = Isa::detect();
+    for mut case in Case::all().into_iter().chain(Case::large()) {
+        let mut numbers = Numbers(29);
+        let size = case.plan.batch() * case.plan.time() * case.spec.outputs();
+        let cotangent = (numbers.list(size, 2.0), numbers.list(case.state.len(), 2.0));
+        let [zero, multiplied] = [0.0, NEARLY_ZERO].map(|number| {
+            case.state.fill(number);
+            let (outputs, state) = case.fused::<f64>(isa);
+            [vec![outputs, state], gradients(&case, isa, &cotangent)].concat()
+        });
+        for (which, (zero, multiplied)) in zero.iter().zip(&multiplied).enumerate() {
+            for (index, (zero, multiplied)) in zero.iter().zip(multiplied).enumerate() {
+                // Numbers that are so near to each other are the same, or of the state alone.
+                assert!(
+                    (zero - multiplied).abs() < NEARLY_ZERO * 1e50,
+                    "{} tensor {which} [{index}]: {zero}, not {multiplied}",
+                    case.name
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn threads_never_matter() {
     let isa = Isa::detect();

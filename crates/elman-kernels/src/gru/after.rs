@@ -333,7 +333,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             let from_input_factors = [step_inputs.times(&cell.input_weights)];
             let from_input =
                 Product::new(&cell.from_input, running.len(), &[], &from_input_factors);
-            let from_hidden_factors = [Factor::dense(previous, units, &cell.hidden_weights)];
+            let from_hidden_factors = [previous.times(units, &cell.hidden_weights)];
             let from_hidden =
                 Product::new(&cell.from_hidden, running.len(), &[], &from_hidden_factors);
             for panel in share.panels(cell.columns.count()) {
@@ -399,7 +399,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             let kept = |slot: Slot| {
                                 Lanes::<S, T>::load(simd, sums.add(slot as usize * lanes))
                             };
-                            let before = previous[first + row].add(unit);
+                            let before = previous.rows[first + row].add(unit);
                             let before = Lanes::load_first(simd, before, valid);
                             let (candidate, update) = (kept(Slot::Candidate), kept(Slot::Update));
                             let one = update.constant(1.0);

@@ -64,7 +64,7 @@ impl<T: Real, const N: usize> Work for ForwardPart<'_, T, N> {
             let previous = rows_before.of_step(step, running.len());
             let factors = [
                 step_inputs.times(&cell.input_weights),
-                Factor::dense(previous, units, &cell.hidden_weights),
+                previous.times(units, &cell.hidden_weights),
             ];
             // One source is the sum of both products.
             for (source, factors) in factors.chunks(factors.len() / N).enumerate() {

@@ -118,7 +118,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             let previous = rows_before.of_step(step, running.len());
             let factors = [
                 step_inputs.times(&cell.input_weights),
-                Factor::dense(previous, output_size, &cell.hidden_weights),
+                previous.times(output_size, &cell.hidden_weights),
             ];
             let product = Product::new(&cell.columns, running.len(), &cell.bias, &factors);
             // Positions of a part stand one after another in everything that is kept, from these

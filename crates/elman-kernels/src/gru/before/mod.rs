@@ -265,12 +265,13 @@ impl<T: Real> GruBefore<T> {
         let step_inputs = Inputs::new(plan, run.inputs, inputs).of_pairs(plan);
         let previous = previous_rows(plan, run.hidden(), units, (run.state, units, 0));
         let kept = tape.kept.chunks_exact(self.padded()).map(Source::new);
+        let kept = previous.gated(kept.collect());
         let wanted = [
             gates((step_inputs.clone(), inputs), gates_inputs),
             gates((previous, units), gates_hidden),
             gates((ones(), 1), gates_bias.whole()),
             candidates((step_inputs, inputs), candidate_inputs),
-            candidates((PairInputs::Rows(kept.collect()), units), candidate_kept),
+            candidates((kept, units), candidate_kept),
             candidates((ones(), 1), candidate_bias.whole()),
         ];
         let parts = parts(plan.pairs(), self.spec.multiplications(), usize::MAX);
@@ -359,7 +360,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             let columns = &cell.gates.columns;
             let factors = [
                 step_inputs.times(&cell.gates.input_weights),
-                Factor::dense(previous, units, &cell.gates.hidden_weights),
+                previous.times(units, &cell.gates.hidden_weights),
             ];
             let product = Product::new(columns, running.len(), &cell.gates.bias, &factors);
             for panel in share.panels(columns.count()) {
@@ -385,7 +386,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                                 let gate =
                                     |gate| Lanes::<S, T>::load(simd, sums.add(gate_offset(gate)));
                                 let (reset, update) = (gate(Gate::Reset), gate(Gate::Update));
-                                let before = previous[first + row].add(unit);
+                                let before = previous.rows[first + row].add(unit);
                                 let before = Lanes::load_first(simd, before, slot.valid);
                                 (reset * before).store(kept_rows[first + row].add(unit));
                                 update.store(updates.row(position).add(unit));
@@ -404,9 +405,10 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             share.wait();
             // 2. The candidate, and the new hidden state.
             let columns = &cell.candidate.columns;
+            let kept = previous.gated(to_read(&kept_rows));
             let factors = [
                 step_inputs.times(&cell.candidate.input_weights),
-                Factor::dense(to_read(&kept_rows), units, &cell.candidate.hidden_weights),
+                kept.times(units, &cell.candidate.hidden_weights),
             ];
             let product = Product::new(columns, running.len(), &cell.candidate.bias, &factors);
             for panel in share.panels(columns.count()) {
@@ -427,7 +429,7 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             unsafe {
                                 let candidate = Lanes::<S, T>::load(simd, sums.add(vector * lanes));
                                 let update = Lanes::load(simd, updates.row(position).add(unit));
-                                let before = previous[first + row].add(unit);
+                                let before = previous.rows[first + row].add(unit);
                                 let before = Lanes::load_first(simd, before, slot.valid);
                                 let one = update.constant(1.0);
                                 let after = update * before + (one - update) * candidate;
