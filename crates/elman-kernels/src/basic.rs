@@ -15,7 +15,7 @@ use crate::inputs::{Inputs, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::math::slope;
 use crate::panels::{Columns, Matrix};
-use crate::product::{Factor, Product, Sums, Write};
+use crate::product::{Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::rows::{GateRows, SequenceRows};
 use crate::run::{
@@ -202,7 +202,8 @@ impl<T: Real> Basic<T> {
             // SAFETY: every factor points at a whole row of what it stands for.
             unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
             drop(wanted);
-            parameters = vec![kernel.finish(run), bias.finish(run)];
+            // SAFETY: `wanted` has all rows of every parameter.
+            parameters = unsafe { vec![kernel.finish(run), bias.finish(run)] };
         }
         Gradients {
             // SAFETY: the pass has written the gradients of the inputs of all real steps.

@@ -16,3 +16,12 @@ pub(crate) fn prefetch<T>(pointer: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = pointer;
 }
+
+/// Asks for all lines of `count` numbers.
+#[inline(always)]
+pub(crate) fn prefetch_all<T>(pointer: *const T, count: usize) {
+    let numbers_of_a_line = LINE / size_of::<T>();
+    for first in (0..count).step_by(numbers_of_a_line) {
+        prefetch(pointer.wrapping_add(first));
+    }
+}

@@ -162,7 +162,8 @@ impl<T: Real> Dense<T> {
             // SAFETY: every factor points at a whole row of what it stands for.
             unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
             drop(wanted);
-            parameters = vec![kernel.finish(run), bias.finish(run)];
+            // SAFETY: `wanted` has all rows of every parameter.
+            parameters = unsafe { vec![kernel.finish(run), bias.finish(run)] };
         }
         Gradients {
             // SAFETY: the pass has written the gradients of the inputs of all real steps.

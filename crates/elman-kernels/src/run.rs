@@ -296,7 +296,9 @@ pub struct Gradients<T> {
 /// step: to the bit what the product gives, unless a weight is not finite.
 fn is_zero<T: Real>(numbers: &[T]) -> bool {
     // Counted without a branch for each number: that is many at a time.
-    let others = numbers.iter().map(|&number| usize::from(number != T::default()));
+    let others = numbers
+        .iter()
+        .map(|&number| usize::from(number != T::default()));
     others.sum::<usize>() == 0
 }
 

@@ -22,7 +22,7 @@ use crate::inputs::{Inputs, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::math::slope;
 use crate::panels::{Columns, Matrix};
-use crate::product::{Factor, Product, Sums, Write};
+use crate::product::{Product, Sums, Write};
 use crate::real::{Lanes, Real};
 use crate::rows::{GateRows, SequenceRows};
 use crate::run::{
@@ -272,7 +272,8 @@ impl<T: Real> GruAfter<T> {
             candidate_bias,
             recurrent_bias,
         ];
-        all.map(|gradient| gradient.finish(run)).into()
+        // SAFETY: `wanted` has all rows of every parameter.
+        all.map(|gradient| unsafe { gradient.finish(run) }).into()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::buffer::{Buffer, Shared};
 use crate::inputs::Inputs;
 use crate::isa::Work;
 use crate::math::activate;
-use crate::product::{Factor, Product};
+use crate::product::Product;
 use crate::real::{Lanes, Real};
 use crate::run::{Hidden, Share};
 use crate::shape::Plan;

@@ -483,7 +483,9 @@ impl<T: Real> LayerNormLstm<T> {
         unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
         let all = std::iter::once(kernel).chain(vectors);
-        all.map(|gradient| gradient.finish(run)).collect()
+        // SAFETY: `wanted` has all rows of every parameter.
+        all.map(|gradient| unsafe { gradient.finish(run) })
+            .collect()
     }
 }
 

@@ -396,7 +396,8 @@ impl<T: Real> Lstm<T> {
         // SAFETY: every factor points at a whole row of what it stands for.
         unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
-        let mut parameters = vec![kernel.finish(run), bias.finish(run)];
+        // SAFETY: `wanted` has all rows of every parameter.
+        let mut parameters = unsafe { vec![kernel.finish(run), bias.finish(run)] };
         if self.peepholes.is_some() {
             let mut sums = Buffer::zeros(3 * padded);
             for (which, sums) in sums.chunks_exact_mut(padded).enumerate() {
@@ -415,7 +416,8 @@ impl<T: Real> Lstm<T> {
             });
             parameters.extend(sums.chunks_exact(padded).map(|sums| sums[..units].to_vec()));
         }
-        parameters.extend(projection.map(|gradient| gradient.finish(run)));
+        // SAFETY: as above.
+        parameters.extend(projection.map(|gradient| unsafe { gradient.finish(run) }));
         parameters
     }
 }

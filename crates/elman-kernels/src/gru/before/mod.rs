@@ -23,7 +23,7 @@ use crate::gradient::{ParameterGradient, WeightGradient, weight_gradients};
 use crate::inputs::{Inputs, PairInputs};
 use crate::isa::{Isa, Work};
 use crate::panels::{Columns, Matrix};
-use crate::product::{Factor, Product, Sums};
+use crate::product::{Product, Sums};
 use crate::real::{Lanes, Real};
 use crate::rows::{refill, to_read};
 use crate::run::{
@@ -279,7 +279,8 @@ impl<T: Real> GruBefore<T> {
         unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
         let all = [gates_kernel, gates_bias, candidate_kernel, candidate_bias];
-        all.map(|gradient| gradient.finish(run)).into()
+        // SAFETY: `wanted` has all rows of every parameter.
+        all.map(|gradient| unsafe { gradient.finish(run) }).into()
     }
 }
 
