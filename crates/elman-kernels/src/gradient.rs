@@ -256,7 +256,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
 
     /// How many features a job takes: a tile's rows, or all, where nothing is multiplied.
     fn height<S: Simd>(&self) -> usize {
-        let widest = (0..self.columns.count()).map(|panel| self.used(panel).len());
+        let widest = (0..self.columns.count()).map(|panel| self.vectors(panel));
         match self.factors {
             PairInputs::Hot(_) => self.features,
             _ => rows_beside::<S>(widest.max().unwrap_or(VECTORS)),
@@ -277,16 +277,15 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         (panel, (first, rows)): (usize, (usize, usize)),
         sums: &mut [T],
     ) {
-        let slots = self.used(panel);
-        let lanes = Lanes::<S, T>::COUNT;
-        let gates = self.columns.offset(panel, self.factors.len()) + slots.start * lanes;
+        let vectors = self.vectors(panel);
+        let gates = self.gates_of(panel);
         let tile = OuterTile {
             rows,
-            vectors: slots.len(),
+            vectors,
             terms: pairs,
             factors: (factors[first * BLOCK..].as_ptr(), height),
             weights: (self.gates[gates..].as_ptr(), self.columns.width(panel)),
-            sums: (sums.as_mut_ptr(), slots.len() * lanes),
+            sums: (sums.as_mut_ptr(), vectors * Lanes::<S, T>::COUNT),
         };
         // SAFETY: the caller's promise.
         unsafe { tile.run(simd) };
@@ -306,16 +305,16 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         panel: usize,
         sums: &mut [T],
     ) {
-        let slots = self.used(panel);
         let lanes = Lanes::<S, T>::COUNT;
-        let gates = self.columns.offset(panel, self.factors.len()) + slots.start * lanes;
+        let width = self.vectors(panel) * lanes;
+        let gates = self.gates_of(panel);
         for &pair in pairs.iter().rev() {
             if hot[pair] == NOWHERE {
                 continue;
             }
             let gates = &self.gates[gates + pair * self.columns.width(panel)..];
-            let sums = &mut sums[hot[pair] as usize * slots.len() * lanes..];
-            for vector in (0..slots.len() * lanes).step_by(lanes) {
+            let sums = &mut sums[hot[pair] as usize * width..];
+            for vector in (0..width).step_by(lanes) {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let sum = Lanes::<S, T>::load(simd, sums[vector..].as_ptr());
@@ -336,10 +335,10 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         (first, rows): (usize, usize),
         mut visit: impl FnMut(usize, Piece<T>),
     ) {
-        let lanes = self.columns.width(panel) / self.columns.vectors(panel);
+        let spacing = self.columns.spacing(panel);
         let slots = &self.columns.slots(panel)[self.used(panel)];
         for row in 0..rows {
-            for (vector, slot) in slots.iter().enumerate() {
+            for (number, slot) in slots.iter().enumerate() {
                 let target = &self.targets[slot.source];
                 let row_of_target = target.rows.start + first + row;
                 let at = group * target.group + row_of_target * target.columns + slot.column;
@@ -348,7 +347,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
                     place: unsafe { target.numbers.at(at) },
                     count: slot.valid,
                 };
-                visit((row * slots.len() + vector) * lanes, piece);
+                visit((row * slots.len() + number) * spacing, piece);
             }
         }
     }
@@ -358,10 +357,24 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         self.targets.iter().all(|target| target.fresh)
     }
 
-    /// The vectors of `panel` that belong to this matrix.
+    /// The slots of `panel` that belong to this matrix.
     #[inline(always)]
     fn used(&self, panel: usize) -> Range<usize> {
-        self.slots.start..self.slots.end.min(self.columns.vectors(panel))
+        self.slots.start..self.slots.end.min(self.columns.slots(panel).len())
+    }
+
+    /// How many vectors these are.
+    #[inline(always)]
+    fn vectors(&self, panel: usize) -> usize {
+        let lanes = self.columns.width(panel) / self.columns.vectors(panel);
+        self.used(panel).len() * self.columns.spacing(panel) / lanes
+    }
+
+    /// Where the first of them stands among the gates, in the row of pair 0.
+    #[inline(always)]
+    fn gates_of(&self, panel: usize) -> usize {
+        let slot = self.slots.start * self.columns.spacing(panel);
+        self.columns.offset(panel, self.factors.len()) + slot
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! A panel is up to four vectors of columns that a tile computes together. For a gated cell the
 //! vectors of one panel are the gates of the same units, so that the cell update happens right
-//! after the sums.
+//! after the sums. Where few units are left for the last panel, its gates may share vectors.
 
 use crate::buffer::{Buffer, Shared};
 use crate::real::Real;
 use crate::threads;
 use crate::tile::{Packing, VECTORS};
 
-/// One vector of columns: `valid` columns of matrix `source` from `column` on; the other lanes
-/// are zero.
+/// A vector of columns, or a part of one: `valid` columns of matrix `source` from `column` on; the
+/// other lanes are zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     pub(crate) source: usize,
@@ -18,11 +18,18 @@ pub(crate) struct Slot {
     pub(crate) valid: usize,
 }
 
+#[derive(Clone, Debug)]
+struct Panel {
+    slots: Vec<Slot>,
+    /// How far apart slots are in a row: a vector, or a part of one.
+    spacing: usize,
+}
+
 /// The vectors of every panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
     lanes: usize,
-    panels: Vec<Vec<Slot>>,
+    panels: Vec<Panel>,
     /// The number of vectors before each panel; one more entry at the end.
     before: Vec<usize>,
 }
@@ -75,11 +82,20 @@ pub(crate) fn copy_piece<T: Copy>(target: &mut [T], source: &[T]) {
 }
 
 impl Columns {
-    fn new(lanes: usize, panels: Vec<Vec<Slot>>) -> Self {
+    fn new(lanes: usize, panels: impl IntoIterator<Item = Vec<Slot>>) -> Self {
+        let panel = |slots| Panel {
+            slots,
+            spacing: lanes,
+        };
+        Self::of_panels(lanes, panels.into_iter().map(panel).collect())
+    }
+
+    fn of_panels(lanes: usize, panels: Vec<Panel>) -> Self {
         let mut before = vec![0];
-        for panel in &panels {
-            debug_assert!((1..=VECTORS).contains(&panel.len()));
-            before.push(before.last().expect("it has a first entry") + panel.len());
+        for Panel { slots, spacing } in &panels {
+            debug_assert!((1..=VECTORS).contains(&slots.len()));
+            let vectors = (slots.len() * spacing).div_ceil(lanes);
+            before.push(before.last().expect("it has a first entry") + vectors);
         }
         Self {
             lanes,
@@ -91,7 +107,7 @@ impl Columns {
     /// Consecutive columns, four vectors a panel: all panels but the last are equally wide.
     pub(crate) fn plain(lanes: usize, columns: usize) -> Self {
         let slots = Self::consecutive(lanes, columns);
-        Self::new(lanes, slots.chunks(VECTORS).map(<[_]>::to_vec).collect())
+        Self::new(lanes, slots.chunks(VECTORS).map(<[_]>::to_vec))
     }
 
     /// Consecutive columns, up to four vectors a panel, in panels of nearly equal width: a narrow
@@ -100,7 +116,7 @@ impl Columns {
         let slots = Self::consecutive(lanes, columns);
         let panels = slots.len().div_ceil(VECTORS);
         let of_panel = |panel| slots[threads::range(slots.len(), panels, panel)].to_vec();
-        Self::new(lanes, (0..panels).map(of_panel).collect())
+        Self::new(lanes, (0..panels).map(of_panel))
     }
 
     fn consecutive(lanes: usize, columns: usize) -> Vec<Slot> {
@@ -133,7 +149,21 @@ impl Columns {
             };
             gates.iter().flat_map(of_gate).collect()
         });
-        Self::new(lanes, panels.collect())
+        Self::new(lanes, panels)
+    }
+
+    /// The same, but the slots of the last panel stand as near to each other as whole vectors and powers of
+    /// two allow: lanes without a column cost as much as the others.
+    pub(crate) fn narrowed(mut self) -> Self {
+        if let Some(Panel { slots, spacing }) = self.panels.last_mut() {
+            let valid = slots.iter().map(|slot| slot.valid).max().unwrap_or(1);
+            let least = self.lanes.div_ceil(slots.len());
+            let narrow = valid.max(least).next_power_of_two();
+            if (slots.len() * narrow).is_multiple_of(self.lanes) {
+                *spacing = narrow.min(*spacing);
+            }
+        }
+        Self::of_panels(self.lanes, self.panels)
     }
 
     /// How many panels there are.
@@ -144,27 +174,41 @@ impl Columns {
     /// How many vectors panel `panel` has.
     #[inline(always)]
     pub(crate) fn vectors(&self, panel: usize) -> usize {
-        self.panels[panel].len()
+        self.before[panel + 1] - self.before[panel]
     }
 
-    /// The vectors of panel `panel`.
+    /// What panel `panel` has in its vectors.
     pub(crate) fn slots(&self, panel: usize) -> &[Slot] {
-        &self.panels[panel]
+        &self.panels[panel].slots
     }
 
-    /// Where the columns of the last panel's first `slots` vectors stand in a row: so many pieces, of so
-    /// many numbers, so far apart. A piece is whole vectors, then the last one of its columns.
+    /// How far apart the slots of panel `panel` are in a row: as far as a vector is long, but in a
+    /// [`narrowed`](Self::narrowed) panel.
+    #[inline(always)]
+    pub(crate) fn spacing(&self, panel: usize) -> usize {
+        self.panels[panel].spacing
+    }
+
+    /// Where the columns of the last panel's first `slots` slots stand in a row: so many pieces, of so
+    /// many numbers, so far apart. A piece is whole slots, then the last one of its columns.
     pub(crate) fn pieces_of_last(&self, slots: usize) -> (usize, usize, usize) {
         let last = self.panels.last().expect("a matrix has columns");
-        let slots = &last[..slots.min(last.len())];
-        let partial = slots.iter().filter(|slot| slot.valid < self.lanes).count();
+        let slots = &last.slots[..slots.min(last.slots.len())];
+        let partial = slots
+            .iter()
+            .filter(|slot| slot.valid < last.spacing)
+            .count();
         let pieces = partial.max(1);
         let columns: usize = slots.iter().map(|slot| slot.valid).sum();
         debug_assert!(
             columns.is_multiple_of(pieces) && slots.len().is_multiple_of(pieces),
             "equal pieces"
         );
-        (pieces, columns / pieces, slots.len() / pieces * self.lanes)
+        (
+            pieces,
+            columns / pieces,
+            slots.len() / pieces * last.spacing,
+        )
     }
 
     /// How many numbers a row of panel `panel` has.
@@ -191,8 +235,8 @@ impl Columns {
 
     /// Sets a packed panel to zero, if it has lanes without a column.
     fn clear_lanes<T: Real>(&self, panel: usize, packed: &mut [T]) {
-        let mut slots = self.panels[panel].iter();
-        if slots.any(|slot| slot.valid < self.lanes) {
+        let Panel { slots, spacing } = &self.panels[panel];
+        if slots.iter().any(|slot| slot.valid < *spacing) {
             packed.fill(T::default());
         }
     }
@@ -207,7 +251,7 @@ impl Columns {
         let mut packed = Buffer::new(self.total() * count);
         let shared = Shared::new(&mut packed);
         each_panel(self.count(), self.total() * count, |panel| {
-            let slots = &self.panels[panel];
+            let Panel { slots, spacing } = &self.panels[panel];
             let width = self.width(panel);
             let start = self.offset(panel, count);
             // SAFETY: panels do not overlap, and every panel is packed once.
@@ -215,10 +259,12 @@ impl Columns {
             self.clear_lanes(panel, target);
             let packing = self.packing::<T>(panel, count);
             for (line, row) in rows.clone().enumerate() {
-                for (vector, slot) in slots.iter().enumerate() {
+                for (number, slot) in slots.iter().enumerate() {
                     let source = sources[slot.source];
                     let from = row * source.columns + slot.column;
-                    let to = line * packing.row + packing.of(vector, self.lanes);
+                    let place = number * spacing;
+                    let vector = packing.of(place / self.lanes, self.lanes);
+                    let to = line * packing.row + vector + place % self.lanes;
                     copy_piece(
                         &mut target[to..to + slot.valid],
                         &source.numbers[from..from + slot.valid],
@@ -244,7 +290,7 @@ impl Columns {
         let depth: usize = self
             .panels
             .iter()
-            .flat_map(|slots| &slots[used(slots)])
+            .flat_map(|panel| &panel.slots[used(&panel.slots)])
             .map(|slot| slot.valid)
             .sum();
         let mut packed = Buffer::new(targets.total() * depth);
@@ -258,7 +304,7 @@ impl Columns {
             let packing = targets.packing::<T>(panel, depth);
             let row = rows.start + targets.slots(panel)[0].column;
             let mut k = 0;
-            for slots in &self.panels {
+            for Panel { slots, .. } in &self.panels {
                 for slot in &slots[used(slots)] {
                     let source = sources[slot.source];
                     for offset in 0..slot.valid {
@@ -278,5 +324,50 @@ impl Columns {
             }
         });
         (targets, packed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_units_share_vectors_and_keep_their_places() {
+        const LANES: usize = 16;
+        let gates = |units: usize| (0..4).map(|gate| (0, gate * units)).collect::<Vec<_>>();
+        // Units; spacing and vectors of the last panel.
+        let expected = [
+            (1, 4, 1),
+            (4, 4, 1),
+            (5, 8, 2),
+            (22, 8, 2),
+            (25, 16, 4),
+            (32, 16, 4),
+        ];
+        for (units, spacing, vectors) in expected {
+            let columns = Columns::gated(LANES, units, 1, &gates(units)).narrowed();
+            let last = columns.count() - 1;
+            assert_eq!(columns.spacing(last), spacing, "{units}");
+            assert_eq!(columns.vectors(last), vectors, "{units}");
+            assert_eq!(columns.total(), LANES * (4 * last + vectors), "{units}");
+            let numbers: Vec<f32> = (0..4 * units).map(|column| column as f32 + 1.0).collect();
+            let row = Matrix {
+                numbers: &numbers,
+                columns: numbers.len(),
+            };
+            let packed = columns.pack(&[row], 0..1);
+            for (slot, of_gate) in columns.slots(last).iter().enumerate() {
+                let place = columns.offset(last, 1) + slot * spacing;
+                let found = &packed[place..place + spacing];
+                assert_eq!(
+                    found[..of_gate.valid],
+                    numbers[of_gate.column..][..of_gate.valid]
+                );
+                assert!(found[of_gate.valid..].iter().all(|&number| number == 0.0));
+            }
+            let (pieces, length, distance) = columns.pieces_of_last(4);
+            assert_eq!(pieces * length, 4 * columns.slots(last)[0].valid, "{units}");
+            assert!(pieces == 1 || distance == spacing, "{units}");
+        }
     }
 }

@@ -42,6 +42,38 @@ impl<T: Real> Sums<T> {
         self.0[row * width..].as_mut_ptr().cast()
     }
 
+    /// Moves the slots of the first `count` rows, `spacing` numbers apart, a whole vector apart.
+    ///
+    /// # Safety
+    ///
+    /// They have been written.
+    #[inline(always)]
+    pub(crate) unsafe fn spread<S: Simd, const SLOTS: usize>(
+        &mut self,
+        simd: S,
+        spacing: usize,
+        count: usize,
+    ) {
+        let lanes = Lanes::<S, T>::COUNT;
+        if spacing == lanes {
+            return;
+        }
+        // The last row first: what a row is written over has been moved.
+        for row in (0..count).rev() {
+            let near = self.row(SLOTS * spacing, row);
+            // SAFETY: the caller's promise; rows of whole vectors have room in any block.
+            unsafe {
+                let slots: [_; SLOTS] = std::array::from_fn(|slot| {
+                    Lanes::<S, T>::load_first(simd, near.add(slot * spacing), spacing)
+                });
+                let wide = self.row(SLOTS * lanes, row);
+                for (slot, numbers) in slots.into_iter().enumerate() {
+                    numbers.store(wide.add(slot * lanes));
+                }
+            }
+        }
+    }
+
     /// Replaces each of the first `count` vectors by its `activation`.
     ///
     /// # Safety

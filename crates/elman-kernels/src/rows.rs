@@ -149,12 +149,12 @@ impl<'a, T: Real> GateRows<'a, T> {
     #[inline(always)]
     pub(crate) fn move_to(&mut self, plan: &Plan, step: usize, running: &Range<usize>) {
         let (gates, slot) = self.gates;
-        let lanes = self.columns.width(0) / self.columns.vectors(0);
         let pair = plan.pair(step, running.start);
         let last = self.columns.count() - 1;
         for (panel, rows) in [(0, &mut self.rows), (last, &mut self.last_rows)] {
             let width = self.columns.width(panel);
-            let start = self.columns.offset(panel, self.pairs) + slot * lanes + pair * width;
+            let slot = slot * self.columns.spacing(panel);
+            let start = self.columns.offset(panel, self.pairs) + slot + pair * width;
             // SAFETY: within the gates, which have a row for every pair.
             refill(rows, unsafe { gates.at(start) }, width, running.len());
         }

@@ -143,7 +143,7 @@ impl<T: Real> Work for BackwardPart<'_, T> {
             let after_row = plan.batch() + pair;
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
-                let width = cell.columns.width(panel);
+                let (width, spacing) = (cell.columns.width(panel), cell.columns.spacing(panel));
                 let start = cell.columns.offset(panel, pairs) + pair * width;
                 for group in running.clone().step_by(GROUP) {
                     let positions = group..running.end.min(group + GROUP);
@@ -161,11 +161,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                         unsafe {
                             let row = position - running.start;
                             let gates = memory.gates.at(start + row * width);
-                            let place = |gate: Gate| gates.add(gate as usize * lanes);
-                            let input = Lanes::load(simd, place(Gate::Input));
-                            let candidate = Lanes::load(simd, place(Gate::Candidate));
-                            let forget = Lanes::load(simd, place(Gate::Forget));
-                            let output = Lanes::load(simd, place(Gate::Output));
+                            let place = |gate: Gate| gates.add(gate as usize * spacing);
+                            let kept = |gate| Lanes::load_first(simd, place(gate), spacing);
+                            let (input, forget) = (kept(Gate::Input), kept(Gate::Forget));
+                            let (candidate, output) = (kept(Gate::Candidate), kept(Gate::Output));
                             let before = memory.cells.at((before_row + row) * padded + unit);
                             let before = Lanes::load(simd, before);
                             let d_memory = match memory.projection {
@@ -204,10 +203,10 @@ impl<T: Real> Work for BackwardPart<'_, T> {
                                 d_before = d_input.mul_add(diagonal(0), d_before);
                                 d_before = d_forget.mul_add(diagonal(1), d_before);
                             }
-                            d_input.store(place(Gate::Input));
-                            d_candidate.store(place(Gate::Candidate));
-                            d_forget.store(place(Gate::Forget));
-                            d_output.store(place(Gate::Output));
+                            d_input.store_first(place(Gate::Input), spacing);
+                            d_candidate.store_first(place(Gate::Candidate), spacing);
+                            d_forget.store_first(place(Gate::Forget), spacing);
+                            d_output.store_first(place(Gate::Output), spacing);
                             d_before.store(d_cell);
                         }
                     }
@@ -260,7 +259,7 @@ impl<T: Real> Work for PeepholePart<'_, T> {
         let padded = cell.padded();
         for panel in panels {
             let unit = panel * lanes;
-            let width = cell.columns.width(panel);
+            let (width, spacing) = (cell.columns.width(panel), cell.columns.spacing(panel));
             let start = cell.columns.offset(panel, plan.pairs());
             let mut total: [Lanes<S, T>; 3] = std::array::from_fn(|which| {
                 // SAFETY: every panel has places of its own.
@@ -278,8 +277,10 @@ impl<T: Real> Work for PeepholePart<'_, T> {
                     let after = &tape.cells[(plan.batch() + pair) * padded + unit..];
                     // SAFETY: every row of the tape is padded to whole vectors.
                     unsafe {
-                        let gate =
-                            |gate: Gate| Lanes::load(simd, gates[gate as usize * lanes..].as_ptr());
+                        let gate = |gate: Gate| {
+                            let gates = gates[gate as usize * spacing..].as_ptr();
+                            Lanes::load_first(simd, gates, spacing)
+                        };
                         let before = Lanes::load(simd, before.as_ptr());
                         let after = Lanes::load(simd, after.as_ptr());
                         total[0] = gate(Gate::Input).mul_add(before, total[0]);

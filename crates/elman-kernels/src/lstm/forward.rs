@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Gate, Lstm};
+use super::{GATES, Gate, Lstm};
 use crate::activation::Activation;
 use crate::buffer::{Buffer, Shared};
 use crate::inputs::Inputs;
@@ -130,13 +130,20 @@ impl<T: Real> Work for ForwardPart<'_, T> {
             for panel in share.panels(cell.columns.count()) {
                 let unit = panel * lanes;
                 let valid = lanes.min(units - unit);
-                let width = cell.columns.width(panel);
-                let gates = cell.columns.offset(panel, plan.pairs()) + pair * width;
+                // Sums stand in whole vectors, what is kept of them stands as the columns do.
+                let width = GATES * lanes;
                 let at = |slot: usize| slot * lanes;
+                let (kept_width, spacing) =
+                    (cell.columns.width(panel), cell.columns.spacing(panel));
+                let gates = cell.columns.offset(panel, plan.pairs()) + pair * kept_width;
                 let mut first = 0;
                 while first < running.len() {
                     // SAFETY: the rows are good for as many reads as the factors say.
-                    let height = unsafe { product.block(simd, panel, first, &mut scratch) };
+                    let height = unsafe {
+                        let height = product.block(simd, panel, first, &mut scratch);
+                        scratch.spread::<_, GATES>(simd, spacing, height);
+                        height
+                    };
                     if let Some(peepholes) = &cell.peepholes {
                         for row in 0..height {
                             let sums = scratch.row(width, row);
@@ -195,10 +202,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             after.store(sums.add(at(AFTER)));
                             after.store(memory.cells.at((after_row + row) * padded + unit));
                             if let Some(tape) = memory.gates {
-                                let tape = tape.at(gates + row * width);
-                                input.store(tape.add(at(Gate::Input as usize)));
-                                candidate.store(tape.add(at(Gate::Candidate as usize)));
-                                forget.store(tape.add(at(Gate::Forget as usize)));
+                                let tape = tape.at(gates + row * kept_width);
+                                let place = |gate: Gate| tape.add(gate as usize * spacing);
+                                input.store_first(place(Gate::Input), spacing);
+                                candidate.store_first(place(Gate::Candidate), spacing);
+                                forget.store_first(place(Gate::Forget), spacing);
                             }
                         }
                     }
@@ -217,8 +225,11 @@ impl<T: Real> Work for ForwardPart<'_, T> {
                             let output = kept(Gate::Output as usize);
                             let hidden = output * kept(AFTER);
                             if let Some(tape) = memory.gates {
-                                let tape = tape.at(gates + row * width);
-                                output.store(tape.add(at(Gate::Output as usize)));
+                                let tape = tape.at(gates + row * kept_width);
+                                output.store_first(
+                                    tape.add(Gate::Output as usize * spacing),
+                                    spacing,
+                                );
                             }
                             match memory.hidden {
                                 Some(rows) => {

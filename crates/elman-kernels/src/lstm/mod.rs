@@ -137,7 +137,7 @@ impl<T: Real> Lstm<T> {
         assert_eq!(weights.projection.is_some(), spec.projection.is_some());
         let lanes = isa.lanes::<T>();
         let gates: Vec<_> = (0..GATES).map(|gate| (0, gate * units)).collect();
-        let columns = Columns::gated(lanes, units, 1, &gates);
+        let columns = Columns::gated(lanes, units, 1, &gates).narrowed();
         let kernel = [Matrix {
             numbers: weights.kernel,
             columns: GATES * units,
