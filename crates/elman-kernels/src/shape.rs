@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::buffer::Shared;
+use crate::threads;
+
 /// Where rows and steps of a `[B, T, F]` or `[T, B, F]` slice stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -58,6 +61,9 @@ struct Whole {
 const GROUPS: usize = 4;
 /// A group has at least so many rows: with fewer, threads share rows anyway.
 const ROWS_OF_A_GROUP: usize = 3;
+
+/// Below this many places of padding to clear, waking a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 16;
 
 impl Plan {
     /// A plan for `batch` rows of `time` steps, all of them real.
@@ -296,16 +302,35 @@ impl Plan {
     }
 
     /// Writes `zero` to every padded place of a `[B, T, width]` (or `[T, B, width]`) slice.
-    pub(crate) fn clear_padding<T: Copy>(&self, slice: &mut [T], width: usize, zero: T) {
-        if self.pairs() == self.batch * self.time {
+    pub(crate) fn clear_padding<T: Copy + Send + Sync>(
+        &self,
+        slice: &mut [T],
+        width: usize,
+        zero: T,
+    ) {
+        assert_eq!(slice.len(), self.batch * self.time * width, "all places");
+        let padded = (self.batch * self.time - self.pairs()) * width;
+        if padded == 0 {
             return;
         }
-        for position in 0..self.batch {
-            for step in self.length(position)..self.time {
-                let offset = self.offset(step, position, width);
-                slice[offset..offset + width].fill(zero);
+        let parts = match padded < WORTH_A_THREAD {
+            true => 1,
+            false => threads::get().get(),
+        };
+        let places = Shared::new(slice);
+        threads::each(parts, |part| {
+            // The rows are sorted by their lengths: every part has short ones and long ones.
+            for position in (part..self.batch).step_by(parts) {
+                for step in self.length(position)..self.time {
+                    // SAFETY: within the slice, and every row belongs to one part.
+                    let row = unsafe {
+                        let start: *mut T = places.at(self.offset(step, position, width));
+                        std::slice::from_raw_parts_mut(start, width)
+                    };
+                    row.fill(zero);
+                }
             }
-        }
+        });
     }
 
     /// The positions of part `part` of `parts`: every part has about as many pairs.
@@ -323,7 +348,7 @@ impl Plan {
             self.batch
         };
         if total == self.batch * self.time {
-            return crate::threads::range(self.batch, parts, part);
+            return threads::range(self.batch, parts, part);
         }
         let start = if part == 0 {
             0
