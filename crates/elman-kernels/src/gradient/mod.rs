@@ -14,6 +14,7 @@
 
 mod parameter;
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 pub(crate) use parameter::{ParameterGradient, Target};
@@ -247,13 +248,15 @@ struct Piece<T> {
 }
 
 impl<T> Piece<T> {
+    /// Where the numbers stand, written or not.
+    ///
     /// # Safety
     ///
-    /// Nobody else reads or writes these numbers.
+    /// Nobody else reads or writes them, and only numbers are written.
     #[inline(always)]
-    unsafe fn numbers<'a>(self) -> &'a mut [T] {
+    unsafe fn places<'a>(self) -> &'a mut [MaybeUninit<T>] {
         // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.place, self.count) }
+        unsafe { std::slice::from_raw_parts_mut(self.place.cast(), self.count) }
     }
 }
 
@@ -441,16 +444,18 @@ impl<'a, T: Real> Jobs<'a, T> {
         self.each_piece(|sums, target| copy_piece(target, sums));
     }
 
-    /// Visits every piece of the sums, and of the target.
+    /// Visits every piece of the sums, and of the target, of which nothing may have been written.
     #[inline(always)]
-    fn each_piece(&mut self, visit: impl Fn(&mut [T], &mut [T])) {
+    fn each_piece(&mut self, visit: impl Fn(&mut [MaybeUninit<T>], &mut [MaybeUninit<T>])) {
         for job in self.mine.clone() {
             let (panel, rows) = self.place(job);
             let sums = &mut self.sums[(job - self.mine.start) * self.size..][..self.size];
             self.one.pieces(self.group, panel, rows, |at, piece| {
-                // SAFETY: every tile of a group belongs to one part.
-                let target = unsafe { piece.numbers() };
-                visit(&mut sums[at..at + target.len()], target);
+                let place = sums[at..at + piece.count].as_mut_ptr();
+                let count = piece.count;
+                // SAFETY: every tile of a group belongs to one part, and numbers are copied from one
+                // side to the other, from the target only if it was written.
+                unsafe { visit(Piece { place, count }.places(), piece.places()) };
             });
         }
     }
