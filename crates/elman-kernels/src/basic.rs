@@ -194,7 +194,7 @@ impl<T: Real> Basic<T> {
                 ),
                 sums((previous, units), of_hidden),
                 sums(
-                    (PairInputs::Rows(vec![Source::new(&one); plan.pairs()]), 1),
+                    (PairInputs::rows(vec![Source::new(&one); plan.pairs()]), 1),
                     bias.whole(),
                 ),
             ];
@@ -203,7 +203,7 @@ impl<T: Real> Basic<T> {
             unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
             drop(wanted);
             // SAFETY: `wanted` has all rows of every parameter.
-            parameters = unsafe { vec![kernel.finish(run), bias.finish(run)] };
+            parameters = unsafe { vec![kernel.finish(), bias.finish()] };
         }
         Gradients {
             // SAFETY: the pass has written the gradients of the inputs of all real steps.

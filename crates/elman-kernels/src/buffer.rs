@@ -139,16 +139,6 @@ pub(crate) struct Unwritten<T> {
     length: usize,
 }
 
-impl<T> From<Vec<T>> for Unwritten<T> {
-    /// A vector whose places are written again, or read.
-    fn from(numbers: Vec<T>) -> Self {
-        Self {
-            length: numbers.len(),
-            numbers,
-        }
-    }
-}
-
 impl<T: Real> Unwritten<T> {
     /// Room for `length` numbers.
     pub(crate) fn new(length: usize) -> Self {

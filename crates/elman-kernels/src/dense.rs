@@ -153,7 +153,7 @@ impl<T: Real> Dense<T> {
                 WeightGradient::new(&self.columns, gates, factors, [target])
             };
             let of_inputs = Inputs::new(plan, run.inputs, inputs).of_pairs(plan);
-            let ones = PairInputs::Rows(vec![Source::new(&one); plan.pairs()]);
+            let ones = PairInputs::rows(vec![Source::new(&one); plan.pairs()]);
             let wanted = [
                 sums((of_inputs, inputs), kernel.whole()),
                 sums((ones, 1), bias.whole()),
@@ -163,7 +163,7 @@ impl<T: Real> Dense<T> {
             unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
             drop(wanted);
             // SAFETY: `wanted` has all rows of every parameter.
-            parameters = unsafe { vec![kernel.finish(run), bias.finish(run)] };
+            parameters = unsafe { vec![kernel.finish(), bias.finish()] };
         }
         Gradients {
             // SAFETY: the pass has written the gradients of the inputs of all real steps.

@@ -59,7 +59,7 @@ impl<'a, T: Real> Inputs<'a, T> {
     pub(crate) fn of_pairs(&self, plan: &Plan) -> PairInputs<T> {
         match &self.hot {
             Some(hot) => PairInputs::Hot(plan.map_pairs(|step, at| hot[plan.offset(step, at, 1)])),
-            None => PairInputs::Rows(plan.map_pairs(|step, position| {
+            None => PairInputs::rows(plan.map_pairs(|step, position| {
                 let offset = plan.offset(step, position, self.features);
                 Source::new(&self.numbers[offset..])
             })),
@@ -124,42 +124,68 @@ impl<'a, T> StepInputs<'a, T> {
 #[derive(Clone)]
 pub(crate) enum PairInputs<T> {
     /// Pointers to rows of numbers.
-    Rows(Vec<Source<T>>),
-    /// The same, but those of the first step are zero.
-    FromZero(Vec<Source<T>>),
+    Rows {
+        rows: Vec<Source<T>>,
+        /// Are those of the first step zero?
+        from_zero: bool,
+    },
     /// One-hot rows.
     Hot(Vec<Hot>),
 }
 
 impl<T> PairInputs<T> {
+    /// Rows of any numbers.
+    pub(crate) fn rows(rows: Vec<Source<T>>) -> Self {
+        Self::Rows {
+            rows,
+            from_zero: false,
+        }
+    }
+
     /// Rows that are zero where these are.
     pub(crate) fn gated(&self, rows: Vec<Source<T>>) -> Self {
-        match self {
-            Self::FromZero(_) => Self::FromZero(rows),
-            Self::Rows(_) | Self::Hot(_) => Self::Rows(rows),
+        Self::Rows {
+            rows,
+            from_zero: self.is_from_zero(),
         }
+    }
+
+    /// Are the rows of the first step known to be zero?
+    pub(crate) fn is_from_zero(&self) -> bool {
+        matches!(
+            self,
+            Self::Rows {
+                from_zero: true,
+                ..
+            }
+        )
     }
 
     /// How many pairs there are.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Rows(rows) | Self::FromZero(rows) => rows.len(),
+            Self::Rows { rows, .. } => rows.len(),
             Self::Hot(hot) => hot.len(),
         }
     }
 }
 
+/// How many of the numbers are not zero. Counted without a branch for each: that is many at a time.
+pub(crate) fn others_than_zero<T: Real>(numbers: &[T]) -> usize {
+    let others = numbers.iter().map(|&number| number != T::default());
+    others.map(usize::from).sum()
+}
+
 /// Where the one of every real input is; `None` if some input has other numbers or several ones.
 fn one_hot<T: Real>(plan: &Plan, numbers: &[T], features: usize) -> Option<Vec<Hot>> {
-    let (zero, one) = (T::default(), T::from_f64(1.0));
+    let one = T::from_f64(1.0);
     if features < 2 || Hot::try_from(features).is_err() {
         return None;
     }
     let mut found = vec![NOWHERE; plan.batch() * plan.time()];
     for (step, position) in plan.in_order() {
         let row = &numbers[plan.offset(step, position, features)..][..features];
-        // Counted without a branch for each number: that is many at a time.
-        let others: usize = row.iter().map(|&number| usize::from(number != zero)).sum();
+        let others = others_than_zero(row);
         if others == 0 {
             continue;
         }

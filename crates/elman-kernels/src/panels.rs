@@ -34,15 +34,9 @@ pub(crate) struct Columns {
     before: Vec<usize>,
 }
 
-/// Below this many numbers to pack, waking a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 16;
-
 /// Calls `pack` for every panel, on all threads where there is enough to do.
 fn each_panel(panels: usize, numbers: usize, pack: impl Fn(usize) + Sync) {
-    let parts = match numbers < WORTH_A_THREAD {
-        true => 1,
-        false => threads::get().get().min(panels),
-    };
+    let parts = threads::to_move(numbers).min(panels);
     threads::each(parts, |part| {
         threads::range(panels, parts, part).for_each(&pack)
     });
@@ -164,6 +158,12 @@ impl Columns {
             }
         }
         Self::of_panels(self.lanes, self.panels)
+    }
+
+    /// How many numbers a vector has.
+    #[inline(always)]
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes
     }
 
     /// How many panels there are.

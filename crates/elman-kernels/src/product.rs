@@ -217,9 +217,8 @@ impl<'a, T> Factor<'a, T> {
         (rows, last_rows): (&'a [*const T], &'a [*const T]),
         weights: &'a [T],
     ) -> [Self; 2] {
-        let lanes = columns.width(0) / columns.vectors(0);
         let last = columns.count() - 1;
-        let length = slots * lanes;
+        let length = slots * columns.lanes();
         let (pieces, last_length, stride) = columns.pieces_of_last(slots);
         let depth = last * length + pieces * last_length;
         let whole = Self {

@@ -106,11 +106,7 @@ impl<'a, T> StepBefore<'a, T> {
     /// The rows, `size` numbers each, times packed `weights`.
     #[inline(always)]
     pub(crate) fn times(self, size: usize, weights: &'a [T]) -> Factor<'a, T> {
-        let length = if self.zero { 0 } else { size };
-        Factor {
-            length,
-            ..Factor::dense(self.rows, size, weights)
-        }
+        Factor::dense(self.rows, if self.zero { 0 } else { size }, weights)
     }
 
     /// Rows that are zero where these are.

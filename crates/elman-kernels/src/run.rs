@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use crate::buffer::{Buffer, Shared, Source, Unwritten};
-use crate::inputs::PairInputs;
+use crate::inputs::{PairInputs, others_than_zero};
 use crate::product::{Product, Write, store_product};
 use crate::real::{Lanes, Real};
 use crate::rows::{RowsBefore, SequenceRows};
@@ -244,17 +244,17 @@ impl<T: Real> Backward<'_, T> {
         }
     }
 
-    /// What the gradient of parameter `index`, of `count` numbers, begins with.
+    /// What the gradient of parameter `index`, of `count` numbers, begins with, if there are later steps.
     ///
     /// # Panics
     ///
-    /// When there are later gradients and this one is missing or of another length.
-    pub(crate) fn begin(&self, index: usize, count: usize) -> Vec<T> {
+    /// When there are and this gradient is missing or of another length.
+    pub(crate) fn later_sums(&self, index: usize, count: usize) -> Option<&[T]> {
         if self.later.is_empty() {
-            return vec![T::default(); count];
+            return None;
         }
         assert_eq!(self.later[index].len(), count, "gradient {index}");
-        self.later[index].clone()
+        Some(&self.later[index])
     }
 }
 
@@ -295,11 +295,7 @@ pub struct Gradients<T> {
 /// Is every number zero? A sequence that starts from such a state has nothing to multiply in its first
 /// step: to the bit what the product gives, unless a weight is not finite.
 fn is_zero<T: Real>(numbers: &[T]) -> bool {
-    // Counted without a branch for each number: that is many at a time.
-    let others = numbers
-        .iter()
-        .map(|&number| usize::from(number != T::default()));
-    others.sum::<usize>() == 0
+    others_than_zero(numbers) == 0
 }
 
 /// Pointers to the output before each real pair: of the step before, or in the initial state.
@@ -316,9 +312,9 @@ pub(crate) fn previous_rows<T: Real>(
         Some(before) => Source::new(&outputs[plan.offset(before, position, size)..]),
     });
     let mut states = state.chunks_exact(width);
-    match states.all(|state| is_zero(&state[first..first + size])) {
-        true => PairInputs::FromZero(rows),
-        false => PairInputs::Rows(rows),
+    PairInputs::Rows {
+        rows,
+        from_zero: states.all(|state| is_zero(&state[first..first + size])),
     }
 }
 

@@ -62,9 +62,6 @@ const GROUPS: usize = 4;
 /// A group has at least so many rows: with fewer, threads share rows anyway.
 const ROWS_OF_A_GROUP: usize = 3;
 
-/// Below this many places of padding to clear, waking a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 16;
-
 impl Plan {
     /// A plan for `batch` rows of `time` steps, all of them real.
     pub fn full(layout: Layout, batch: usize, time: usize) -> Self {
@@ -313,10 +310,7 @@ impl Plan {
         if padded == 0 {
             return;
         }
-        let parts = match padded < WORTH_A_THREAD {
-            true => 1,
-            false => threads::get().get(),
-        };
+        let parts = threads::to_move(padded);
         let places = Shared::new(slice);
         threads::each(parts, |part| {
             // The rows are sorted by their lengths: every part has short ones and long ones.

@@ -107,6 +107,16 @@ pub(crate) fn together(wanted: usize, work: impl Fn(usize, &Barrier) + Sync) {
     }
 }
 
+/// In how many parts to split the moving of so many numbers: one, where waking a second thread costs more than
+/// it saves.
+pub(crate) fn to_move(numbers: usize) -> usize {
+    const WORTH_A_THREAD: usize = 1 << 16;
+    match numbers < WORTH_A_THREAD {
+        true => 1,
+        false => get().get(),
+    }
+}
+
 /// The `part`-th of `parts` nearly equal ranges that make up 0 … `count`.
 pub(crate) fn range(count: usize, parts: usize, part: usize) -> std::ops::Range<usize> {
     count * part / parts..count * (part + 1) / parts

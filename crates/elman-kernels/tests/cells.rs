@@ -771,6 +771,44 @@ fn a_state_of_zero_gives_the_bits_of_the_product() {
     }
 }
 
+/// Only the first row has steps, so that three of the four groups of rows have none: the gradients are those of
+/// this row alone, though the memory of their sums has been used before.
+#[test]
+fn rows_without_steps_add_nothing_to_gradients() {
+    const BATCH: usize = 12;
+    const TIME: usize = 400;
+    let isa = Isa::detect();
+    let cases = |lengths: [usize; BATCH]| {
+        let cases = Case::each(&[(4, 16)], &[(BATCH, TIME, Some(lengths.to_vec()))]);
+        cases.into_iter().filter(|case| case.mask.is_none())
+    };
+    let mut lengths = [0; BATCH];
+    lengths[0] = TIME;
+    for (full, ragged) in cases([TIME; BATCH]).zip(cases(lengths)) {
+        let of_outputs = |case: &Case| {
+            let outputs = case.plan.batch() * TIME * case.spec.outputs();
+            (vec![1.0; outputs], vec![0.0; case.state.len()])
+        };
+        gradients(&full, isa, &of_outputs(&full));
+        let found = gradients(&ragged, isa, &of_outputs(&ragged));
+        let features = ragged.spec.inputs();
+        let row = |step| &ragged.inputs[ragged.offset(0, step, features)..][..features];
+        let alone = Case {
+            name: format!("{} alone", ragged.name),
+            spec: ragged.spec,
+            parameters: ragged.parameters.clone(),
+            plan: Plan::full(Layout::BatchMajor, 1, TIME),
+            lengths: vec![TIME],
+            layout: Layout::BatchMajor,
+            inputs: (0..TIME).flat_map(row).copied().collect(),
+            state: ragged.state[..ragged.spec.state()].to_vec(),
+            mask: None,
+        };
+        let expected = gradients(&alone, isa, &of_outputs(&alone));
+        assert_eq!(found[2..], expected[2..], "{}", ragged.name);
+    }
+}
+
 #[test]
 fn threads_never_matter() {
     let isa = Isa::detect();

@@ -36,6 +36,7 @@ use crate::tile::{OuterTile, VECTORS, rows_beside};
 const BLOCK: usize = 192;
 /// How many pairs ahead to ask for the factors: each stands for itself, so that no processor guesses the next.
 const ROWS_AHEAD: usize = 4;
+
 /// One weight matrix whose gradient is wanted.
 pub(crate) struct WeightGradient<'a, T: Real> {
     columns: &'a Columns,
@@ -122,7 +123,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         let widest = (0..self.columns.count()).map(|panel| self.vectors(panel));
         match self.factors {
             PairInputs::Hot(_) => self.features,
-            _ => rows_beside::<S>(widest.max().unwrap_or(VECTORS)),
+            PairInputs::Rows { .. } => rows_beside::<S>(widest.max().unwrap_or(VECTORS)),
         }
     }
 
@@ -229,8 +230,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
     /// How many vectors these are.
     #[inline(always)]
     fn vectors(&self, panel: usize) -> usize {
-        let lanes = self.columns.width(panel) / self.columns.vectors(panel);
-        self.used(panel).len() * self.columns.spacing(panel) / lanes
+        self.used(panel).len() * self.columns.spacing(panel) / self.columns.lanes()
     }
 
     /// Where the first of them stands among the gates, in the row of pair 0.
@@ -419,7 +419,7 @@ impl<'a, T: Real> Jobs<'a, T> {
         let size = height * VECTORS * Lanes::<S, T>::COUNT;
         let rows = match one.factors {
             PairInputs::Hot(_) => 0,
-            _ => tiles * height,
+            PairInputs::Rows { .. } => tiles * height,
         };
         let mut jobs = Self {
             one,
@@ -474,13 +474,13 @@ impl<'a, T: Real> Jobs<'a, T> {
     /// As [`WeightGradient::interleave`].
     #[inline(always)]
     unsafe fn move_to(&mut self, group: &'a Group, pairs: Range<usize>) {
-        let zero = match self.one.factors {
-            PairInputs::FromZero(_) => group.first_step,
-            PairInputs::Rows(_) | PairInputs::Hot(_) => 0,
+        let zero = match self.one.factors.is_from_zero() {
+            true => group.first_step,
+            false => 0,
         };
         let pairs = &group.pairs[zero.clamp(pairs.start, pairs.end)..pairs.end];
         self.pairs = pairs;
-        let (PairInputs::Rows(rows) | PairInputs::FromZero(rows)) = &self.one.factors else {
+        let PairInputs::Rows { rows, .. } = &self.one.factors else {
             return;
         };
         // SAFETY: the caller's promise.
@@ -514,7 +514,7 @@ impl<'a, T: Real> Jobs<'a, T> {
             unsafe {
                 match &self.one.factors {
                     PairInputs::Hot(hot) => self.one.scatter(simd, (hot, pairs), panel, sums),
-                    PairInputs::Rows(_) | PairInputs::FromZero(_) => {
+                    PairInputs::Rows { .. } => {
                         let factors = (&self.factors[..], self.height, pairs);
                         self.one.multiply(simd, factors, place, sums);
                     }

@@ -8,9 +8,6 @@ use crate::real::Real;
 use crate::run::Backward;
 use crate::threads;
 
-/// Below this many numbers to add up, waking a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 16;
-
 /// The gradient of a parameter, `[rows, columns]`, while it is summed: one such matrix for each group.
 pub(crate) struct ParameterGradient<T: Real> {
     numbers: Numbers<T>,
@@ -23,10 +20,19 @@ pub(crate) struct ParameterGradient<T: Real> {
 
 /// Where a parameter's gradient is summed.
 enum Numbers<T: Real> {
-    /// In what is given back.
+    /// In what is given back: there is one group, or earlier steps follow.
     Result(Unwritten<T>),
     /// In scratch memory, as what is given back is the sum of it.
     Scratch(Buffer<T>),
+}
+
+impl<T: Real> Numbers<T> {
+    fn shared(&mut self) -> Shared<T> {
+        match self {
+            Self::Result(numbers) => numbers.shared(),
+            Self::Scratch(numbers) => Shared::new(numbers),
+        }
+    }
 }
 
 impl<T: Real> ParameterGradient<T> {
@@ -38,14 +44,21 @@ impl<T: Real> ParameterGradient<T> {
         [rows, columns]: [usize; 2],
     ) -> Self {
         let count = groups * rows * columns;
-        let fresh = run.later.is_empty();
+        let mut numbers = match groups == 1 || run.unfinished {
+            true => Numbers::Result(Unwritten::new(count)),
+            false => Numbers::Scratch(Buffer::new(count)),
+        };
+        let later = run.later_sums(index, count);
+        if let Some(later) = later {
+            // SAFETY: there is room for as many, and nobody else has it yet.
+            unsafe {
+                let start: *mut T = numbers.shared().at(0);
+                start.copy_from_nonoverlapping(later.as_ptr(), count);
+            }
+        }
         Self {
-            numbers: match fresh {
-                false => Numbers::Result(run.begin(index, count).into()),
-                true if groups == 1 || run.unfinished => Numbers::Result(Unwritten::new(count)),
-                true => Numbers::Scratch(Buffer::new(count)),
-            },
-            fresh,
+            numbers,
+            fresh: later.is_none(),
             groups,
             rows,
             columns,
@@ -61,10 +74,7 @@ impl<T: Real> ParameterGradient<T> {
     /// The rows before `row`, and the others.
     pub(crate) fn split(&mut self, row: usize) -> [Target<'_, T>; 2] {
         assert!(row <= self.rows, "a row of the parameter");
-        let numbers = match &mut self.numbers {
-            Numbers::Result(numbers) => numbers.shared(),
-            Numbers::Scratch(numbers) => Shared::new(numbers),
-        };
+        let numbers = self.numbers.shared();
         [0..row, row..self.rows].map(|rows| Target {
             numbers,
             rows,
@@ -81,16 +91,10 @@ impl<T: Real> ParameterGradient<T> {
     /// # Safety
     ///
     /// [`weight_gradients`](super::weight_gradients) has been given all rows.
-    pub(crate) unsafe fn finish(self, run: &Backward<'_, T>) -> Vec<T> {
+    pub(crate) unsafe fn finish(self) -> Vec<T> {
         match self.numbers {
-            Numbers::Result(numbers) => {
-                // SAFETY: the caller's promise.
-                let numbers = unsafe { numbers.written() };
-                if self.groups == 1 || run.unfinished {
-                    return numbers;
-                }
-                sum_of_groups(&numbers, self.rows * self.columns)
-            }
+            // SAFETY: the caller's promise.
+            Numbers::Result(numbers) => unsafe { numbers.written() },
             Numbers::Scratch(numbers) => sum_of_groups(&numbers, self.rows * self.columns),
         }
     }
@@ -100,10 +104,7 @@ impl<T: Real> ParameterGradient<T> {
 fn sum_of_groups<T: Real>(matrices: &[T], count: usize) -> Vec<T> {
     let (first, others) = matrices.split_at(count);
     let mut sums = Unwritten::new(count);
-    let parts = match count < WORTH_A_THREAD {
-        true => 1,
-        false => threads::get().get(),
-    };
+    let parts = threads::to_move(count);
     let shared = sums.shared();
     threads::each(parts, |part| {
         let range = threads::range(count, parts, part);

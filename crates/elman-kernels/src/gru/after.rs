@@ -253,7 +253,7 @@ impl<T: Real> GruAfter<T> {
             WeightGradient::new(
                 &self.columns,
                 (&tape.slots[..], 0..SLOTS),
-                (PairInputs::Rows(vec![Source::new(&one); plan.pairs()]), 1),
+                (PairInputs::rows(vec![Source::new(&one); plan.pairs()]), 1),
                 [
                     gates_bias.whole(),
                     candidate_bias.whole(),
@@ -273,7 +273,7 @@ impl<T: Real> GruAfter<T> {
             recurrent_bias,
         ];
         // SAFETY: `wanted` has all rows of every parameter.
-        all.map(|gradient| unsafe { gradient.finish(run) }).into()
+        all.map(|gradient| unsafe { gradient.finish() }).into()
     }
 }
 

@@ -446,7 +446,7 @@ impl<T: Real> LayerNormLstm<T> {
         let LayerNormLstmSpec { inputs, units, .. } = self.spec;
         let (plan, width) = (run.plan, GATES * units);
         let one = [T::from_f64(1.0)];
-        let ones = || PairInputs::Rows(vec![Source::new(&one); plan.pairs()]);
+        let ones = || PairInputs::rows(vec![Source::new(&one); plan.pairs()]);
         let vectors = d_gains.len() + 1;
         let groups = plan.groups(inputs + units);
         let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
@@ -484,8 +484,7 @@ impl<T: Real> LayerNormLstm<T> {
         drop(wanted);
         let all = std::iter::once(kernel).chain(vectors);
         // SAFETY: `wanted` has all rows of every parameter.
-        all.map(|gradient| unsafe { gradient.finish(run) })
-            .collect()
+        all.map(|gradient| unsafe { gradient.finish() }).collect()
     }
 }
 

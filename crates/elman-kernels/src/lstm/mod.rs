@@ -376,7 +376,7 @@ impl<T: Real> Lstm<T> {
             ),
             gates((previous, outputs), of_hidden),
             gates(
-                (PairInputs::Rows(vec![Source::new(&one); plan.pairs()]), 1),
+                (PairInputs::rows(vec![Source::new(&one); plan.pairs()]), 1),
                 bias.whole(),
             ),
         ];
@@ -384,7 +384,7 @@ impl<T: Real> Lstm<T> {
             (&tape.hidden, d_projected, &mut projection)
         {
             let rows = hidden.chunks_exact(padded).map(Source::new);
-            let rows = PairInputs::Rows(rows.collect());
+            let rows = PairInputs::rows(rows.collect());
             wanted.push(WeightGradient::new(
                 projected,
                 (d_projected, 0..usize::MAX),
@@ -397,11 +397,13 @@ impl<T: Real> Lstm<T> {
         unsafe { weight_gradients(self.isa, plan, (&groups, parts), &wanted) };
         drop(wanted);
         // SAFETY: `wanted` has all rows of every parameter.
-        let mut parameters = unsafe { vec![kernel.finish(run), bias.finish(run)] };
+        let mut parameters = unsafe { vec![kernel.finish(), bias.finish()] };
         if self.peepholes.is_some() {
             let mut sums = Buffer::zeros(3 * padded);
             for (which, sums) in sums.chunks_exact_mut(padded).enumerate() {
-                sums[..units].copy_from_slice(&run.begin(2 + which, units));
+                if let Some(later) = run.later_sums(2 + which, units) {
+                    sums[..units].copy_from_slice(later);
+                }
             }
             let parts = threads::get().get().min(self.columns.count());
             let shared = Shared::new(&mut sums);
@@ -417,7 +419,7 @@ impl<T: Real> Lstm<T> {
             parameters.extend(sums.chunks_exact(padded).map(|sums| sums[..units].to_vec()));
         }
         // SAFETY: as above.
-        parameters.extend(projection.map(|gradient| unsafe { gradient.finish(run) }));
+        parameters.extend(projection.map(|gradient| unsafe { gradient.finish() }));
         parameters
     }
 }

@@ -245,7 +245,7 @@ impl<T: Real> GruBefore<T> {
         let GruSpec { inputs, units, .. } = self.spec;
         let plan = run.plan;
         let one = [T::from_f64(1.0)];
-        let ones = || PairInputs::Rows(vec![Source::new(&one); plan.pairs()]);
+        let ones = || PairInputs::rows(vec![Source::new(&one); plan.pairs()]);
         let groups = plan.groups(inputs + units);
         let gradient = |index, shape| ParameterGradient::new(run, index, groups.len(), shape);
         let mut gates_kernel = gradient(0, [inputs + units, 2 * units]);
@@ -280,7 +280,7 @@ impl<T: Real> GruBefore<T> {
         drop(wanted);
         let all = [gates_kernel, gates_bias, candidate_kernel, candidate_bias];
         // SAFETY: `wanted` has all rows of every parameter.
-        all.map(|gradient| unsafe { gradient.finish(run) }).into()
+        all.map(|gradient| unsafe { gradient.finish() }).into()
     }
 }
 
