@@ -27,12 +27,22 @@ pub struct EpochTimes {
     pub version: String,
     /// Of every peer.
     pub threads: usize,
-    /// Seconds of each epoch, in order.
-    pub epochs_s: Vec<f64>,
-    /// Processor time over wall time, the median of the epochs.
-    pub cpu_per_wall: Option<f64>,
+    /// Seconds of each epoch of each process, in order.
+    pub epochs_s: Vec<Vec<f64>>,
+    /// Processor time over wall time, of each epoch.
+    pub cpu_per_wall: Vec<f64>,
     /// Mean cross-entropy of the last epoch's last batch, in nats: proof that it trained.
     pub last_loss_nats: Option<f64>,
+}
+
+/// How often a loop is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeats {
+    /// Of each peer, one after the other: what comes with the process that a peer gets, such as where its
+    /// memory lies, is measured as often.
+    pub processes: usize,
+    /// Iterations of each process, after one that warms up.
+    pub rounds: usize,
 }
 
 /// What came of an epoch's comparison.
@@ -60,16 +70,39 @@ pub fn compare_epochs(
         threads,
         &Request::Epoch(epoch.clone()),
         &PEERS,
-        rounds,
+        Repeats {
+            processes: 1,
+            rounds,
+        },
     )
 }
 
-/// Runs `rounds` iterations of `request` with every one of `peers` in turn, on `threads` threads each.
+/// Runs `request` with every one of `peers` in turn, on `threads` threads each, as often as `repeats` says.
 ///
 /// # Errors
 ///
 /// When a peer fails.
 pub fn compare_loops(
+    launch: Launch<'_>,
+    threads: NonZeroUsize,
+    request: &Request,
+    peers: &[PeerKind],
+    repeats: Repeats,
+) -> Result<EpochReport> {
+    let mut report = EpochReport::default();
+    for _ in 0..repeats.processes {
+        report.add(one_process_each(
+            launch,
+            threads,
+            request,
+            peers,
+            repeats.rounds,
+        )?);
+    }
+    Ok(report)
+}
+
+fn one_process_each(
     launch: Launch<'_>,
     threads: NonZeroUsize,
     request: &Request,
@@ -104,20 +137,17 @@ pub fn compare_loops(
     report.times = children
         .into_iter()
         .map(|(peer, child, epochs)| {
-            let shares: Vec<_> = epochs
-                .iter()
-                .filter_map(|epoch| epoch.cpu_per_wall)
-                .collect();
+            let seconds = epochs.iter().map(|epoch| epoch.milliseconds / 1e3);
             EpochTimes {
                 peer,
                 name: peer.label(),
                 version: child.version().into(),
                 threads: threads.get(),
-                epochs_s: epochs
+                epochs_s: vec![seconds.collect()],
+                cpu_per_wall: epochs
                     .iter()
-                    .map(|epoch| epoch.milliseconds / 1e3)
+                    .filter_map(|epoch| epoch.cpu_per_wall)
                     .collect(),
-                cpu_per_wall: median(&shares),
                 last_loss_nats: epochs.last().and_then(|epoch| epoch.loss),
             }
         })
@@ -126,13 +156,32 @@ pub fn compare_loops(
 }
 
 impl EpochReport {
+    /// Adds what other processes of the same peers measured.
+    fn add(&mut self, other: Self) {
+        for times in other.times {
+            let before = self
+                .times
+                .iter_mut()
+                .find(|before| before.peer == times.peer);
+            match before {
+                None => self.times.push(times),
+                Some(before) => {
+                    before.epochs_s.extend(times.epochs_s);
+                    before.cpu_per_wall.extend(times.cpu_per_wall);
+                    before.last_loss_nats = times.last_loss_nats;
+                }
+            }
+        }
+        self.left_out = other.left_out;
+    }
+
     /// The median of a peer's epochs, in milliseconds.
     pub fn median_ms(&self, peer: PeerKind) -> Option<f64> {
         let times = self.times.iter().find(|times| times.peer == peer)?;
-        Some(median(&times.epochs_s)? * 1e3)
+        Some(median(&times.epochs_s.concat())? * 1e3)
     }
 
-    /// The table.
+    /// The table; below it, where a peer had several processes, the median of each.
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
@@ -151,26 +200,36 @@ impl EpochReport {
         };
         let ours = self.median_ms(PeerKind::Elman);
         for times in &self.times {
+            let epochs_s = times.epochs_s.concat();
             let theirs = self.median_ms(times.peer);
             table.add_row([
                 format!("{} {}", times.name, times.version),
                 times.threads.to_string(),
-                number(median(&times.epochs_s), 3),
-                number(minimum(&times.epochs_s), 3),
+                number(median(&epochs_s), 3),
+                number(minimum(&epochs_s), 3),
                 number(
                     theirs.zip(ours).map(|(theirs, ours)| speedup(theirs, ours)),
                     2,
                 ),
-                number(times.cpu_per_wall, 2),
+                number(median(&times.cpu_per_wall), 2),
                 number(times.last_loss_nats, 3),
             ]);
         }
-        let left_out: String = self
-            .left_out
-            .iter()
-            .map(|reason| format!("left out: {reason}\n"))
-            .collect();
-        format!("{table}\n{left_out}")
+        let mut text = format!("{table}\n");
+        for times in self.times.iter().filter(|times| times.epochs_s.len() > 1) {
+            let medians = times.epochs_s.iter().map(|epochs| median(epochs));
+            let medians: Vec<_> = medians.map(|median| number(median, 3)).collect();
+            let line = format!(
+                "{}, of each process, s: {}\n",
+                times.name,
+                medians.join(" ")
+            );
+            text.push_str(&line);
+        }
+        for reason in &self.left_out {
+            text.push_str(&format!("left out: {reason}\n"));
+        }
+        text
     }
 }
 
@@ -185,8 +244,8 @@ mod tests {
             name: peer.label(),
             version: "1".into(),
             threads: 2,
-            epochs_s: epochs.into(),
-            cpu_per_wall: Some(1.9),
+            epochs_s: vec![epochs.into()],
+            cpu_per_wall: vec![1.9],
             last_loss_nats: None,
         };
         let report = EpochReport {
@@ -206,5 +265,30 @@ mod tests {
             ["", "TF 1 1", "2", "4.000", "3.000", "2.00", "1.90", "-", ""]
         );
         assert!(table.ends_with("left out: PyTorch: no interpreter given\n"));
+        assert!(!table.contains("of each process"));
+    }
+
+    #[test]
+    fn the_epochs_of_all_processes_have_one_median() {
+        let of_process = |epochs: [f64; 3]| EpochReport {
+            times: vec![EpochTimes {
+                peer: PeerKind::PyTorch,
+                name: PeerKind::PyTorch.label(),
+                version: "2".into(),
+                threads: 2,
+                epochs_s: vec![epochs.into()],
+                cpu_per_wall: vec![2.0],
+                last_loss_nats: Some(1.0),
+            }],
+            left_out: vec!["TF 1: no interpreter given".into()],
+        };
+        let mut report = EpochReport::default();
+        for epochs in [[1.0, 1.1, 1.2], [3.0, 3.1, 3.2], [3.3, 3.5, 3.4]] {
+            report.add(of_process(epochs));
+        }
+        assert_eq!(report.median_ms(PeerKind::PyTorch), Some(3100.0));
+        let table = report.table();
+        assert!(table.contains("PyTorch, of each process, s: 1.100 3.100 3.400\n"));
+        assert_eq!(table.matches("left out").count(), 1);
     }
 }

@@ -11,7 +11,7 @@ use elman_bench::case::{Case, SHAPES, parse_shape};
 use elman_bench::child::Limits;
 use elman_bench::compare::{Plan, compare};
 use elman_bench::elman_peer::Elman;
-use elman_bench::epoch::{compare_epochs, compare_loops};
+use elman_bench::epoch::{Repeats, compare_epochs, compare_loops};
 use elman_bench::long::{LongRun, compare_long};
 use elman_bench::options::compare_options;
 use elman_bench::peers::{PYTHON_SETUP, PeerKind, Peers, Pythons};
@@ -200,6 +200,9 @@ struct TextFlags {
     /// Tokens of an iteration of writing.
     #[arg(long, default_value_t = 1000)]
     tokens: usize,
+    /// Processes of each peer in writing: how fast PyTorch writes is another thing in each.
+    #[arg(long, default_value = "9")]
+    processes: NonZeroUsize,
     /// Also writes everything that was measured to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -401,11 +404,14 @@ fn run_text(flags: TextFlags) -> Result<()> {
         ..train.clone()
     };
     let mut found = Vec::new();
-    for request in [train, generate] {
-        let rounds = flags.rounds.get();
+    for (request, processes) in [(train, 1), (generate, flags.processes.get())] {
+        let repeats = Repeats {
+            processes,
+            rounds: flags.rounds.get(),
+        };
         let both = [PeerKind::Elman, PeerKind::PyTorch];
         let asked = Request::Text(request.clone());
-        let report = compare_loops(&launch, flags.threads, &asked, &both, rounds)?;
+        let report = compare_loops(&launch, flags.threads, &asked, &both, repeats)?;
         let bars = text_bars(&request, |peer| report.median_ms(peer));
         println!("{}\n{}", report.table(), text(&bars));
         found.push(json!({ "request": request, "report": report, "bars": bars }));
@@ -427,7 +433,11 @@ fn run_series(flags: SeriesFlags) -> Result<()> {
         };
         let both = [PeerKind::Elman, PeerKind::PyTorch];
         let asked = Request::Series(request.clone());
-        let report = compare_loops(&launch, flags.threads, &asked, &both, flags.rounds.get())?;
+        let repeats = Repeats {
+            processes: 1,
+            rounds: flags.rounds.get(),
+        };
+        let report = compare_loops(&launch, flags.threads, &asked, &both, repeats)?;
         let bars = series_bars(&request, |peer| report.median_ms(peer));
         println!("{}\n{}", report.table(), text(&bars));
         found.push(json!({ "request": request, "report": report, "bars": bars }));

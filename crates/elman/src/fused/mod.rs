@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::unroll::sequence_of_one;
 
 pub(crate) use cross_entropy::cross_entropy;
-pub(crate) use dense::dense;
+pub(crate) use dense::{DenseRunner, dense};
 pub(crate) use dropout::dropout;
 pub(crate) use gaussian::gaussian_nll;
 pub(crate) use runner::runner;

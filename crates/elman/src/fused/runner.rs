@@ -116,6 +116,7 @@ impl<C: Fused, T: Element + Real> Runner<C::State> for FusedRunner<'_, C, T> {
     }
 }
 
-fn numbers<T: Element>(data: &TensorData) -> &[T] {
+/// The numbers of a tensor.
+pub(super) fn numbers<T: Element>(data: &TensorData) -> &[T] {
     data.as_slice().expect("the number type was checked before")
 }

@@ -9,7 +9,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor};
 
-use crate::fused;
+use crate::fused::{self, DenseRunner};
 use crate::initializer::Initializer;
 use crate::random::Seed;
 
@@ -39,6 +39,11 @@ impl Dense {
     /// As a product of Burn's does, when `inputs` has other than `H` columns.
     pub fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
         fused::dense(inputs, self.kernel.val(), self.bias.val())
+    }
+
+    /// Itself, to be asked again and again in inference.
+    pub(crate) fn runner(&self) -> DenseRunner {
+        DenseRunner::new(self.kernel.val(), self.bias.val())
     }
 
     /// Where it is.

@@ -7,6 +7,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::fused::DenseRunner;
 use crate::initializer::Initializer;
 use crate::loss::{
     AdaptiveSoftmax, AdaptiveSoftmaxConfig, Candidates, cross_entropy, indices, sampled_softmax,
@@ -275,6 +276,10 @@ impl LanguageModel {
     pub fn stream(&self) -> Result<LanguageStream<'_>> {
         Ok(LanguageStream {
             network: self.network.stream(self.network.zero_state(1))?,
+            dense: match &self.projection {
+                Projection::Full(dense) => Some(dense.runner()),
+                _ => None,
+            },
             model: self,
         })
     }
@@ -301,6 +306,8 @@ fn places(lengths: &[usize], time: usize) -> Vec<u32> {
 pub struct LanguageStream<'m> {
     model: &'m LanguageModel,
     network: NetworkStream<'m>,
+    /// Of a full softmax.
+    dense: Option<DenseRunner>,
 }
 
 impl LanguageStream<'_> {
@@ -323,7 +330,11 @@ impl LanguageStream<'_> {
             .feed(self.model.inputs(tokens, [1, tokens.len()]))?;
         let [_, time, _] = shown.dims();
         let last = shown.narrow(1, time - 1, 1).squeeze_dim(1);
-        let logits = log_softmax(self.model.logits(last), 1);
+        let logits = match &self.dense {
+            Some(dense) => dense.forward(last),
+            None => self.model.logits(last),
+        };
+        let logits = log_softmax(logits, 1);
         Ok(logits
             .into_data()
             .try_to_vec()

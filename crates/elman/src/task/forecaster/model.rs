@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::prepared::Shape;
 use crate::error::Result;
+use crate::fused::DenseRunner;
 use crate::random::Seed;
 use crate::recipe::{ForecastSettings, Head, Method, ModelSettings};
 use crate::task::chrono;
@@ -138,7 +139,8 @@ impl ForecastNetwork {
     pub(super) fn stream(&self, batch: usize) -> Stepper<'_> {
         let layers = self.network.layers();
         Stepper {
-            network: self,
+            device: self.device(),
+            projection: self.projection.runner(),
             layers: layers
                 .iter()
                 .map(|layer| Stream::new(layer, batch))
@@ -153,20 +155,21 @@ impl ForecastNetwork {
 
 /// A recursive network between two steps.
 pub(super) struct Stepper<'a> {
-    network: &'a ForecastNetwork,
+    device: Device,
+    projection: DenseRunner,
     layers: Vec<Stream<'a, AnyCell>>,
 }
 
 impl Stepper<'_> {
     /// Reads `[B, T, F]` and says what follows on its last step, `[B][K·P]` flat.
     pub(super) fn feed(&mut self, inputs: Vec<f32>, shape: [usize; 3]) -> Result<Vec<f64>> {
-        let mut outputs = tensor(inputs, shape, &self.network.device());
+        let mut outputs = tensor(inputs, shape, &self.device);
         for layer in &mut self.layers {
             outputs = layer.feed(outputs)?;
         }
         let [_, time, _] = outputs.dims();
         let last: Tensor<2> = outputs.narrow(1, time - 1, 1).squeeze_dim(1);
-        Ok(numbers(self.network.projection.forward(last)))
+        Ok(numbers(self.projection.forward(last)))
     }
 }
 
