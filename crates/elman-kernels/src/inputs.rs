@@ -170,10 +170,16 @@ impl<T> PairInputs<T> {
     }
 }
 
-/// How many of the numbers are not zero. Counted without a branch for each: that is many at a time.
-pub(crate) fn others_than_zero<T: Real>(numbers: &[T]) -> usize {
-    let others = numbers.iter().map(|&number| number != T::default());
-    others.map(usize::from).sum()
+/// How many of the numbers are not zero, and where the only one of them is, if there is one. Found out
+/// without a branch for each: that is many at a time.
+pub(crate) fn others_than_zero<T: Real>(numbers: &[T]) -> (usize, Hot) {
+    let (mut others, mut place) = (0, 0);
+    for (at, &number) in (0..).zip(numbers) {
+        let other = Hot::from(number != T::default());
+        others += other;
+        place |= at & other.wrapping_neg();
+    }
+    (others as usize, place)
 }
 
 /// Where the one of every real input is; `None` if some input has other numbers or several ones.
@@ -185,13 +191,10 @@ fn one_hot<T: Real>(plan: &Plan, numbers: &[T], features: usize) -> Option<Vec<H
     let mut found = vec![NOWHERE; plan.batch() * plan.time()];
     for (step, position) in plan.in_order() {
         let row = &numbers[plan.offset(step, position, features)..][..features];
-        let others = others_than_zero(row);
-        if others == 0 {
-            continue;
-        }
-        match row.iter().position(|&number| number == one) {
-            Some(feature) if others == 1 => {
-                found[plan.offset(step, position, 1)] = feature as Hot;
+        match others_than_zero(row) {
+            (0, _) => {}
+            (1, feature) if row[feature as usize] == one => {
+                found[plan.offset(step, position, 1)] = feature;
             }
             _ => return None,
         }

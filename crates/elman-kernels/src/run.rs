@@ -295,7 +295,7 @@ pub struct Gradients<T> {
 /// Is every number zero? A sequence that starts from such a state has nothing to multiply in its first
 /// step: to the bit what the product gives, unless a weight is not finite.
 fn is_zero<T: Real>(numbers: &[T]) -> bool {
-    others_than_zero(numbers) == 0
+    others_than_zero(numbers).0 == 0
 }
 
 /// Pointers to the output before each real pair: of the step before, or in the initial state.
