@@ -250,9 +250,10 @@ pub(crate) struct BacktestFlags {
     /// is trained first on what comes before the first origin
     #[arg(value_name = "RUN|RECIPE")]
     pub(crate) subject: String,
-    /// How many origins, spread over the steps that training has not seen
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) origins: u32,
+    /// How many origins, spread over the steps that training has not seen [default: 5, or as many as
+    /// there is room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) origins: Option<u32>,
     /// The table, in place of the recipe's
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use elman::metric::ForecastScores;
 use elman::recipe::Recipe;
-use elman::task::forecaster::{Compared, ForecastReport, TrainedForecaster, with_origins};
+use elman::task::forecaster::{
+    Compared, DEFAULT_ORIGINS, ForecastReport, TrainedForecaster, with_origins,
+};
 use elman::task::{self, FitPlan, RunFolder};
 use elman::train::FitOptions;
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use crate::Done;
 use crate::arguments::BacktestFlags;
 use crate::fit::{RUNS, overrides, stem};
-use crate::output::{self, Failure};
+use crate::output::{self, Failure, talk};
 use crate::progress::{Progress, Talk};
 use crate::reports::{align_right, table};
 use crate::signals::Signals;
@@ -37,8 +39,26 @@ pub(crate) fn run(flags: BacktestFlags) -> Done {
         .then_some(flags.data.as_deref())
         .flatten();
     let trained = TrainedForecaster::load(&root)?;
-    let report = trained.backtest(data, flags.origins as usize)?;
+    let origins = flags.origins.map(|it| it as usize);
+    let report = trained.backtest(data, origins)?;
+    if origins.is_none() && report.origins < DEFAULT_ORIGINS && !flags.quiet {
+        talk(&few_origins(&trained, report.origins));
+    }
     print(&report, flags.json.json)
+}
+
+/// Why there are only so many origins, and how there are more.
+fn few_origins(trained: &TrainedForecaster, origins: usize) -> String {
+    let room = match origins {
+        1 => "one origin".to_owned(),
+        origins => format!("{origins} origins"),
+    };
+    let horizons = trained.horizons();
+    let longest = horizons.iter().map(|it| it.1).max().unwrap_or(1);
+    format!(
+        "what training has not seen has room for {room}: for {DEFAULT_ORIGINS} train with `--set forecast.test={}`",
+        longest * DEFAULT_ORIGINS
+    )
 }
 
 /// Trains by the recipe on what comes before the first origin; returns the run's folder.
@@ -46,7 +66,8 @@ fn train(flags: &BacktestFlags) -> Result<PathBuf, Failure> {
     let overrides = overrides(&flags.set, flags.data.as_deref(), None).map_err(Failure::Usage)?;
     let recipe = Recipe::load(&flags.subject, &overrides).map_err(Failure::Usage)?;
     let plan = FitPlan {
-        recipe: with_origins(recipe, flags.origins as usize).map_err(Failure::Usage)?,
+        recipe: with_origins(recipe, flags.origins.map(|it| it as usize))
+            .map_err(Failure::Usage)?,
         folder: match &flags.out {
             Some(out) => RunFolder::At(out.clone()),
             None => RunFolder::Next {

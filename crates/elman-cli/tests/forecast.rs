@@ -132,11 +132,29 @@ fn a_backtest_stands_beside_naive_forecasts() {
     );
 }
 
+/// What `elman fit` says last can be done, though a recipe holds one forecast out.
+#[test]
+fn a_backtest_takes_as_many_origins_as_have_room() {
+    let place = trained(&[]);
+    let output = place.elman(&["backtest", "run"]).output().expect("run");
+    let [table, told] =
+        [output.stdout, output.stderr].map(|it| String::from_utf8(it).expect("UTF-8"));
+    assert!(output.status.success(), "{told}");
+    assert!(
+        table.starts_with("1 series, one origin each, 3 steps"),
+        "{table}"
+    );
+    assert_eq!(
+        told,
+        "what training has not seen has room for one origin: for 5 train with `--set forecast.test=15`\n"
+    );
+}
+
 #[test]
 fn what_cannot_be_done_is_said() {
     let place = trained(&[]);
     let told = [
-        fail(&mut place.elman(&["backtest", "run"]), 1),
+        fail(&mut place.elman(&["backtest", "run", "--origins", "5"]), 1),
         fail(
             &mut place.elman(&["forecast", "run", "--quiet", "--horizon", "9"]),
             1,

@@ -20,7 +20,7 @@ pub use distribution::Distribution;
 pub use forecasts::{ForecastRequest, Forecasts, SeriesForecast};
 pub use model::{ForecastNetwork, Forecaster};
 pub(in crate::task) use objective::ForecastTask;
-pub use origins::with_origins;
+pub use origins::{DEFAULT_ORIGINS, with_origins};
 pub use paths::TargetForecast;
 pub use report::{Compared, ForecastReport};
 pub use trained::TrainedForecaster;

@@ -5,16 +5,20 @@ use crate::data::series::SeriesTable;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 
-/// `recipe` with a test part that is long enough for `origins` forecasts that do not overlap.
+/// Origins of a backtest when nobody says how many: so many, or as many as there is room for.
+pub const DEFAULT_ORIGINS: usize = 5;
+
+/// `recipe` with a test part that is long enough for `origins` forecasts that do not overlap (default:
+/// [`DEFAULT_ORIGINS`], but the one that a data set's own test part is of).
 ///
 /// # Errors
 ///
-/// When it is no forecaster's, or its test part is the data set's own, which is of one forecast.
-pub fn with_origins(mut recipe: Recipe, origins: usize) -> Result<Recipe> {
+/// When it is no forecaster's, or its test part is the data set's own and more than one is asked for.
+pub fn with_origins(mut recipe: Recipe, origins: Option<usize>) -> Result<Recipe> {
     let (_, forecast) = settings(&recipe)?;
     let Some(horizon) = forecast.horizon else {
-        return match forecast.test {
-            None if origins > 1 => Err(Error::argument(
+        return match (forecast.test, origins) {
+            (None, Some(origins)) if origins > 1 => Err(Error::argument(
                 "origins",
                 format!(
                     "the data set's own test part is of one forecast from one origin, not {origins}"
@@ -24,12 +28,25 @@ pub fn with_origins(mut recipe: Recipe, origins: usize) -> Result<Recipe> {
             _ => Ok(recipe),
         };
     };
-    let needed = horizon.saturating_mul(origins);
+    let needed = horizon.saturating_mul(origins.unwrap_or(DEFAULT_ORIGINS));
     let test = forecast.test.unwrap_or(horizon).max(needed);
     if let Some(forecast) = &mut recipe.forecast {
         forecast.test = Some(test);
     }
     Ok(recipe)
+}
+
+/// How many origins of whole forecasts, one step apart, every series of `groups` has after what
+/// training has seen; of the series that has fewest.
+pub(super) fn room(groups: &[Group], table: &SeriesTable, valid: usize) -> usize {
+    let of_group = |group: &Group| {
+        let each = group.series.iter().zip(&group.trained);
+        let origins = |(&place, trained): (&usize, &usize)| {
+            table.series[place].len() - group.shape.horizon - (trained + valid) + 1
+        };
+        each.map(origins).min()
+    };
+    groups.iter().filter_map(of_group).min().unwrap_or(0)
 }
 
 /// `origins` windows of every series, spread evenly from the end of what training has seen to the

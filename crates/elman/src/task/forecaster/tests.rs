@@ -348,20 +348,27 @@ fn smoothing_is_learnt_and_kept() {
 fn a_backtest_needs_steps_that_training_has_not_seen() {
     let folder = table();
     let few = trained(folder.path(), &["forecast.test=6"]);
-    let report = few.backtest(None, 3).expect("three origins");
+    let report = few.backtest(None, Some(3)).expect("three origins");
     assert_eq!((report.origins, report.all.model.count), (3, 2 * 3 * 4));
-    let message = few.backtest(None, 5).expect_err("too many").to_string();
+    // Without a number there are as many as have room.
+    assert_eq!(few.backtest(None, None).expect("three origins"), report);
+    let message = few
+        .backtest(None, Some(5))
+        .expect_err("too many")
+        .to_string();
     assert_eq!(
         message,
         "origins: series `small` has 6 steps that training has not seen: 3 origins of forecasts of 4, not 5; ask for fewer, or train with `forecast.test = 20`"
     );
-    let mut recipe = with_origins(*few.recipe, 5).expect("a forecaster");
+    let mut recipe = with_origins(*few.recipe, Some(5)).expect("a forecaster");
     let settings = recipe.forecast.as_mut().expect("a forecaster");
     assert_eq!(settings.test, Some(20));
     // Of a data set's own test part nothing is known before it is read, but that it is one forecast.
     (settings.horizon, settings.test) = (None, None);
-    assert_eq!(with_origins(recipe.clone(), 1).expect("one"), recipe);
-    let message = with_origins(recipe, 2).expect_err("two").to_string();
+    for origins in [None, Some(1)] {
+        assert_eq!(with_origins(recipe.clone(), origins).expect("one"), recipe);
+    }
+    let message = with_origins(recipe, Some(2)).expect_err("two").to_string();
     assert_eq!(
         message,
         "origins: the data set's own test part is of one forecast from one origin, not 2; ask for one, or set `forecast.horizon`"
@@ -407,8 +414,16 @@ fn what_cannot_be_forecast_is_refused() {
     let ask =
         |request: ForecastRequest| trained.forecast(&request).expect_err("refused").to_string();
     let request = ForecastRequest::default;
+    let text = std::fs::read_to_string(folder.path().join("t.csv")).expect("read");
+    let few: Vec<&str> = text.lines().take(6).collect();
+    let short = folder.path().join("short.csv");
+    std::fs::write(&short, few.join("\n")).expect("written");
     let told = [
         ask(request()),
+        ask(ForecastRequest {
+            data: Some(short),
+            ..request()
+        }),
         ask(ForecastRequest {
             horizon: Some(9),
             ..request()
@@ -436,6 +451,7 @@ fn what_cannot_be_forecast_is_refused() {
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
     series `small`: covariates are known for 0 steps after its last number, but 4 are needed; add rows with the covariates and no target
+    series `small`: has 5 steps, the model reads 12; give a longer series
     horizon: the model says 4 steps at once, not 9; ask for 4 or fewer, train with `forecast.horizon = 9`, or with `forecast.method = "recursive"`
     samples: a direct forecast says each step by itself and has no sample paths; train with `forecast.method = "recursive"`
     series: there is no series `smal`; did you mean `small`?

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::data::{ForecastData, Learnt, LearntGroup, Window, at, settings, shape_of};
 use super::forecasts::{ForecastRequest, Forecasts, SeriesForecast};
 use super::model::Forecaster;
-use super::origins::rolled;
+use super::origins::{DEFAULT_ORIGINS, rolled, room};
 use super::paths::{self, Asked, Question};
 use super::prepared::{Prepared, fit_scalings};
 use super::report::{self, ForecastReport, judged_levels};
@@ -300,13 +300,18 @@ impl TrainedForecaster {
     }
 
     /// Forecasts from `origins` origins, spread evenly over the steps that training has not seen, and
-    /// judged beside naive forecasts.
+    /// judged beside naive forecasts (default: [`DEFAULT_ORIGINS`], or as many as those steps have room
+    /// for).
     ///
     /// # Errors
     ///
     /// When fewer steps were held out than it takes, or the data do not fit the model.
-    pub fn backtest(&self, data: Option<&Path>, origins: usize) -> Result<ForecastReport> {
+    pub fn backtest(&self, data: Option<&Path>, origins: Option<usize>) -> Result<ForecastReport> {
         let (cut, settings) = self.cut(data)?;
+        let origins = origins.unwrap_or_else(|| {
+            let room = room(&cut.groups, &cut.table, settings.valid);
+            room.min(DEFAULT_ORIGINS)
+        });
         let windows = cut
             .groups
             .iter()
