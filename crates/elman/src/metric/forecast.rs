@@ -6,13 +6,17 @@
 //! sMAPE    = mean of 200 |y - f| / (|y| + |f|), in percent; 0 where both are 0
 //! MASE     = mean |y - f| / mean over the training part of |y_t - y_{t-m}|
 //! pinball  = mean of (y - q) τ where y >= q, (q - y) (1 - τ) elsewhere, over levels τ
-//! CRPS     = 2 · pinball over a grid of levels; of samples s: mean |s - y| - mean |s - s'| / 2
+//! CRPS     = of samples s: mean |s - y| - mean |s - s'| / 2; of a point forecast |y - f|;
+//!            of quantiles 2 · sum over levels τ of w_τ · pinball at τ, where w_τ is the length of the
+//!            stretch of levels that are nearer to τ than to any other, from 0 to 1
 //! coverage = share of y within the interval
 //! ```
 //!
 //! Every mean is over all forecast steps of all series and origins alike, as in the M3 competition,
 //! whose formula the sMAPE is (Makridakis and Hibon 2000; there all numbers are positive). MASE:
-//! Hyndman and Koehler (2006). CRPS: Gneiting and Raftery (2007).
+//! Hyndman and Koehler (2006). CRPS: Gneiting and Raftery (2007); it is twice the integral of the pinball
+//! loss over all levels (Laio and Tamea 2007), and of a few levels an approximation. A point forecast is a
+//! distribution with one value, which is its quantile at every level: its CRPS is its MAE.
 
 use super::naive::{naive, seasonal_naive};
 
@@ -31,6 +35,8 @@ pub struct JudgedForecast<'a> {
     pub point: &'a [f64],
     /// `[Q][H]`: its quantiles, one list a level; none of a point forecast.
     pub quantiles: &'a [Vec<f64>],
+    /// `[S][H]`: its sample paths, from which the CRPS is taken where there are some.
+    pub paths: &'a [Vec<f64>],
 }
 
 /// Means over all steps of all forecasts.
@@ -45,9 +51,10 @@ pub struct ForecastScores {
     /// Against the error of a seasonal naive forecast of one step on the training part. Series that
     /// never change there are left out; NaN when all are.
     pub mase: f64,
-    /// Mean over the levels; of a point forecast none.
+    /// In the series' own unit, the mean over the levels; none without levels.
     pub pinball: Option<f64>,
-    /// From the levels; of a point forecast none.
+    /// In the series' own unit, from sample paths or else from the levels, of a point forecast the MAE;
+    /// none without levels.
     pub crps: Option<f64>,
     /// The share within the interval from the lowest to the highest level; of a point forecast none.
     pub coverage: Option<f64>,
@@ -65,15 +72,31 @@ pub struct ForecastTally {
     /// Steps of series that change in the training part: only those have a MASE.
     scaled_count: usize,
     pinball: f64,
+    crps: f64,
+    /// Steps that were judged at levels.
+    judged: usize,
     covered: f64,
-    probabilistic: usize,
+    /// Steps that had an interval.
+    intervals: usize,
     count: usize,
 }
 
 impl ForecastTally {
-    /// Adds one forecast, whose quantiles are at `levels`.
+    /// Adds one forecast, judged at rising `levels`: those of its quantiles. Without quantiles its point
+    /// stands for all of them.
     pub fn add(&mut self, forecast: &JudgedForecast<'_>, levels: &[f64]) {
         let scale = mase_scale(&forecast.history[..forecast.trained_on], forecast.season);
+        let weights = level_weights(levels);
+        let of_levels = |step: usize, actual: f64| {
+            let at = |place: usize| match forecast.quantiles.get(place) {
+                Some(quantile) => quantile[step],
+                None => forecast.point[step],
+            };
+            let losses = levels.iter().enumerate();
+            losses
+                .map(|(place, &level)| pinball(actual, at(place), level))
+                .collect::<Vec<f64>>()
+        };
         for (step, (&actual, &point)) in forecast.actual.iter().zip(forecast.point).enumerate() {
             let error = (actual - point).abs();
             self.absolute += error;
@@ -84,35 +107,44 @@ impl ForecastTally {
                 self.scaled_count += 1;
             }
             self.count += 1;
-            let (Some(lowest), Some(highest)) =
-                (forecast.quantiles.first(), forecast.quantiles.last())
-            else {
+            if levels.is_empty() {
                 continue;
+            }
+            let losses = of_levels(step, actual);
+            self.pinball += losses.iter().sum::<f64>() / levels.len() as f64;
+            self.crps += match (forecast.paths, forecast.quantiles) {
+                ([], []) => error,
+                ([], _) => {
+                    let weighted = losses.iter().zip(&weights);
+                    2.0 * weighted.map(|(loss, weight)| loss * weight).sum::<f64>()
+                }
+                (paths, _) => {
+                    let samples: Vec<f64> = paths.iter().map(|path| path[step]).collect();
+                    crps_of_samples(actual, &samples)
+                }
             };
-            let losses = forecast.quantiles.iter().zip(levels);
-            let sum: f64 = losses
-                .map(|(at, &level)| pinball(actual, at[step], level))
-                .sum();
-            self.pinball += sum / levels.len() as f64;
-            let within = (lowest[step]..=highest[step]).contains(&actual);
-            self.covered += f64::from(u8::from(within));
-            self.probabilistic += 1;
+            self.judged += 1;
+            let ends = (forecast.quantiles.first(), forecast.quantiles.last());
+            if let (Some(lowest), Some(highest)) = ends {
+                let within = (lowest[step]..=highest[step]).contains(&actual);
+                self.covered += f64::from(u8::from(within));
+                self.intervals += 1;
+            }
         }
     }
 
     /// The means; none when nothing was added.
     pub fn scores(&self) -> Option<ForecastScores> {
         let count = self.count as f64;
-        let of_intervals =
-            |sum: f64| (self.probabilistic > 0).then(|| sum / self.probabilistic as f64);
+        let mean = |sum: f64, count: usize| (count > 0).then(|| sum / count as f64);
         (self.count > 0).then(|| ForecastScores {
             mae: self.absolute / count,
             rmse: (self.squared / count).sqrt(),
             smape: self.smape / count,
             mase: self.scaled / self.scaled_count as f64,
-            pinball: of_intervals(self.pinball),
-            crps: of_intervals(2.0 * self.pinball),
-            coverage: of_intervals(self.covered),
+            pinball: mean(self.pinball, self.judged),
+            crps: mean(self.crps, self.judged),
+            coverage: mean(self.covered, self.intervals),
             count: self.count,
         })
     }
@@ -152,6 +184,19 @@ pub fn mase_scale(training: &[f64], season: usize) -> f64 {
 pub fn pinball(actual: f64, quantile: f64, level: f64) -> f64 {
     let above = actual - quantile;
     (level * above).max((level - 1.0) * above)
+}
+
+/// For each of rising `levels` the length of the stretch, of those from 0 to 1, that is nearer to it
+/// than to any other. They sum up to 1.
+fn level_weights(levels: &[f64]) -> Vec<f64> {
+    let borders = levels.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0);
+    let ends = borders.clone().chain([1.0]);
+    let starts = [0.0].into_iter().chain(borders);
+    starts
+        .zip(ends)
+        .map(|(start, end)| end - start)
+        .take(levels.len())
+        .collect()
 }
 
 /// The CRPS of one step from `samples` of its forecast.
@@ -213,6 +258,7 @@ mod tests {
             actual: &[10.0, 30.0],
             point,
             quantiles,
+            paths: &[],
         }
     }
 
@@ -257,6 +303,7 @@ mod tests {
                 actual: &actual,
                 point: &naive(&history, 6),
                 quantiles: &[],
+                paths: &[],
             },
             &[],
         );
@@ -273,6 +320,52 @@ mod tests {
         assert_eq!(smape(1.0, -1.0), 200.0);
         assert_eq!(mase_scale(&[3.0; 9], 2), 0.0);
         assert_eq!(mase_scale(&[3.0, 5.0], 2), 2.0);
+    }
+
+    /// Every level stands for what is nearest to it; the CRPS of many is that of the samples.
+    #[test]
+    fn uneven_levels_have_weights() {
+        let weights = level_weights(&[0.1, 0.25, 0.5, 0.75, 0.9]);
+        let by_hand = [0.175, 0.2, 0.25, 0.2, 0.175];
+        for (weight, by_hand) in weights.iter().zip(by_hand) {
+            assert!((weight - by_hand).abs() < 1e-12, "{weights:?}");
+        }
+        assert_eq!(
+            (level_weights(&[0.5]), level_weights(&[])),
+            (vec![1.0], vec![])
+        );
+        let quantiles = [vec![11.0, 20.0], vec![14.0, 40.0], vec![14.0, 41.0]];
+        let mut tally = ForecastTally::default();
+        tally.add(&forecast(&[14.0, 40.0], &quantiles), &[0.1, 0.5, 0.7]);
+        // Step 0: 0.9, 2 and 1.2; step 1: 1, 5 and 3.3.
+        let by_hand = [
+            0.9 * 0.3 + 2.0 * 0.3 + 1.2 * 0.4,
+            1.0 * 0.3 + 5.0 * 0.3 + 3.3 * 0.4,
+        ];
+        let crps = tally.scores().expect("scores").crps.expect("levels");
+        assert!((crps - (by_hand[0] + by_hand[1])).abs() < 1e-12, "{crps}");
+    }
+
+    #[test]
+    fn a_point_stands_for_all_levels_and_paths_for_themselves() {
+        let levels = [0.1, 0.25, 0.5, 0.75, 0.9];
+        let mut tally = ForecastTally::default();
+        tally.add(&forecast(&[12.0, 24.0], &[]), &levels);
+        let point = tally.scores().expect("scores");
+        assert_eq!(point.crps, Some(point.mae));
+        assert!((point.pinball.expect("levels") - point.mae / 2.0).abs() < 1e-12);
+        assert_eq!(point.coverage, None);
+        let paths = [vec![9.0, 20.0], vec![11.0, 30.0]];
+        let judged = JudgedForecast {
+            paths: &paths,
+            ..forecast(&[10.0, 25.0], &paths)
+        };
+        let mut tally = ForecastTally::default();
+        tally.add(&judged, &[0.25, 0.75]);
+        let by_hand =
+            (crps_of_samples(10.0, &[9.0, 11.0]) + crps_of_samples(30.0, &[20.0, 30.0])) / 2.0;
+        assert_eq!(tally.scores().expect("scores").crps, Some(by_hand));
+        assert_eq!(by_hand, (0.5 + 2.5) / 2.0);
     }
 
     #[test]

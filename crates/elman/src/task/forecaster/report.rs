@@ -86,9 +86,10 @@ impl Tallies {
                 &JudgedForecast {
                     point,
                     quantiles: &[],
+                    paths: &[],
                     ..judged.clone()
                 },
-                &[],
+                levels,
             );
         }
     }
@@ -145,6 +146,7 @@ pub(super) fn judge(
                     actual: &rest[..question.horizon],
                     point: &answer.point,
                     quantiles: &answer.quantiles,
+                    paths: &answer.paths,
                 };
                 let beside = beside(&judged);
                 all.add(&judged, &beside, &levels);
