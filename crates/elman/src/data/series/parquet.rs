@@ -1,14 +1,16 @@
 //! Tables as Apache Parquet: flat columns of numbers, texts, booleans, dates and times.
 
+use std::any::Any;
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use parquet::basic::{LogicalType, TimeUnit};
-use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::ColumnDescriptor;
@@ -68,7 +70,21 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
     }
     file::ensure_file(path, csv::EXPECTED)?;
     let open = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    let reader = SerializedFileReader::new(open).map_err(|error| broken(path, &error))?;
+    // The crate panics at some damages. Nothing of what it leaves behind is looked at again.
+    let columns = panic::catch_unwind(AssertUnwindSafe(|| columns(path, open)));
+    columns.unwrap_or_else(|panic| Err(broken(path, panicked(&*panic))))
+}
+
+/// What a panic says of itself.
+fn panicked(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("its parts contradict each other")
+}
+
+/// The table in the open file of this name.
+fn columns(path: &Path, open: File) -> Result<Columns> {
+    let reader = SerializedFileReader::new(open).map_err(|error| broken(path, error))?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let mut names = Vec::new();
     let mut times = Vec::new();
@@ -87,8 +103,8 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
     csv::check_names(path, &names)?;
     let mut rows = Vec::new();
     let found = reader.get_row_iter(None);
-    for row in found.map_err(|error| broken(path, &error))? {
-        let row = row.map_err(|error| broken(path, &error))?;
+    for row in found.map_err(|error| broken(path, error))? {
+        let row = row.map_err(|error| broken(path, error))?;
         let number = rows.len() + 1;
         let fields = row.get_column_iter().zip(&times);
         let cells = fields.map(|((name, field), times)| {
@@ -154,7 +170,7 @@ fn of_unit(times: Option<Times>, nanoseconds: i128) -> Times {
     })
 }
 
-fn broken(path: &Path, error: &ParquetError) -> Error {
+fn broken(path: &Path, error: impl Display) -> Error {
     Error::data(
         path,
         format!("is no sound Parquet file: {error}"),
@@ -184,6 +200,79 @@ mod tests {
     const HOUR: i64 = 3_600_000_000_000;
     /// 2024-01-01T00:00:00 in nanoseconds.
     const FIRST: i64 = 1_704_067_200_000_000_000;
+
+    /// What becomes of the `whole` file with the bits of `mask` turned round in its byte `at`.
+    fn damaged(path: &Path, whole: &[u8], at: usize, mask: u8) -> Result<SeriesTable> {
+        let mut bytes = whole.to_vec();
+        bytes[at] ^= mask;
+        std::fs::write(path, bytes).expect("written");
+        SeriesTable::read(&described(path))
+    }
+
+    #[test]
+    fn damage_is_told_with_the_files_name() {
+        let folder = TempDir::new().expect("a folder");
+        let path = folder.path().join("t.parquet");
+        write(&path, SCHEMA);
+        let whole = std::fs::read(&path).expect("there");
+        let reader = SerializedFileReader::new(File::open(&path).expect("there")).expect("sound");
+        let column = reader.metadata().row_group(0).column(0).clone();
+        let place = |offset: Option<i64>| offset.and_then(|it| usize::try_from(it).ok());
+        let dictionary = place(column.dictionary_page_offset()).expect("a dictionary");
+        let data = place(Some(column.data_page_offset())).expect("a page");
+        let metadata = whole.len() - 8 - reader_footer(&whole);
+        let told = [
+            ("dictionary page", dictionary),
+            ("data page", data),
+            ("metadata", metadata),
+        ]
+        .map(|(what, at)| {
+            let error = damaged(&path, &whole, at, 0xff)
+                .expect_err(what)
+                .to_string();
+            let message = error.replace(&folder.path().display().to_string(), "DIR");
+            format!("{what}: {message}")
+        });
+        insta::assert_snapshot!(told.join("\n"), @"
+        dictionary page: DIR/t.parquet: is no sound Parquet file: Parquet error: Required field type_ is missing; restore the file from its source, or give the table as CSV
+        data page: DIR/t.parquet: is no sound Parquet file: Parquet error: Required field type_ is missing; restore the file from its source, or give the table as CSV
+        metadata: DIR/t.parquet: is no sound Parquet file: Parquet error: Required field version is missing; restore the file from its source, or give the table as CSV
+        ");
+    }
+
+    /// The length of the metadata before the last eight bytes.
+    fn reader_footer(whole: &[u8]) -> usize {
+        let length = whole[whole.len() - 8..][..4]
+            .try_into()
+            .expect("four bytes");
+        u32::from_le_bytes(length) as usize
+    }
+
+    /// A number may become another one, as pages have no checksum; everything else is an error that names
+    /// the file or a place in it, never a panic.
+    #[test]
+    fn no_damaged_byte_makes_the_reader_panic() {
+        let folder = TempDir::new().expect("a folder");
+        let path = folder.path().join("t.parquet");
+        write(&path, SCHEMA);
+        let whole = std::fs::read(&path).expect("there");
+        let mut refused = 0;
+        for at in 0..whole.len() {
+            for mask in [0x01, 0x10, 0x80, 0xff] {
+                if let Err(error) = damaged(&path, &whole, at, mask) {
+                    let message = error.to_string();
+                    assert!(message.contains("t.parquet"), "byte {at}: {message}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > whole.len(), "{refused} of {}", whole.len());
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).expect("written");
+            let error = SeriesTable::read(&described(&path)).expect_err("cut off");
+            assert!(error.to_string().contains("t.parquet"), "{length}: {error}");
+        }
+    }
 
     /// Two series of three hours, the second with a gap; as `schema` says.
     fn write(path: &Path, schema: &str) {
@@ -293,7 +382,7 @@ mod tests {
         write(&path, SCHEMA);
         let whole = std::fs::read(&path).expect("there");
         std::fs::write(&path, &whole[..whole.len() - 20]).expect("written");
-        assert!(refused(&described(&path)).contains("is no sound Parquet file"));
+        insta::assert_snapshot!(refused(&described(&path)), @"DIR/t.parquet: is no sound Parquet file: Parquet error: Invalid Parquet file. Corrupt footer; restore the file from its source, or give the table as CSV");
         let lists = SCHEMA.replace("required int32 promotion", "repeated int32 promotion");
         let schema = Arc::new(parse_message_type(&lists).expect("a schema"));
         let file = File::create(&path).expect("created");

@@ -472,6 +472,11 @@ mod any {
         fn no_bytes_make_the_reader_panic(content in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = case("t.csv", &content).read();
             let _ = case("t.jsonl", &content).read();
+            let _ = case("t.parquet", &content).read();
+            // What stands between the marks of a Parquet file, the last part being its metadata.
+            let length = (content.len() as u32).to_le_bytes();
+            let marked = [b"PAR1", &content[..], &length, b"PAR1"].concat();
+            let _ = case("t.parquet", &marked).read();
         }
 
         #[test]
