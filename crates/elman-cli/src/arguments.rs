@@ -230,6 +230,9 @@ pub(crate) struct ForecastFlags {
     /// Draw history, median and bands of the first series: FILE.svg or FILE.png
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
+    /// The target in the picture, of a model that forecasts several together [default: the first]
+    #[arg(long, value_name = "NAME", requires = "plot")]
+    pub(crate) target: Option<String>,
     /// Known steps in the picture [default: four horizons]
     #[arg(long, value_name = "N", requires = "plot")]
     pub(crate) history: Option<usize>,

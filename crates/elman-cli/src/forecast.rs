@@ -33,7 +33,11 @@ pub(crate) fn run(flags: &ForecastFlags) -> Done {
         }
     }
     if let Some((path, picture)) = plot {
-        let figure = forecasts.figure(&trained.recipe.title, flags.history)?;
+        let figure = forecasts.figure(
+            &trained.recipe.title,
+            flags.target.as_deref(),
+            flags.history,
+        )?;
         let bytes = picture(figure);
         std::fs::write(path, bytes).map_err(|source| Error::io("write", path, source))?;
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::paths::TargetForecast;
 use crate::data::series::SeriesTable;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plot::{self, Figure};
+use crate::recipe::{alternatives, nearest};
 
 /// What is asked of `TrainedForecaster::forecast`.
 #[derive(Clone, Debug, Default)]
@@ -50,36 +51,69 @@ pub struct SeriesForecast {
 const SHOWN_HORIZONS: usize = 4;
 
 impl Forecasts {
-    /// The last `history` known steps of the first series' first target, and what follows (default: four
-    /// horizons, at least two seasons).
+    /// The last `history` known steps of the first series' `target`, and what follows (default: four
+    /// horizons, at least two seasons, of the first target).
     ///
     /// # Errors
     ///
-    /// When a number is not finite.
-    pub fn figure(&self, title: &str, history: Option<usize>) -> Result<Figure> {
+    /// When there is no such target, or a number is not finite.
+    pub fn figure(
+        &self,
+        title: &str,
+        target: Option<&str>,
+        history: Option<usize>,
+    ) -> Result<Figure> {
         let (series, forecast) = (&self.table.series[0], &self.series[0]);
+        let targets = &self.table.schema.targets;
+        let place = match target {
+            Some(name) => self.target(name)?,
+            None => 0,
+        };
         let horizon = forecast.stamps.len();
         let shown = history.unwrap_or((SHOWN_HORIZONS * horizon).max(2 * series.season));
         let from = series.len() - shown.clamp(1, series.len());
-        let known = &series.targets[0][from..];
-        let target = &forecast.targets[0];
+        let known = &series.targets[place][from..];
+        let target = &forecast.targets[place];
         let label = |step: usize| {
             let stamp = series
                 .frequency
                 .add(&self.table.clock, series.start, step as i64);
             stamp.map_or(step.to_string(), |stamp| self.table.clock.label(stamp))
         };
-        let name = match self.table.series.len() {
-            1 => title.to_owned(),
-            _ => format!("{title}: {}", series.id),
-        };
+        let mut parts = Vec::new();
+        if self.table.series.len() > 1 {
+            parts.push(series.id.as_str());
+        }
+        if targets.len() > 1 {
+            parts.push(&targets[place]);
+        }
         plot::forecast(&plot::ForecastPicture {
-            title: name,
+            title: match parts.is_empty() {
+                true => title.to_owned(),
+                false => format!("{title}: {}", parts.join(" ")),
+            },
             known,
             point: &target.point,
             levels: &self.levels,
             quantiles: &target.quantiles,
             labels: (from..series.len() + horizon).map(label).collect(),
+        })
+    }
+
+    /// The place of the target of this name.
+    fn target(&self, name: &str) -> Result<usize> {
+        let targets = &self.table.schema.targets;
+        let place = targets.iter().position(|target| target == name);
+        place.ok_or_else(|| {
+            let names = || targets.iter().map(String::as_str);
+            Error::argument(
+                "target",
+                format!("there is no target `{name}`"),
+                match nearest(name, names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are {}", alternatives(names())),
+                },
+            )
         })
     }
 }
