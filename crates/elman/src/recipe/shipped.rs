@@ -126,6 +126,11 @@ pub(super) const ALL: &[Shipped] = &[
         text: include_str!("../../../../recipes/forecast-load.toml"),
     },
     Shipped {
+        name: "forecast-weather",
+        title: "Temperatures in Seattle, GRU",
+        text: include_str!("../../../../recipes/forecast-weather.toml"),
+    },
+    Shipped {
         name: "forecast-stocks",
         title: "Stock prices, LSTM",
         text: include_str!("../../../../recipes/forecast-stocks.toml"),

@@ -97,7 +97,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn the_shipped_recipes_are_sound_and_come_back_as_they_went() {
-    assert_eq!(Recipe::shipped().len(), 28);
+    assert_eq!(Recipe::shipped().len(), 29);
     for shipped in Recipe::shipped() {
         let recipe = Recipe::load(shipped.name, &[]).expect(shipped.name);
         assert_eq!(recipe.title, shipped.title);
@@ -349,7 +349,7 @@ fn overrides_that_are_none_are_refused() {
 fn names_and_paths_that_lead_nowhere() {
     let message = |name| Recipe::load(name, &[]).expect_err("no recipe").to_string();
     insta::assert_snapshot!(message("mnits"), @"recipe `mnits`: no recipe of this name is shipped; did you mean `mnist`? (a path has a `/` or ends in `.toml`)");
-    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `japanese-vowels`, `movie-reviews`, `adding-lstm`, `adding-gru`, `adding-tanh`, `mnist-tune`, `char-rnn`, `char-rnn-large`, `shakespeare`, `tunes`, `chorales`, `forecast-air-passengers`, `forecast-sunspots`, `forecast-load`, `forecast-stocks`, `m3`, `deepar`, `lstm`, `gru` or `es-rnn` (a path has a `/` or ends in `.toml`)");
+    insta::assert_snapshot!(message("translate"), @"recipe `translate`: no recipe of this name is shipped; use `mnist`, `mnist-lstm`, `mnist-gru`, `mnist-peephole`, `mnist-deep`, `mnist-lstm3`, `mnist-dropout`, `reber`, `japanese-vowels`, `movie-reviews`, `adding-lstm`, `adding-gru`, `adding-tanh`, `mnist-tune`, `char-rnn`, `char-rnn-large`, `shakespeare`, `tunes`, `chorales`, `forecast-air-passengers`, `forecast-sunspots`, `forecast-load`, `forecast-weather`, `forecast-stocks`, `m3`, `deepar`, `lstm`, `gru` or `es-rnn` (a path has a `/` or ends in `.toml`)");
     insta::assert_snapshot!(message("/nowhere/mnist.toml"), @"cannot open /nowhere/mnist.toml: No such file or directory (os error 2)");
     assert!(message("mnist.toml").starts_with("cannot open mnist.toml: "));
     let folder = tempfile::TempDir::new().expect("a temporary folder");
