@@ -166,7 +166,7 @@ fn what_cannot_be_done_is_said() {
         fail(&mut place.elman(&["predict", "run", "x"]), 1),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
-    elman: origins: series `y` has 3 steps that training has not seen: 1 origins of forecasts of 3, not 5; ask for fewer, or train with `forecast.test = 15`
+    elman: origins: series `y` has 3 steps that training has not seen, with room for 1 of the 5 forecasts of 3; ask for fewer, or train with `forecast.test = 15`
 
     elman: horizon: the model says 3 steps at once, not 9; ask for 3 or fewer, train with `forecast.horizon = 9`, or with `forecast.method = "recursive"`
 

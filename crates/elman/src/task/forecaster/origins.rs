@@ -1,5 +1,7 @@
 //! From where a backtest forecasts.
 
+use std::ops::RangeInclusive;
+
 use super::data::{Group, Window, settings};
 use crate::data::series::SeriesTable;
 use crate::error::{Error, Result};
@@ -40,13 +42,16 @@ pub fn with_origins(mut recipe: Recipe, origins: Option<usize>) -> Result<Recipe
 /// training has seen; of the series that has fewest.
 pub(super) fn room(groups: &[Group], table: &SeriesTable, valid: usize) -> usize {
     let of_group = |group: &Group| {
-        let each = group.series.iter().zip(&group.trained);
-        let origins = |(&place, trained): (&usize, &usize)| {
-            table.series[place].len() - group.shape.horizon - (trained + valid) + 1
-        };
-        each.map(origins).min()
+        let origins = |at| places(group, table, valid, at).count();
+        (0..group.series.len()).map(origins).min()
     };
     groups.iter().filter_map(of_group).min().unwrap_or(0)
+}
+
+/// The origins of whole forecasts of series `at` of a group, after what training has seen.
+fn places(group: &Group, table: &SeriesTable, valid: usize, at: usize) -> RangeInclusive<usize> {
+    let length = table.series[group.series[at]].len();
+    group.trained[at] + valid..=length - group.shape.horizon
 }
 
 /// `origins` windows of every series, spread evenly from the end of what training has seen to the
@@ -61,14 +66,14 @@ pub(super) fn rolled(
     let mut windows = Vec::new();
     for (at, &place) in group.series.iter().enumerate() {
         let series = &table.series[place];
-        let first = group.trained[at] + valid;
-        let last = series.len() - horizon;
+        let places = places(group, table, valid, at);
+        let (first, last) = (*places.start(), *places.end());
         let steps = last - first;
         if origins == 0 || steps + 1 < origins {
             return Err(Error::argument(
                 "origins",
                 format!(
-                    "series `{}` has {} steps that training has not seen: {} origins of forecasts of {horizon}, not {origins}",
+                    "series `{}` has {} steps that training has not seen, with room for {} of the {origins} forecasts of {horizon}",
                     series.id,
                     series.len() - first,
                     steps + 1

@@ -358,7 +358,7 @@ fn a_backtest_needs_steps_that_training_has_not_seen() {
         .to_string();
     assert_eq!(
         message,
-        "origins: series `small` has 6 steps that training has not seen: 3 origins of forecasts of 4, not 5; ask for fewer, or train with `forecast.test = 20`"
+        "origins: series `small` has 6 steps that training has not seen, with room for 3 of the 5 forecasts of 4; ask for fewer, or train with `forecast.test = 20`"
     );
     let mut recipe = with_origins(*few.recipe, Some(5)).expect("a forecaster");
     let settings = recipe.forecast.as_mut().expect("a forecaster");
