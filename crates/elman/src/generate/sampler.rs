@@ -1,4 +1,4 @@
-//! One token from a distribution.
+//! One token from a distribution, or each of several independent events.
 //!
 //! ```text
 //! temperature   p[v] ∝ exp(x[v] / temperature); 0: the highest x alone
@@ -96,7 +96,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A token by its logit, `logits` `[V]`. `barred` tokens are never drawn.
+    /// A token by its logit, `logits` `[V]`. `barred` tokens, which rise, are never drawn.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Sampler {
         }
         let mut candidates: Vec<(u32, f64)> = (0_u32..)
             .zip(logits)
-            .filter(|(token, _)| !barred.contains(token))
+            .filter(|(token, _)| barred.binary_search(token).is_err())
             .map(|(token, &logit)| (token, f64::from(logit)))
             .collect();
         if candidates.is_empty() {
@@ -156,6 +156,44 @@ impl Sampler {
             keep_share(&mut candidates, top_p);
         }
         Ok(self.pick(&candidates))
+    }
+
+    /// Which of independent events happen, each with the probability sigmoid(logit / temperature);
+    /// at the temperature 0 those with a logit above 0. `logits` `[N]`, the answer too.
+    ///
+    /// # Errors
+    ///
+    /// When a logit is not a number, or `top_k` or `top_p` is set, which choose among tokens.
+    pub fn draw_each(&mut self, logits: &[f32]) -> Result<Vec<bool>> {
+        let SamplerConfig {
+            temperature,
+            top_k,
+            top_p,
+        } = self.config;
+        for (name, is_set) in [("top-k", top_k.is_some()), ("top-p", top_p.is_some())] {
+            if is_set {
+                return Err(Error::argument(
+                    name,
+                    "it chooses among tokens of which one is drawn, and here each key is drawn by itself",
+                    "leave it out; a lower `temperature` makes likely keys likelier",
+                ));
+            }
+        }
+        if let Some(event) = logits.iter().position(|logit| logit.is_nan()) {
+            return Err(Error::argument(
+                "logits",
+                format!("that of event {event} is not a number"),
+                "use the model of a training that went well",
+            ));
+        }
+        let happens = |&logit: &f32| match temperature {
+            0.0 => logit > 0.0,
+            _ => {
+                let probability = 1.0 / (1.0 + (-f64::from(logit) / temperature).exp());
+                self.generator.uniform() < probability
+            }
+        };
+        Ok(logits.iter().map(happens).collect())
     }
 
     /// One of `candidates`, as likely as its weight.
@@ -253,6 +291,40 @@ mod tests {
             shares(config.with_top_p(1.0).expect("sound")),
             [0.125, 0.5, 0.25, 0.125],
         );
+    }
+
+    #[test]
+    fn events_happen_as_often_as_they_are_likely() {
+        const DRAWS: u32 = 20_000;
+        // Probabilities of 0.5, 0.8 and 0.1.
+        let logits = [0.0, 4_f32.ln(), -(9_f32.ln())];
+        let shares = |config: SamplerConfig| {
+            let mut sampler = config.init(Seed::new(7));
+            let mut counts = [0_u32; 3];
+            for _ in 0..DRAWS {
+                let drawn = sampler.draw_each(&logits).expect("drawn");
+                for (count, happens) in counts.iter_mut().zip(drawn) {
+                    *count += u32::from(happens);
+                }
+            }
+            counts.map(|count| f64::from(count) / f64::from(DRAWS))
+        };
+        // Within four standard deviations of a share of 20,000.
+        let close = |found: [f64; 3], expected: [f64; 3]| {
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((found - expected).abs() <= 0.0142, "{found} {expected}");
+            }
+        };
+        let config = SamplerConfig::default();
+        close(shares(config), [0.5, 0.8, 0.1]);
+        // The odds of 4 and 1/9 are squared.
+        let colder = config.with_temperature(0.5).expect("sound");
+        close(shares(colder), [0.5, 16.0 / 17.0, 1.0 / 82.0]);
+        let coldest = config.with_temperature(0.0).expect("sound");
+        assert_eq!(shares(coldest), [0.0, 1.0, 0.0]);
+        let mut sampler = config.init(Seed::new(1));
+        let refused = sampler.draw_each(&[f32::NAN]).expect_err("refused");
+        insta::assert_snapshot!(refused, @"logits: that of event 0 is not a number; use the model of a training that went well");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Writer<'m> {
     text: StreamedText<'m>,
     /// `[V]`: of the next token.
     logits: Vec<f32>,
+    /// Tokens that are never written.
+    barred: Vec<u32>,
 }
 
 impl<'m> Writer<'m> {
@@ -41,6 +43,7 @@ impl<'m> Writer<'m> {
             sampler,
             text: StreamedText::new(&trained.tokenizer),
             logits,
+            barred: trained.tokenizer.unwritten(),
         })
     }
 
@@ -58,14 +61,14 @@ impl<'m> Writer<'m> {
     }
 
     /// Writes one token; gives the text that is complete with it, none when a document is at its end.
-    /// An unknown word is never written.
+    /// An unknown word is never written, nor a number
+    /// that no token has.
     ///
     /// # Errors
     ///
     /// When the model's numbers are not finite.
     pub fn write(&mut self) -> Result<Option<String>> {
-        let barred = self.tokenizer.unknown();
-        let token = self.sampler.draw(&self.logits, barred.as_slice())?;
+        let token = self.sampler.draw(&self.logits, &self.barred)?;
         self.logits = self.stream.feed(&[token])?;
         if Some(token) == self.tokenizer.boundary() {
             return Ok(None);

@@ -24,6 +24,10 @@ const NOTES: (usize, usize) = (3, 10_000);
 /// Unknown characters that an error names.
 const NAMED: usize = 8;
 
+/// The most numbers that the vocabulary of a `tokenizer.json` goes through, as many as `data.max_size`
+/// allows: each has its own weights.
+const MOST_NUMBERS: u32 = 10_000_000;
+
 /// The key under which a vocabulary file says what its tokens are.
 const KIND: &str = "tokens";
 
@@ -54,8 +58,12 @@ enum Units {
 #[derive(Clone, Debug)]
 struct Model {
     tokenizer: tokenizers::Tokenizer,
-    /// Its tokens, counted once: it copies its vocabulary to count them.
+    /// Its highest number and one more, found once: it copies its vocabulary to list it.
     size: usize,
+    /// Numbers below `size` that no token has, rising.
+    gaps: Vec<u32>,
+    /// The token that stands for what it does not know, if it has one.
+    unknown: Option<u32>,
     /// The file's content.
     json: Value,
 }
@@ -157,12 +165,25 @@ impl Tokenizer {
         number.filter(|_| self.boundary)
     }
 
-    /// The token for words that the vocabulary does not have, if there is one.
+    /// The token for what the vocabulary does not have, if there is one: `<unk>` of words and notes,
+    /// what a `tokenizer.json` says (`unk_token`, `unk_id`).
     pub fn unknown(&self) -> Option<u32> {
         match &self.scheme {
             Scheme::Own(Units::Words | Units::Notes, vocabulary) => vocabulary.number(UNKNOWN),
-            Scheme::Own(Units::Characters, _) | Scheme::Bytes | Scheme::Model(_) => None,
+            Scheme::Own(Units::Characters, _) | Scheme::Bytes => None,
+            Scheme::Model(model) => model.unknown,
         }
+    }
+
+    /// The tokens that no text is written with, rising: the unknown one, and the numbers that a
+    /// `tokenizer.json` leaves out.
+    pub fn unwritten(&self) -> Vec<u32> {
+        let mut tokens: Vec<u32> = self.unknown().into_iter().collect();
+        if let Scheme::Model(model) = &self.scheme {
+            tokens.extend(&model.gaps);
+        }
+        tokens.sort_unstable();
+        tokens
     }
 
     /// The tokens of `text`; `origin` names it in errors.
@@ -212,7 +233,7 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// As [`encode`](Self::encode), and when every word is unknown.
+    /// As [`encode`](Self::encode), and when every token is unknown.
     pub fn encode_corpus(&self, origin: &str, corpus: &Corpus) -> Result<Vec<u32>> {
         if let Scheme::Bytes = self.scheme {
             return Ok(corpus.bytes().iter().copied().map(u32::from).collect());
@@ -220,11 +241,21 @@ impl Tokenizer {
         let tokens = self.encode(origin, corpus.text())?;
         let unknown = self.unknown();
         if !tokens.is_empty() && tokens.iter().all(|&token| Some(token) == unknown) {
-            return Err(Error::argument(
-                origin,
-                format!("not one of its {} words is in the vocabulary", tokens.len()),
-                "give a text in the language that the model was trained on",
-            ));
+            let (units, remedy) = match self.scheme {
+                Scheme::Model(_) => (
+                    "tokens",
+                    "give a text that the tokenizer can read, or another tokenizer",
+                ),
+                _ => (
+                    "words",
+                    "give a text in the language that the model was trained on",
+                ),
+            };
+            let problem = format!(
+                "not one of its {} {units} is in the vocabulary",
+                tokens.len()
+            );
+            return Err(Error::argument(origin, problem, remedy));
         }
         Ok(tokens)
     }
@@ -329,8 +360,21 @@ impl Model {
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
         tokenizer.with_padding(None);
+        let mut numbers: Vec<u32> = tokenizer.get_vocab(true).into_values().collect();
+        numbers.sort_unstable();
+        let highest = numbers.last().copied();
+        if let Some(highest) = highest.filter(|&highest| highest >= MOST_NUMBERS) {
+            return Err(format!(
+                "a token has the number {highest}, expected at most {}",
+                MOST_NUMBERS - 1
+            ));
+        }
+        let size = highest.map_or(0, |highest| highest + 1);
+        let is_gap = |number: &u32| numbers.binary_search(number).is_err();
         Ok(Self {
-            size: tokenizer.get_vocab_size(true),
+            size: size as usize,
+            gaps: (0..size).filter(is_gap).collect(),
+            unknown: unknown_of(&tokenizer, &json["model"]),
             tokenizer,
             json,
         })
@@ -359,6 +403,16 @@ impl Model {
     fn decode(&self, tokens: &[u32]) -> String {
         // Only numbers beyond the vocabulary are refused, and a model gives none.
         self.tokenizer.decode(tokens, false).unwrap_or_default()
+    }
+}
+
+/// The token that stands for what `tokenizer` does not know, as its `model` names or numbers it.
+fn unknown_of(tokenizer: &tokenizers::Tokenizer, model: &Value) -> Option<u32> {
+    match (&model["unk_token"], &model["unk_id"]) {
+        (Value::String(token), _) => tokenizer.token_to_id(token),
+        (_, number) => number
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok()),
     }
 }
 

@@ -145,6 +145,101 @@ fn a_trained_model_is_judged_and_writes_what_it_has_learnt() {
     assert!(2 * many > lines.len(), "{text}");
 }
 
+/// Word pieces of sums: it does not know the 4, and has no token 3.
+const WORD_PIECES: &str = r###"{
+    "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+    "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null,
+    "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": false},
+    "model": {
+        "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": 100,
+        "vocab": {"[UNK]": 0, "+": 1, "=": 2, "0": 4, "1": 5, "2": 6, "3": 7, "5": 8, "6": 9, "7": 10, "8": 11}
+    }
+}"###;
+
+#[test]
+fn tokens_of_a_file_are_learnt_and_written_but_those_it_does_not_have() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("tokenizer.json");
+    fs::write(&file, WORD_PIECES).expect("written");
+    let file = format!("data.tokenizer={}", file.display());
+    let (trained, test) = trained(&folder, &["data.tokens=tokenizer", &file]);
+    let Evaluation::Tokens(worth) = test else {
+        panic!("a language model foretells tokens");
+    };
+    let language = trained.language().expect("it is");
+    assert_eq!(language.tokenizer.size(), 12);
+    // Every fives number and more sums have a 4.
+    let share = worth.unknown as f64 / worth.tokens as f64;
+    assert!((0.05..0.25).contains(&share), "{worth:?}");
+    // 12 tokens at first cost ln 12 nats each.
+    assert!(
+        worth.nats / (worth.tokens as f64) < 0.7 * 12_f64.ln(),
+        "{worth:?}"
+    );
+
+    let sampler = SamplerConfig::default()
+        .with_temperature(3.0)
+        .expect("sound")
+        .init(Seed::new(1));
+    let mut writer = Writer::new(language, sampler).expect("ready");
+    writer.read("1+2=3").expect("known");
+    let text: Option<String> = (0..200).map(|_| writer.write().expect("written")).collect();
+    let text = text.expect("a text has no end") + &writer.finish();
+    assert_eq!(text.split_whitespace().count(), 200, "{text}");
+    assert!(!text.contains("[UNK]"), "{text}");
+
+    let unknown = folder.path().join("four.txt");
+    fs::write(&unknown, "4 44 4").expect("written");
+    let refused = trained.evaluate(Some(&unknown)).expect_err("unknown");
+    let message = refused.to_string();
+    assert!(
+        message.contains("not one of its 3 tokens is in the vocabulary"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_line_of_a_million_tokens_is_learnt_and_judged() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("line.txt");
+    for (line, tokens) in [
+        ("abcde".repeat(200_000), "data.tokens=characters"),
+        (
+            "one two three four five ".repeat(200_000),
+            "data.tokens=words",
+        ),
+    ] {
+        fs::write(&path, line).expect("written");
+        let mut overrides = vec![Override::place(path.to_string_lossy())];
+        for setting in [
+            tokens,
+            "data.valid=0.0",
+            "data.test=0.01",
+            "train.epochs=1",
+            "train.batch=1000",
+            "train.backpropagation.window=500",
+            "model.layers=1",
+            "model.units=2",
+        ] {
+            overrides.push(setting.parse().expect("a setting"));
+        }
+        let recipe = Recipe::load("char-rnn", &overrides).expect("sound");
+        let root = folder.path().join(tokens);
+        let summary = fit(&plan(recipe, &root), &mut Silent).expect("trained");
+        // 990 tokens of each stream, in windows of 500.
+        let trained = Trained::load(&root).expect("a model");
+        assert_eq!(trained.step, 2);
+        let Evaluation::Tokens(worth) = summary.test else {
+            panic!("a language model foretells tokens");
+        };
+        // A hundredth; the cut goes through a word.
+        assert!((9_990..10_010).contains(&worth.tokens), "{worth:?}");
+        let nats = worth.nats / worth.tokens as f64;
+        assert!(nats < 2.0, "{worth:?}");
+    }
+}
+
 #[test]
 fn a_vocabulary_that_was_changed_is_refused() {
     let folder = TempDir::new().expect("a folder");

@@ -1,4 +1,14 @@
 use tempfile::TempDir;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::models::unigram::{Unigram, UnigramTrainer};
+use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper, PreTokenizerWrapper};
 
 use super::*;
 use crate::recipe::{HeldOutParts, Normalisation, TextSettings};
@@ -114,6 +124,153 @@ fn a_tokenizer_of_hugging_faces_form() {
     );
     let refused = hugging_face("{\"a\"").expect_err("no JSON").to_string();
     assert!(refused.contains("EOF while parsing"), "{refused}");
+}
+
+/// Lines to train tokenizers on.
+const LINES: [&str; 4] = [
+    "to be, or not to be, that is the question:",
+    "whether it is nobler in the mind to suffer",
+    "the slings and arrows of outrageous fortune,",
+    "or to take arms against a sea of troubles",
+];
+
+/// A tokenizer whose vocabulary is learnt from [`LINES`].
+fn learnt(
+    model: ModelWrapper,
+    mut trainer: TrainerWrapper,
+    (split, join): (PreTokenizerWrapper, DecoderWrapper),
+) -> tokenizers::Tokenizer {
+    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    tokenizer.with_pre_tokenizer(Some(split));
+    tokenizer.with_decoder(Some(join));
+    tokenizer.train(&mut trainer, LINES.iter()).expect("learnt");
+    tokenizer
+}
+
+/// Reads the file of `tokenizer` and checks that `text` comes back, whole and as it is streamed, by the
+/// run's copy too; gives it with the tokens of `text`.
+fn comes_back(tokenizer: &tokenizers::Tokenizer, text: &str) -> (Tokenizer, Vec<u32>) {
+    let tokenizer = hugging_face(&tokenizer.to_string(false).expect("JSON")).expect("sound");
+    let tokens = tokenizer.encode("text", text).expect("read");
+    assert_eq!(tokenizer.decode(&tokens), text);
+    assert!(
+        tokens
+            .iter()
+            .all(|&token| (token as usize) < tokenizer.size())
+    );
+    let mut streamed = StreamedText::new(&tokenizer);
+    let pieces: Vec<String> = tokens.iter().map(|&token| streamed.push(token)).collect();
+    assert_eq!(pieces.concat() + &streamed.finish(), text);
+    let again = Tokenizer::from_json(Path::new("v.json"), &tokenizer.to_json()).expect("sound");
+    assert_eq!(again.encode("text", text).expect("read"), tokens);
+    assert_eq!(
+        (again.size(), again.unknown(), again.unwritten()),
+        (tokenizer.size(), tokenizer.unknown(), tokenizer.unwritten())
+    );
+    (tokenizer, tokens)
+}
+
+#[test]
+fn byte_level_bpe_reads_and_writes_any_text() {
+    let trainer = BpeTrainer::builder()
+        .show_progress(false)
+        .vocab_size(300)
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .build();
+    let bytes = || ByteLevel::default().add_prefix_space(false);
+    let tokenizer = learnt(
+        BPE::default().into(),
+        trainer.into(),
+        (bytes().into(), bytes().into()),
+    );
+    let text = "to be,\n\tor not — 日本語 🦀\n";
+    let (tokenizer, tokens) = comes_back(&tokenizer, text);
+    // Frequent pairs are one token, the crab is four.
+    assert!(tokens.len() < text.len(), "{tokens:?}");
+    assert_eq!(tokenizer.encode("text", "🦀").expect("read").len(), 4);
+    assert_eq!(tokenizer.size(), 300);
+    assert_eq!((tokenizer.unknown(), tokenizer.unwritten()), (None, vec![]));
+}
+
+#[test]
+fn unigram_writes_spaces_between_words_and_knows_what_it_does_not_know() {
+    let trainer = UnigramTrainer::builder()
+        .show_progress(false)
+        .vocab_size(60)
+        .unk_token(Some("<unk>".to_owned()))
+        .special_tokens(vec![AddedToken::from("<unk>", true)])
+        .build();
+    let spaces = || Metaspace::new('▁', PrependScheme::Always, true);
+    let tokenizer = learnt(
+        Unigram::default().into(),
+        trainer.expect("sound").into(),
+        (spaces().into(), spaces().into()),
+    );
+    let (tokenizer, _) = comes_back(&tokenizer, "to take arms or not to be, that is it");
+    let unknown = tokenizer.unknown().expect("it has one");
+    assert_eq!(tokenizer.decode(&[unknown]), "<unk>");
+    let tokens = tokenizer.encode("text", "to 日 be").expect("read");
+    assert!(tokens.contains(&unknown), "{tokens:?}");
+}
+
+/// With `[UNK]`, and what stands around a sentence.
+fn word_piece() -> tokenizers::Tokenizer {
+    let special = ["[UNK]", "[CLS]", "[SEP]"].map(|token| AddedToken::from(token, true));
+    let trainer = WordPieceTrainer::builder()
+        .show_progress(false)
+        .vocab_size(90)
+        .special_tokens(special.to_vec())
+        .build();
+    let mut tokenizer = learnt(
+        WordPiece::default().into(),
+        trainer.into(),
+        (BertPreTokenizer.into(), WordPieceDecoder::default().into()),
+    );
+    let around = BertProcessing::new(("[SEP]".to_owned(), 2), ("[CLS]".to_owned(), 1));
+    tokenizer.with_post_processor(Some(around));
+    tokenizer
+}
+
+#[test]
+fn word_pieces_are_joined_to_words_and_nothing_is_put_around_a_text() {
+    let text = "to be, or not to be, that is nobler";
+    let (tokenizer, tokens) = comes_back(&word_piece(), text);
+    assert!(tokens.len() > text.split(' ').count(), "{tokens:?}");
+    assert!(tokens.iter().all(|&token| token > 2), "{tokens:?}");
+    assert_eq!(tokenizer.unknown(), Some(0));
+    let tokens = tokenizer.encode("text", "to 日 be").expect("read");
+    assert_eq!(tokenizer.decode(&tokens), "to [UNK] be");
+    // What is special is one token where a text has it.
+    assert_eq!(tokenizer.encode("text", "[SEP]").expect("read"), [2]);
+}
+
+#[test]
+fn a_text_of_which_a_tokenizer_knows_nothing_is_refused() {
+    for json in [
+        word_piece().to_string(false).expect("JSON"),
+        HUGGING_FACE.to_owned(),
+    ] {
+        let tokenizer = hugging_face(&json).expect("sound");
+        let corpus = |text: &str| Corpus::of(text.to_owned(), Normalisation::None);
+        let refused = tokenizer.encode_corpus("the test text", &corpus("日 本"));
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refused.expect_err("unknown"), @"the test text: not one of its 2 tokens is in the vocabulary; give a text that the tokenizer can read, or another tokenizer");
+        }
+        assert!(tokenizer.encode_corpus("it", &corpus("日 to")).is_ok());
+    }
+}
+
+#[test]
+fn numbers_may_have_gaps() {
+    let gaps = HUGGING_FACE.replace("\"be\": 2", "\"be\": 9");
+    let tokenizer = hugging_face(&gaps).expect("sound");
+    assert_eq!(tokenizer.size(), 10);
+    let tokens = tokenizer.encode("text", "to be or not").expect("read");
+    assert_eq!(tokens, [1, 9, 3, 4]);
+    assert_eq!(tokenizer.decode(&tokens), "to be or not");
+    assert_eq!(tokenizer.unwritten(), [0, 2, 5, 6, 7, 8]);
+    let far = HUGGING_FACE.replace("\"be\": 2", "\"be\": 4000000000");
+    insta::assert_snapshot!(hugging_face(&far).expect_err("too far").to_string().trim_matches([':', ';', ' ']), @"DIR/tokenizer.json: is no tokenizer of Hugging Face's form: a token has the number 4000000000, expected at most 9999999; give a `tokenizer.json`");
 }
 
 #[test]
