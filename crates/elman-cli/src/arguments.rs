@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateFlags),
     /// Name the class of pictures or strings
     Predict(PredictFlags),
-    /// Write text with a run's language model
+    /// Write text with a run's language model, or a piece with one of polyphony
     Generate(GenerateFlags),
     /// Say the next steps of series, with a run's model
     Forecast(ForecastFlags),
@@ -170,7 +170,7 @@ pub(crate) struct PredictFlags {
 pub(crate) struct GenerateFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// What the text begins with [default: nothing]
+    /// What the text begins with, of a language model [default: nothing]
     #[arg(
         long,
         value_name = "TEXT",
@@ -178,10 +178,10 @@ pub(crate) struct GenerateFlags {
         hide_default_value = true
     )]
     pub(crate) prompt: String,
-    /// Tokens to write
+    /// Tokens to write, or steps of a piece
     #[arg(long, value_name = "N", default_value = "500")]
     pub(crate) length: usize,
-    /// Below 1 the likely tokens become likelier, above 1 the others; 0: always the likeliest
+    /// Below 1 the likely tokens or keys become likelier, above 1 the others; 0: always the likeliest
     #[arg(
         long,
         value_name = "T",
@@ -201,9 +201,18 @@ pub(crate) struct GenerateFlags {
     /// Read lines from stdin and go on after each, with all that was read and written before in mind
     #[arg(long, conflicts_with_all = ["json", "midi"])]
     pub(crate) interactive: bool,
-    /// Also write what it sounds like to this MIDI file, of a model of tunes
+    /// Also write what it sounds like to this MIDI file, of a model of tunes or of polyphony
     #[arg(long, value_name = "FILE.mid")]
     pub(crate) midi: Option<PathBuf>,
+    /// Begin with the first steps of this test piece, from 0, of a model of polyphony [default: nothing]
+    #[arg(long, value_name = "N")]
+    pub(crate) piece: Option<usize>,
+    /// So many steps of it
+    #[arg(long, value_name = "N", default_value = "16", requires = "piece")]
+    pub(crate) piece_steps: usize,
+    /// The file of that piece, in place of the recipe's
+    #[arg(long, value_name = "FILE", requires = "piece")]
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: JsonFlag,
 }

@@ -8,17 +8,29 @@ use elman::Result;
 use elman::data::tune::{Tune, write_midi};
 use elman::generate::{Sampler, SamplerConfig, Writer};
 use elman::random::Seed;
-use elman::task::Trained;
+use elman::task::{Trained, TrainedModel};
 use serde_json::json;
 
 use crate::Done;
 use crate::arguments::GenerateFlags;
+use crate::compose;
 use crate::output::{self, Failure};
 
 pub(crate) fn run(flags: &GenerateFlags) -> Done {
     let sampler = sampler(flags).map_err(Failure::Usage)?;
     let trained = Trained::load(&flags.run)?;
-    let mut writer = Writer::new(trained.language()?, sampler)?;
+    if let TrainedModel::Polyphony(model) = &trained.model {
+        return compose::run(flags, (&trained, model), sampler);
+    }
+    let language = trained.language()?;
+    if flags.piece.is_some() {
+        return Err(Failure::Usage(elman::Error::argument(
+            "--piece",
+            "this run is a `language_model`, which begins with a text",
+            "use `--prompt`",
+        )));
+    }
+    let mut writer = Writer::new(language, sampler)?;
     writer.read(&flags.prompt).map_err(Failure::Usage)?;
     if flags.interactive {
         return converse(&mut writer, flags);

@@ -5,6 +5,7 @@
 mod arguments;
 mod backtest;
 mod book;
+mod compose;
 mod devices;
 mod fit;
 mod forecast;

@@ -243,9 +243,182 @@ fn chorales_are_learnt_and_judged() {
     );
     let facts = object(&succeed(&mut place.elman(&["inspect", "run", "--json"])));
     assert_eq!(facts["keys"], 88);
-    let message = fail(&mut place.elman(&["generate", "run"]), 1);
+
+    let generate = |more: &[&str]| {
+        let mut command = place.elman(&["generate", "run"]);
+        command.args(more);
+        command
+    };
+    let six = ["--length", "6", "--seed", "3", "--midi", "out.mid"];
+    let written = succeed(&mut generate(&six));
+    assert_eq!(written.lines().count(), 6, "{written}");
+    assert_eq!(written, succeed(&mut generate(&six[..4])));
+    assert!(read(place.path("out.mid")).starts_with(b"MThd"));
+    // Without chance the piece that was learnt goes on, here from a test piece.
+    let begun = ["--temperature", "0", "--piece", "1", "--piece-steps", "2"];
+    let begun = succeed(&mut generate(
+        &[&begun[..], &["--length", "2"]].concat()[..],
+    ));
+    assert_eq!(begun, "C4 E4 G4\nD4 F4 A4\nC4 E4 G4\n-\n");
+    let json = ["--temperature", "0", "--length", "4", "--json"];
+    let json = object(&succeed(&mut generate(&json)));
+    let steps = "[[60,64,67],[62,65,69],[60,64,67],[]]";
+    assert_eq!(json["steps"].to_string(), steps);
+    assert_eq!(json["begin"].to_string(), "[]");
+
+    let refused = |more: &[&str]| fail(&mut generate(more), 2);
+    for (flags, message) in [
+        (
+            &["--prompt", "C4"][..],
+            "--prompt: this run is a `polyphony`",
+        ),
+        (&["--top-k", "3"], "--top-k: this run is a `polyphony`"),
+        (
+            &["--top-p", "0.5"],
+            "a lower `--temperature` makes likely keys likelier",
+        ),
+        (
+            &["--interactive"],
+            "--interactive: this run is a `polyphony`",
+        ),
+        (
+            &["--piece", "4"],
+            "--piece: is 4, and there are 4 test pieces; give a number from 0 to 3",
+        ),
+        (&["--temperature", "-1"], "temperature: is -1;"),
+        (&["--piece-steps", "3"], "--piece <N>"),
+    ] {
+        let found = refused(flags);
+        assert!(found.contains(message), "{found}");
+    }
+}
+
+/// Trains a small model with `settings` on `text`, in the folder `run`; gives what it wrote at its end.
+fn learn(place: &Workplace, recipe: &str, text: &[u8], settings: &[&str]) -> Value {
+    std::fs::write(place.path("learnt.txt"), text).expect("written");
+    let mut command = place.elman(&[
+        "fit",
+        recipe,
+        "--data",
+        "learnt.txt",
+        "--out",
+        "run",
+        "--quiet",
+        "--json",
+    ]);
+    let small = [
+        "train.epochs=4",
+        "train.batch=4",
+        "model.layers=1",
+        "model.units=12",
+        "train.optimiser.learning_rate=0.02",
+    ];
+    for setting in small.iter().chain(settings) {
+        command.args(["--set", setting]);
+    }
+    object(&succeed(&mut command))
+}
+
+/// The model in `run` must write the same text with the same seed; gives that text.
+fn written(place: &Workplace, prompt: &str) -> String {
+    let generate = || {
+        let arguments = [
+            "generate", "run", "--prompt", prompt, "--length", "40", "--seed", "5", "--json",
+        ];
+        object(&succeed(&mut place.elman(&arguments)))
+    };
+    let once = generate();
+    assert_eq!(once, generate());
+    once["text"].as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn bytes_that_are_no_text_are_learnt_and_written() {
+    let place = Workplace::new();
+    let bytes = b"ab\xff\x00\xfe\n".repeat(300);
+    let summary = learn(&place, "char-rnn", &bytes, &["data.tokens=bytes"]);
+    let bits = summary["test_bits_per_character"].as_f64();
+    // Without learning a byte costs 8.
+    assert!(bits.expect("a number") < 4.0, "{summary}");
+    let facts = object(&succeed(&mut place.elman(&["inspect", "run", "--json"])));
+    assert_eq!(facts["tokens"], 256);
+    assert!(!written(&place, "ab").is_empty());
+}
+
+#[test]
+fn words_are_foretold_by_every_softmax() {
+    let text = "the cat sat on the mat and the dog sat on the log .\n".repeat(120);
+    for softmax in [
+        "model.softmax=tied",
+        "model.softmax={kind='adaptive', cutoffs=[4, 8]}",
+        "model.softmax={kind='sampled', samples=6}",
+    ] {
+        let place = Workplace::new();
+        let settings = ["data.tokens=words", "model.embedding=12", softmax];
+        let summary = learn(&place, "char-rnn", text.as_bytes(), &settings);
+        // 12 tokens at first cost 2.5 nats each.
+        let nats = summary["test_nats_per_token"].as_f64();
+        assert!(nats.expect("a number") < 1.5, "{softmax}: {summary}");
+        let words = written(&place, "the cat");
+        assert!(words.split_whitespace().count() > 30, "{words}");
+        assert!(!words.contains("<unk>"), "{words}");
+    }
+}
+
+/// Byte-level BPE in Hugging Face's form, of a small text; its numbers have a gap from 7 to 9.
+const BYTE_LEVEL: &str = r#"{
+    "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+    "post_processor": null,
+    "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+    "model": {
+        "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+        "vocab": {"a": 0, "b": 1, "c": 2, "Ã": 3, "©": 4, "Ċ": 5, "Ġ": 6, "ab": 10, "Ã©": 11},
+        "merges": [["a", "b"], ["Ã", "©"]]
+    }
+}"#;
+
+#[test]
+fn tokens_of_a_tokenizer_json_are_learnt_and_written() {
+    let place = Workplace::new();
+    std::fs::write(place.path("tokenizer.json"), BYTE_LEVEL).expect("written");
+    let settings = [
+        "data.tokens=tokenizer",
+        "data.tokenizer=tokenizer.json",
+        "train.epochs=8",
+    ];
+    let text = "abcab é\n".repeat(200);
+    learn(&place, "char-rnn", text.as_bytes(), &settings);
+    let facts = object(&succeed(&mut place.elman(&["inspect", "run", "--json"])));
+    assert_eq!(facts["tokens"], 12);
+    // The run keeps the tokenizer, the file is not needed.
+    std::fs::remove_file(place.path("tokenizer.json")).expect("removed");
+    let text = written(&place, "abcab é\n");
+    assert!(text.contains("abcab é\n"), "{text}");
+    let message = fail(&mut place.elman(&["generate", "run", "--piece", "0"]), 2);
     assert!(
-        message.contains("this run is a `polyphony`, which writes no text"),
+        message.contains(
+            "--piece: this run is a `language_model`, which begins with a text; use `--prompt`"
+        ),
         "{message}"
     );
+}
+
+#[test]
+fn a_tune_is_learnt_by_its_characters() {
+    let place = Workplace::new();
+    let tune = "X:1\nT:Up\nM:4/4\nL:1/8\nK:D\nDEFG ABcd|d2 A2 F2 D2:|\n\n";
+    let settings = [
+        "data.tokens=characters",
+        "train.epochs=30",
+        "model.units=24",
+        "model.embedding=12",
+        "model.dropout.output_keep=1.0",
+    ];
+    learn(&place, "tunes", tune.repeat(40).as_bytes(), &settings);
+    let written = ["generate", "run", "--temperature", "0", "--midi", "out.mid"];
+    let written = succeed(&mut place.elman(&written));
+    assert_eq!(written.trim_end(), tune.trim_end());
+    assert!(read(place.path("out.mid")).starts_with(b"MThd"));
 }

@@ -56,7 +56,7 @@
 //! | [`store`] | run directories, models and checkpoints |
 //! | [`recipe`] | an experiment as a file |
 //! | [`diagnosis`] | how far gradients go back in time, and why |
-//! | [`generate`] | text from a language model |
+//! | [`generate`] | text from a language model, pieces from one of polyphony |
 //! | [`loss`] | losses over vocabularies: adaptive and sampled softmax |
 //! | [`metric`], [`plot`] | figures of merit, and pictures of them |
 //! | [`book`] | the chapter's numbers beside ours |

@@ -13,6 +13,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::data::file::{self, Expected};
+use crate::data::tune::{PIANO, Score, ScoredNote, TICKS_PER_QUARTER};
 use crate::error::{Error, Result};
 
 /// The keys of a piano.
@@ -20,6 +21,15 @@ pub const PIANO_KEYS: usize = 88;
 /// MIDI's number of the lowest key.
 pub const LOWEST_KEY: u8 = 21;
 const HIGHEST_KEY: u8 = LOWEST_KEY + PIANO_KEYS as u8 - 1;
+
+/// Names of the keys of an octave, which begins with C.
+const NAMES: [&str; 12] = [
+    "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B",
+];
+
+/// How fast a piece is played, in quarter notes a minute, and in which meter.
+const TEMPO: u32 = 90;
+const METER: (u8, u8) = (4, 4);
 
 /// A piece: of each step the keys that sound, from 0 to 87, rising.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +45,57 @@ impl Piece {
             }
         }
         roll
+    }
+
+    /// MIDI's numbers of the keys that sound, step by step.
+    pub fn notes(&self) -> Vec<Vec<u8>> {
+        let steps = self.0.iter();
+        steps
+            .map(|keys| keys.iter().map(|key| key + LOWEST_KEY).collect())
+            .collect()
+    }
+
+    /// A line for each step: the names of the keys that sound, MIDI's 60 being C4, or `-`.
+    pub fn lines(&self) -> Vec<String> {
+        let name = |note: &u8| format!("{}{}", NAMES[usize::from(note % 12)], note / 12 - 1);
+        let line = |notes: Vec<u8>| match notes.is_empty() {
+            true => "-".to_owned(),
+            false => notes.iter().map(name).collect::<Vec<_>>().join(" "),
+        };
+        self.notes().into_iter().map(line).collect()
+    }
+
+    /// What it sounds like, each step a quarter note. A roll does not say where a key is struck: one that
+    /// sounds in steps that follow each other is held through them.
+    pub fn score(&self, title: &str) -> Score {
+        let mut notes: Vec<ScoredNote> = Vec::new();
+        // The note that each key holds, as its place in `notes`.
+        let mut held = [None; PIANO_KEYS];
+        for (step, keys) in (0_u32..).zip(&self.0) {
+            for key in 0..PIANO_KEYS as u8 {
+                let holder = &mut held[usize::from(key)];
+                if !keys.contains(&key) {
+                    *holder = None;
+                } else if let Some(at) = *holder {
+                    let note: &mut ScoredNote = &mut notes[at];
+                    note.duration = note.duration.saturating_add(TICKS_PER_QUARTER);
+                } else {
+                    *holder = Some(notes.len());
+                    notes.push(ScoredNote {
+                        start: step.saturating_mul(TICKS_PER_QUARTER),
+                        duration: TICKS_PER_QUARTER,
+                        pitch: key + LOWEST_KEY,
+                    });
+                }
+            }
+        }
+        Score {
+            title: title.to_owned(),
+            notes,
+            instrument: PIANO,
+            tempo: TEMPO,
+            meter: METER,
+        }
     }
 }
 
@@ -138,7 +199,10 @@ fn piece(value: &Value, place: &str) -> Result<Piece, String> {
 
 #[cfg(test)]
 mod tests {
+    use midly::{MidiMessage, Smf, TrackEventKind};
+
     use super::*;
+    use crate::data::tune::write_midi;
 
     #[test]
     fn pieces_are_read() {
@@ -151,6 +215,62 @@ mod tests {
         assert_eq!(roll.len(), 2 * PIANO_KEYS);
         assert_eq!(roll.iter().sum::<f32>(), 2.0);
         assert_eq!((roll[39], roll[43]), (1.0, 1.0));
+    }
+
+    #[test]
+    fn a_key_that_goes_on_sounding_is_held() {
+        let piece = Piece(vec![vec![39, 43], vec![39], vec![], vec![0, 39]]);
+        assert_eq!(piece.lines(), ["C4 E4", "C4", "-", "A0 C4"]);
+        assert_eq!(
+            piece.notes(),
+            [vec![60, 64], vec![60], vec![], vec![21, 60]]
+        );
+        let score = piece.score("a piece");
+        let quarters: Vec<(u32, u32, u8)> = score
+            .notes
+            .iter()
+            .map(|note| {
+                (
+                    note.start / TICKS_PER_QUARTER,
+                    note.duration / TICKS_PER_QUARTER,
+                    note.pitch,
+                )
+            })
+            .collect();
+        assert_eq!(quarters, [(0, 2, 60), (0, 1, 64), (3, 1, 21), (3, 1, 60)]);
+    }
+
+    #[test]
+    fn a_midi_file_has_the_steps_of_its_piece() {
+        let piece = Piece(vec![vec![39, 43], vec![39], vec![], vec![0, 39], vec![87]]);
+        let bytes = write_midi(&piece.score("a piece")).expect("it has notes");
+        let file = Smf::parse(&bytes).expect("a MIDI file");
+        let mut steps = vec![Vec::new(); piece.0.len()];
+        let mut begun = [None; 128];
+        let mut now = 0;
+        for event in &file.tracks[0] {
+            now += event.delta.as_int() / TICKS_PER_QUARTER;
+            let TrackEventKind::Midi { message, .. } = event.kind else {
+                continue;
+            };
+            match message {
+                MidiMessage::NoteOn { key, .. } => {
+                    begun[usize::from(key.as_int())] = Some(now);
+                }
+                MidiMessage::NoteOff { key, .. } => {
+                    let start = begun[usize::from(key.as_int())].take();
+                    for step in start.expect("begun")..now {
+                        steps[step as usize].push(key.as_int());
+                    }
+                }
+                MidiMessage::ProgramChange { program } => assert_eq!(program, PIANO),
+                _ => {}
+            }
+        }
+        for step in &mut steps {
+            step.sort_unstable();
+        }
+        assert_eq!(steps, piece.notes());
     }
 
     #[test]

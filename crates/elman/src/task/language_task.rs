@@ -385,7 +385,7 @@ impl Trained {
                     "this run is a `{}`, which writes no text",
                     self.recipe.task.word()
                 ),
-                "give the run of a `language_model`",
+                "give the run of a `language_model` or of a `polyphony`",
             )),
         }
     }

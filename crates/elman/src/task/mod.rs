@@ -29,7 +29,7 @@ pub use language_model::{
 };
 pub use language_task::TrainedLanguage;
 pub use network::{Network, NetworkRun, NetworkState, NetworkStream};
-pub use polyphony_model::{PolyphonyModel, StepSums};
+pub use polyphony_model::{PolyphonyModel, PolyphonyStream, StepSums};
 pub use sequence_model::{
     NamedPrediction, Prediction, SequenceModel, SequenceModelConfig, StepKind,
 };

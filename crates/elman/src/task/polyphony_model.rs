@@ -5,12 +5,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::{PIANO_KEYS, Piece};
 use crate::error::Result;
+use crate::fused::DenseRunner;
 use crate::random::Seed;
 use crate::recipe::ModelSettings;
 use crate::task::chrono;
 use crate::task::dense::Dense;
 use crate::task::head;
-use crate::task::network::{Network, NetworkRun};
+use crate::task::network::{Network, NetworkRun, NetworkStream};
 
 /// A model of polyphonic music.
 ///
@@ -144,6 +145,43 @@ impl PolyphonyModel {
         };
         Ok((sum.div_scalar(steps as f32), sums))
     }
+
+    /// A piece of one row that is read step by step, in inference.
+    ///
+    /// # Errors
+    ///
+    /// When the network reads in both directions.
+    pub fn stream(&self) -> Result<PolyphonyStream<'_>> {
+        Ok(PolyphonyStream {
+            network: self.network.stream(self.network.zero_state(1))?,
+            dense: self.dense.runner(),
+            device: self.dense.device(),
+        })
+    }
+}
+
+/// A model in the middle of a piece.
+#[derive(Debug)]
+pub struct PolyphonyStream<'m> {
+    network: NetworkStream<'m>,
+    dense: DenseRunner,
+    device: Device,
+}
+
+impl PolyphonyStream<'_> {
+    /// Reads a step, the `keys` that sound in it, from 0 to 87; gives the logits of the next step's
+    /// keys, `[88]`. What is read before a piece is a silent step.
+    ///
+    /// # Errors
+    ///
+    /// When the step does not fit the network.
+    pub fn feed(&mut self, keys: &[u8]) -> Result<Vec<f32>> {
+        let step = Piece(vec![keys.to_vec()]).roll();
+        let step = TensorData::new(step, [1, 1, PIANO_KEYS]);
+        let shown = self.network.feed(Tensor::from_data(step, &self.device))?;
+        let logits = self.dense.forward(shown.squeeze_dim(1));
+        Ok(head::numbers(logits))
+    }
 }
 
 /// The summed accuracies of the real steps; a silent step foretold as silent has 1.
@@ -201,6 +239,26 @@ mod tests {
         assert_eq!(sums.steps, 3);
         // No logit is above 0: only the silent step is right.
         assert_eq!(sums.accuracy, 1.0);
+    }
+
+    #[test]
+    fn a_piece_read_step_by_step_is_foretold_as_it_is_in_a_batch() {
+        let model = model();
+        let piece = piece(&[&[3, 40], &[], &[5], &[87]]);
+        let batch = PieceBatch::new(&[&piece]);
+        let (_, sums) = model.loss(&batch, NetworkRun::default()).expect("fits");
+        let mut stream = model.stream().expect("one direction");
+        let mut logits = stream.feed(&[]).expect("fits");
+        let mut nats = 0.0;
+        for keys in &piece.0 {
+            let step = Piece(vec![keys.clone()]).roll();
+            for (&logit, key) in logits.iter().zip(step) {
+                let sign = if key > 0.0 { -1.0 } else { 1.0 };
+                nats += (sign * f64::from(logit)).exp().ln_1p();
+            }
+            logits = stream.feed(keys).expect("fits");
+        }
+        assert!((nats - sums.nats).abs() < TOLERANCE, "{nats} {sums:?}");
     }
 
     #[test]

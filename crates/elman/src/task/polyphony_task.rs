@@ -14,6 +14,7 @@ use crate::task::evaluation::{Evaluation, MusicWorth};
 use crate::task::experiment::TaskKind;
 use crate::task::network::NetworkRun;
 use crate::task::polyphony_model::{PieceBatch, PolyphonyModel, StepSums};
+use crate::task::trained::Trained;
 use crate::train::{BatchLoss, Judgement, Objective, restore};
 
 /// Pieces at once in evaluation.
@@ -172,6 +173,17 @@ impl Objective for PolyphonyTask {
 pub(super) fn stored(recipe: &Recipe, stored: StoredFile) -> Result<PolyphonyModel> {
     let model = PolyphonyModel::init(&recipe.model, recipe.seed, &Device::flex())?;
     restore(model, stored.file.tensors, &stored.path)
+}
+
+impl Trained {
+    /// The test pieces in `place`, if given, else in the recipe's file, of a model of polyphony.
+    ///
+    /// # Errors
+    ///
+    /// When it is another kind of model, or the file cannot be read.
+    pub fn test_pieces(&self, place: Option<&Path>) -> Result<Vec<Piece>> {
+        rolls(&self.recipe, place).map(|rolls| rolls.test)
+    }
 }
 
 /// What `model` is worth on the test pieces in `place`, if given, else in the recipe's file.

@@ -11,8 +11,6 @@ use crate::error::{Error, Result};
 const MICROSECONDS_A_MINUTE: u32 = 60_000_000;
 /// How hard every note is struck, of 127.
 const VELOCITY: u8 = 80;
-/// The instrument: a flute of General MIDI.
-const FLUTE: u8 = 73;
 /// MIDI clocks of a metronome click, and 32nd notes of a quarter.
 const CLOCKS: [u8; 2] = [24, 8];
 
@@ -69,7 +67,7 @@ pub fn write_midi(score: &Score) -> Result<Vec<u8>> {
         midi(
             0,
             MidiMessage::ProgramChange {
-                program: u7::new(FLUTE),
+                program: u7::new(score.instrument),
             },
         ),
     ];
@@ -130,6 +128,7 @@ mod tests {
         let score = Score {
             title: "two notes".to_owned(),
             notes: vec![note(0, 5040, 60), note(0, 10_080, 64), note(5040, 5040, 60)],
+            instrument: 52,
             tempo: 120,
             meter: (6, 8),
         };
@@ -143,6 +142,7 @@ mod tests {
                 match message {
                     MidiMessage::NoteOn { key, .. } => found.push((now, "on", key.as_int())),
                     MidiMessage::NoteOff { key, .. } => found.push((now, "off", key.as_int())),
+                    MidiMessage::ProgramChange { program } => assert_eq!(program, 52),
                     _ => {}
                 }
             }

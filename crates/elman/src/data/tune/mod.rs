@@ -9,4 +9,4 @@ mod score;
 pub use abc::Tune;
 pub use book::{lexemes, tunes};
 pub use midi::write_midi;
-pub use score::{Score, ScoredNote, TICKS_PER_QUARTER};
+pub use score::{FLUTE, PIANO, Score, ScoredNote, TICKS_PER_QUARTER};

@@ -7,6 +7,11 @@ pub const TICKS_PER_QUARTER: u32 = 10_080;
 /// A whole note.
 pub(super) const WHOLE: u32 = 4 * TICKS_PER_QUARTER;
 
+/// General MIDI's acoustic grand piano.
+pub const PIANO: u8 = 0;
+/// General MIDI's flute.
+pub const FLUTE: u8 = 73;
+
 /// A note as it sounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScoredNote {
@@ -25,6 +30,8 @@ pub struct Score {
     pub title: String,
     /// In the order in which they begin.
     pub notes: Vec<ScoredNote>,
+    /// General MIDI's number of the instrument, from 0.
+    pub instrument: u8,
     /// Quarter notes a minute.
     pub tempo: u32,
     /// Beats of a bar, and which note has one: 6 and 8.

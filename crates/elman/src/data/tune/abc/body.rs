@@ -2,7 +2,7 @@
 
 use super::lexer::{Bar, Lexer, Symbol};
 use super::{Fault, Fields, Fraction};
-use crate::data::tune::score::{Score, ScoredNote, WHOLE};
+use crate::data::tune::score::{FLUTE, Score, ScoredNote, WHOLE};
 
 /// Semitones of C, D, E, F, G, A, B above C.
 const SEMITONES: [i32; 7] = [0, 2, 4, 5, 7, 9, 11];
@@ -328,6 +328,7 @@ impl Body {
         Score {
             title: self.first.title,
             notes,
+            instrument: FLUTE,
             tempo: self.first.tempo,
             meter: self.first.meter,
         }
