@@ -111,7 +111,11 @@ fn read_file(settings: &TextSettings, classes: &[String], path: &Path) -> Result
         let answer = match Answer::read(answer.trim(), classes) {
             Ok(answer) => answer,
             Err(NoAnswer { expected, remedy }) => {
-                let problem = format!("expected {expected}, found `{}`", answer.trim());
+                let found = match answer.trim() {
+                    "" => "none before the tab".to_owned(),
+                    answer => format!("`{answer}`"),
+                };
+                let problem = format!("expected {expected}, found {found}");
                 return refuse(1, problem, remedy);
             }
         };
@@ -208,6 +212,8 @@ mod tests {
         insta::assert_snapshot!(refused("one\ttwo\n", &[]), @"DIR/a.tsv: line 1, column 1: expected a finite number, found `one`; write a number, or name the classes (`data.classes`)");
         insta::assert_snapshot!(refused("inf\ttwo\n", &[]), @"DIR/a.tsv: line 1, column 1: expected a finite number, found `inf`; write a number, or name the classes (`data.classes`)");
         insta::assert_snapshot!(refused("a\tone\nc\ttwo\n", &["a", "b"]), @"DIR/a.tsv: line 2, column 1: expected one of `a`, `b`, found `c`; correct it, or name it among the classes (`data.classes`)");
+        insta::assert_snapshot!(refused("1\tone\n\ttwo\n", &[]), @"DIR/a.tsv: line 2, column 1: expected a finite number, found none before the tab; write a number, or name the classes (`data.classes`)");
+        insta::assert_snapshot!(refused("a\tone\n \ttwo\n", &["a", "b"]), @"DIR/a.tsv: line 2, column 1: expected one of `a`, `b`, found none before the tab; correct it, or name it among the classes (`data.classes`)");
         let names: Vec<String> = (0..15).map(|name| name.to_string()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         insta::assert_snapshot!(refused("x\tone\n", &names), @"DIR/a.tsv: line 1, column 1: expected one of `0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`, `8`, `9`, `10`, `11` and 3 more, found `x`; correct it, or name it among the classes (`data.classes`)");
