@@ -247,6 +247,48 @@ fn the_reber_exercise_holds() {
     assert!(place.path("run").join("curve.svg").is_file());
 }
 
+/// The whole example, some seconds of real learning.
+#[test]
+fn the_series_of_the_book_holds() {
+    let place = Workplace::new();
+    let book = |more: &[&str]| {
+        let mut command = place.elman(&["book", "time-series", "--quiet", "--out", "run"]);
+        command.args(more);
+        command
+    };
+    let lines = succeed(&mut book(&["--json"]));
+    let lines: Vec<Value> = lines.lines().map(object).collect();
+    // Fifteen errors of each of three networks, their endings, and the whole.
+    assert_eq!(lines.len(), 3 * 15 + 3 + 1);
+    let [first, last] = [&lines[0], &lines[14]];
+    assert_eq!(
+        (&first["network"], &last["network"]),
+        (&"wrapper".into(), &"wrapper".into())
+    );
+    assert_eq!(
+        (&first["iteration"], &last["iteration"]),
+        (&0.into(), &1400.into())
+    );
+    assert!(
+        (number(&first["here"]) - number(&first["book"])).abs() < 0.001,
+        "{first}"
+    );
+    for ending in &lines[45..48] {
+        assert_eq!(ending["last_holds"], true, "{ending}");
+        assert_ne!(ending["first_holds"], false, "{ending}");
+    }
+    let whole = &lines[48];
+    assert_eq!(whole["holds"], true, "{whole}");
+    let figures = whole["figures"].as_array().expect("a list");
+    assert_eq!(figures.len(), 7, "{whole}");
+    for figure in figures {
+        let figure = place.path(figure.as_str().expect("a path"));
+        assert!(figure.is_file(), "{}", figure.display());
+    }
+    let message = fail(&mut book(&[]), 1);
+    assert!(message.contains("it holds files already"), "{message}");
+}
+
 /// The recipes of 400 steps over 60, in seconds: what has gates remembers, the tanh network does
 /// not.
 #[test]

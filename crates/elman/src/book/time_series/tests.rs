@@ -14,12 +14,15 @@ fn the_first_errors_are_the_printed_ones_and_the_last_lie_in_the_band() {
         assert!(network.last_holds(), "{network:?}");
     }
     assert!(report.holds());
+    assert_eq!(report.figures.len(), 7);
     for name in [
         "series",
         "test-wrapper",
         "test-reshape",
         "test-dropout",
         "creative",
+        "creative-from-zeros",
+        "creative-from-the-series",
     ] {
         let path = folder.path().join("book").join(format!("{name}.svg"));
         assert!(report.figures.contains(&path), "{}", path.display());
