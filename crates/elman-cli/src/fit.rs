@@ -147,7 +147,7 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
         },
     };
     let next = match summary.test.measure() {
-        Measure::BitsPerCharacter => format!("elman generate {run}"),
+        Measure::BitsPerCharacter | Measure::KeyAccuracy => format!("elman generate {run}"),
         Measure::ScaledError => {
             format!("elman forecast {run} --plot forecast.svg, elman backtest {run}")
         }

@@ -244,6 +244,8 @@ fn chorales_are_learnt_and_judged() {
     let facts = object(&succeed(&mut place.elman(&["inspect", "run", "--json"])));
     assert_eq!(facts["keys"], 88);
 
+    let ending = succeed(&mut place.elman(&["fit", "--resume", "run", "--quiet"]));
+    assert!(ending.contains("elman generate run"), "{ending}");
     let generate = |more: &[&str]| {
         let mut command = place.elman(&["generate", "run"]);
         command.args(more);
