@@ -8,6 +8,7 @@ use super::Place;
 use super::corpus::{Corpus, TextParts};
 use super::vocabulary::{UNKNOWN, Vocabulary, unknown_characters};
 use super::words::pieces;
+use crate::data::file::{self, Expected};
 use crate::data::tune::lexemes;
 use crate::error::{Error, Result};
 use crate::recipe::TokenSettings;
@@ -340,7 +341,11 @@ impl Tokenizer {
 impl Model {
     fn read(file: &str) -> Result<Self> {
         let path = Path::new(file);
-        let text = super::read_text(path)?;
+        let expected = Expected {
+            noun: "a tokenizer's file",
+            remedy: "give the path of a `tokenizer.json`",
+        };
+        let bytes = file::bytes(path, expected)?;
         let refuse = |problem: String| {
             Error::data(
                 path,
@@ -348,7 +353,7 @@ impl Model {
                 "give a `tokenizer.json`",
             )
         };
-        let json = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        let json = serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
         Self::of(json).map_err(refuse)
     }
 

@@ -122,6 +122,13 @@ fn a_tokenizer_of_hugging_faces_form() {
         refused.contains("is no tokenizer of Hugging Face's form"),
         "{refused}"
     );
+    let file = "none.json".to_owned();
+    let missing = self::tokenizer(b"to be or not", &TokenSettings::Tokenizer { file });
+    let missing = missing.expect_err("no file").to_string();
+    assert!(
+        missing.ends_with("; give the path of a `tokenizer.json`"),
+        "{missing}"
+    );
     let refused = hugging_face("{\"a\"").expect_err("no JSON").to_string();
     assert!(refused.contains("EOF while parsing"), "{refused}");
 }
