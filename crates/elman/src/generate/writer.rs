@@ -61,8 +61,7 @@ impl<'m> Writer<'m> {
     }
 
     /// Writes one token; gives the text that is complete with it, none when a document is at its end.
-    /// An unknown word is never written, nor a number
-    /// that no token has.
+    /// An unknown word is never written, nor a number that no token has.
     ///
     /// # Errors
     ///
