@@ -102,13 +102,7 @@ impl Sampler {
     ///
     /// When a logit is not a number or the highest is infinite, or all tokens are barred.
     pub fn draw(&mut self, logits: &[f32], barred: &[u32]) -> Result<u32> {
-        if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
-            return Err(Error::argument(
-                "logits",
-                format!("that of token {token} is not a number"),
-                "use the model of a training that went well",
-            ));
-        }
+        ensure_numbers(logits, "token")?;
         let mut candidates: Vec<(u32, f64)> = (0_u32..)
             .zip(logits)
             .filter(|(token, _)| barred.binary_search(token).is_err())
@@ -179,13 +173,7 @@ impl Sampler {
                 ));
             }
         }
-        if let Some(event) = logits.iter().position(|logit| logit.is_nan()) {
-            return Err(Error::argument(
-                "logits",
-                format!("that of event {event} is not a number"),
-                "use the model of a training that went well",
-            ));
-        }
+        ensure_numbers(logits, "event")?;
         let happens = |&logit: &f32| match temperature {
             0.0 => logit > 0.0,
             _ => {
@@ -221,6 +209,18 @@ fn keep_share(candidates: &mut Vec<(u32, f64)>, share: f64) {
         sum >= wanted
     });
     candidates.truncate(reached.map_or(usize::MAX, |at| at + 1));
+}
+
+/// Checks that every logit is a number; each is that of a `what`.
+fn ensure_numbers(logits: &[f32], what: &str) -> Result<()> {
+    match logits.iter().position(|logit| logit.is_nan()) {
+        None => Ok(()),
+        Some(at) => Err(Error::argument(
+            "logits",
+            format!("that of {what} {at} is not a number"),
+            "use the model of a training that went well",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(mase_scale(&[3.0, 5.0], 2), 2.0);
     }
 
-    /// Every level stands for what is nearest to it; the CRPS of many is that of the samples.
+    /// Every level stands for what is nearest to it.
     #[test]
     fn uneven_levels_have_weights() {
         let weights = level_weights(&[0.1, 0.25, 0.5, 0.75, 0.9]);

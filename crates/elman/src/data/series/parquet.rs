@@ -220,7 +220,7 @@ mod tests {
         let place = |offset: Option<i64>| offset.and_then(|it| usize::try_from(it).ok());
         let dictionary = place(column.dictionary_page_offset()).expect("a dictionary");
         let data = place(Some(column.data_page_offset())).expect("a page");
-        let metadata = whole.len() - 8 - reader_footer(&whole);
+        let metadata = whole.len() - 8 - metadata_length(&whole);
         let told = [
             ("dictionary page", dictionary),
             ("data page", data),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     /// The length of the metadata before the last eight bytes.
-    fn reader_footer(whole: &[u8]) -> usize {
+    fn metadata_length(whole: &[u8]) -> usize {
         let length = whole[whole.len() - 8..][..4]
             .try_into()
             .expect("four bytes");
