@@ -29,7 +29,7 @@ pub struct JudgedForecast<'a> {
     pub trained_on: usize,
     /// Steps of a season.
     pub season: usize,
-    /// `[H]`: what came.
+    /// `[H]`: what came; NaN where it is not known, a step that is not judged.
     pub actual: &'a [f64],
     /// `[H]`: the forecast.
     pub point: &'a [f64],
@@ -58,7 +58,7 @@ pub struct ForecastScores {
     pub crps: Option<f64>,
     /// The share within the interval from the lowest to the highest level; of a point forecast none.
     pub coverage: Option<f64>,
-    /// Forecast steps.
+    /// Forecast steps whose truth is known.
     pub count: usize,
 }
 
@@ -98,6 +98,9 @@ impl ForecastTally {
                 .collect::<Vec<f64>>()
         };
         for (step, (&actual, &point)) in forecast.actual.iter().zip(forecast.point).enumerate() {
+            if actual.is_nan() {
+                continue;
+            }
             let error = (actual - point).abs();
             self.absolute += error;
             self.squared += error * error;
@@ -311,6 +314,25 @@ mod tests {
         assert!((scores.smape - by_hand).abs() < 1e-10);
         assert!((scores.smape - 36.819_672).abs() < 1e-4, "{}", scores.smape);
         assert_eq!((scores.coverage, scores.pinball), (None, None));
+    }
+
+    #[test]
+    fn steps_whose_truth_is_not_known_are_not_judged() {
+        let quantiles = [vec![11.0, 20.0], vec![14.0, 40.0]];
+        let scores = |actual: &[f64], steps: usize| {
+            let cut: Vec<Vec<f64>> = quantiles.iter().map(|it| it[..steps].to_vec()).collect();
+            let judged = JudgedForecast {
+                actual,
+                ..forecast(&[12.0, 24.0][..steps], &cut)
+            };
+            let mut tally = ForecastTally::default();
+            tally.add(&judged, &[0.1, 0.9]);
+            tally.scores()
+        };
+        let known = scores(&[10.0, f64::NAN], 2);
+        assert_eq!(known, scores(&[10.0], 1));
+        assert_eq!(known.map(|it| it.count), Some(1));
+        assert_eq!(scores(&[f64::NAN, f64::NAN], 2), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::clock::Clock;
 use super::columns::{Columns, RowsById};
+use super::frequency::Frequency;
 use super::grid::Grid;
 use super::missing;
 use super::roles::Roles;
@@ -127,6 +128,7 @@ impl<'a> Builder<'a> {
                     frequency,
                     season,
                     targets: Vec::new(),
+                    filled: Vec::new(),
                     known: Vec::new(),
                     past: Vec::new(),
                     statics: Vec::new(),
@@ -163,6 +165,12 @@ impl<'a> Builder<'a> {
             statics: self.statics_of(&like.id, grid)?,
             ..like
         };
+        let missing = |column: &Vec<f64>| {
+            let column = column[from..until].iter().enumerate();
+            let missing = column.filter(|(_, value)| value.is_nan());
+            missing.map(|(step, _)| step).collect()
+        };
+        series.filled = values.iter().map(missing).collect();
         let rows = &grid.rows[from..];
         let reach = grid.rows.len();
         let mut filled = 0;
@@ -244,7 +252,13 @@ impl<'a> Builder<'a> {
         self.file.missing.fill(values).map_err(|count| {
             let (path, name) = (self.columns.path.display(), &self.columns.names[column]);
             let what = format!("{path}: column `{name}`, series `{}`", series.id);
-            missing::refused(&what, count, &places)
+            let hint = match (clock, series.frequency) {
+                (Clock::Local, Frequency::Seconds(_)) => {
+                    "; if clocks were set forward there, name the zone by `data.time_zone`"
+                }
+                _ => "",
+            };
+            missing::refused(&what, count, &places, hint)
         })
     }
 

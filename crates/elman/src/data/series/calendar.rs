@@ -23,8 +23,8 @@ pub enum CalendarFeature {
     Week,
     /// The month (`"month"`).
     Month,
-    /// The place within the series' own season, counted from its first step; needs no stamps
-    /// (`"season"`).
+    /// The place within the series' own season, by its stamps as
+    /// [`Series::place_in_season`] says, without stamps counted from its first step (`"season"`).
     Season,
 }
 
@@ -77,10 +77,11 @@ impl CalendarFeature {
     ) -> Result<Vec<f64>> {
         let stamp = series.frequency.add(clock, series.start, step as i64);
         let civil = stamp.and_then(|stamp| clock.civil(stamp));
+        let in_season = (series.place_in_season(clock) + step) % series.season;
         let mut numbers = Vec::new();
         for feature in features {
             let place = match (feature, civil) {
-                (Self::Season, _) => (step % series.season) as f64 / series.season as f64,
+                (Self::Season, _) => in_season as f64 / series.season as f64,
                 (feature, Some(civil)) => feature.place(civil),
                 (_, None) => return Err(no_stamp(clock, step)),
             };
@@ -139,6 +140,7 @@ mod tests {
             targets: vec![vec![0.0; 3]],
             known: Vec::new(),
             past: Vec::new(),
+            filled: Vec::new(),
             statics: Vec::new(),
             official_test: None,
         }

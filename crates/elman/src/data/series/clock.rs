@@ -94,6 +94,14 @@ pub(in crate::data) fn exact(text: &str, form: Option<&str>) -> Option<Exact> {
     local.map(Exact::Local)
 }
 
+/// The date that eight digits are, `20240131`, in the years 1800 to 2199.
+pub(super) fn compact_date(digits: i64) -> Option<i64> {
+    let year = i16::try_from(digits / 10_000).ok()?;
+    let [month, day] = [digits / 100 % 100, digits % 100].map(|it| it as i8);
+    let date = Date::new(year, month, day).ok()?;
+    (1800..2200).contains(&year).then(|| seconds(date.into()))
+}
+
 fn with_form(text: &str, form: &str) -> Option<Exact> {
     if let Ok(moment) = Timestamp::strptime(form, text) {
         return Some(Exact::Moment(moment));

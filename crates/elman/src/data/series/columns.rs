@@ -145,6 +145,21 @@ impl Columns {
         self.names.iter().position(|it| it == name)
     }
 
+    /// The column of this name, or the first that differs from it in capitals only.
+    pub(super) fn find_in_any_case(&self, name: &str) -> Option<usize> {
+        let is_alike = |it: &String| it.eq_ignore_ascii_case(name);
+        self.find(name)
+            .or_else(|| self.names.iter().position(is_alike))
+    }
+
+    /// The first cell of a column that is filled.
+    pub(super) fn first_text(&self, column: usize) -> Option<&str> {
+        self.rows.iter().find_map(|row| match &row[column] {
+            Cell::Text(text) => Some(text.as_str()),
+            Cell::Missing(_) => None,
+        })
+    }
+
     /// `file:line:column` of a cell.
     pub(super) fn place(&self, row: usize, column: usize) -> PathBuf {
         let path = self.path.display();
@@ -215,10 +230,8 @@ impl Columns {
 
     /// Has the column a number in its first filled cell?
     pub(super) fn is_numeric(&self, column: usize) -> bool {
-        let cells = self.rows.iter().map(|row| &row[column]);
-        let mut filled = cells.filter(|cell| matches!(cell, Cell::Text(_)));
-        match filled.next() {
-            Some(Cell::Text(text)) => match parse(text, self.decimal_comma) {
+        match self.first_text(column) {
+            Some(text) => match parse(text, self.decimal_comma) {
                 Ok(_) => true,
                 // What looks like a number is one, with a fault that is told when it is read.
                 Err(_) => {
@@ -226,7 +239,7 @@ impl Columns {
                         && super::clock::read(text, None).is_none()
                 }
             },
-            _ => false,
+            None => false,
         }
     }
 }
@@ -247,6 +260,13 @@ fn parse(text: &str, decimal_comma: bool) -> Result<f64, NotANumber> {
         return Err(why_not(text));
     };
     if number.is_infinite() {
+        if !text.contains(|it: char| it.is_ascii_digit()) {
+            return Err(NotANumber {
+                problem: format!("`{text}` is not finite"),
+                remedy: "write a number",
+                or_missing: ", or leave the cell empty if it is not known",
+            });
+        }
         return Err(NotANumber {
             problem: format!("`{text}` is larger than any 64-bit float"),
             remedy: "give it in another unit",
@@ -264,7 +284,25 @@ fn parse(text: &str, decimal_comma: bool) -> Result<f64, NotANumber> {
     Ok(number)
 }
 
+/// May the one comma in `text` stand between thousands: `1,000`?
+fn may_be_thousands(text: &str) -> bool {
+    let is_number = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
+    let halves = text.trim_start_matches(['+', '-']).split_once(',');
+    halves.is_some_and(|(thousands, rest)| {
+        (1..=3).contains(&thousands.len())
+            && !thousands.starts_with('0')
+            && rest.len() == 3
+            && [thousands, rest].into_iter().all(is_number)
+    })
+}
+
 fn why_not(text: &str) -> NotANumber {
+    if may_be_thousands(text) {
+        return NotANumber::new(
+            format!("the comma in `{text}` is a decimal comma, or stands between thousands"),
+            "set `data.decimal_comma = true` if it is the first, else write the number without it",
+        );
+    }
     if text.replace(',', ".").parse::<f64>().is_ok() {
         return NotANumber::new(
             format!("`{text}` has a decimal comma"),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::clock;
 use super::columns::{Cell, Columns, RowWord, no_rows};
 use crate::data::file::{self, Expected};
 use crate::error::{Error, Result};
@@ -74,7 +75,7 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for record in reader.into_records() {
         let record = record.map_err(|error| broken(path, &error))?;
-        lines.push(record.position().map_or(0, csv::Position::line));
+        lines.push(record.position().map_or(0, |at| line(at, text)));
         rows.push(record.iter().map(Cell::new).collect());
     }
     if rows.is_empty() {
@@ -90,6 +91,13 @@ pub(super) fn read(path: &Path, decimal_comma: bool) -> Result<Columns> {
     })
 }
 
+/// The line of a record that begins at a position in `text`. After a line that ends with `\r\n` the
+/// reader still stands before the `\n`.
+fn line(at: &csv::Position, text: &str) -> u64 {
+    let is_before_end = text.as_bytes().get(at.byte() as usize) == Some(&b'\n');
+    at.line() + u64::from(is_before_end)
+}
+
 /// Column names must be there, and be different.
 pub(super) fn check_names(path: &Path, names: &[String]) -> Result<()> {
     let header = |at: usize| format!("{}:1:{}", path.display(), at + 1);
@@ -102,10 +110,14 @@ pub(super) fn check_names(path: &Path, names: &[String]) -> Result<()> {
             ));
         }
     }
-    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+    let is_value = |name: &String| name.parse::<f64>().is_ok() || clock::read(name, None).is_some();
+    if names.iter().all(is_value) {
         return Err(Error::data(
             header(0),
-            format!("the first line has numbers only: `{}`", names.join(",")),
+            format!(
+                "the first line has numbers and dates only: `{}`",
+                names.join(",")
+            ),
             "put a line with the names of the columns before it",
         ));
     }

@@ -129,6 +129,18 @@ impl Frequency {
         candidates
     }
 
+    /// The number of the step at `stamp`, so counted that a usual season begins at a multiple of its
+    /// length: with January, a Monday, midnight (in UTC, of moments). Whole numbers count from 0. None
+    /// beyond the years 1 to 9999.
+    pub(super) fn number(self, clock: &Clock, stamp: i64) -> Option<i64> {
+        Some(match self {
+            Self::Whole(step) | Self::Seconds(step) => stamp.div_euclid(step),
+            Self::Days(step) => days_between(MONDAY, clock.civil(stamp)?.date()).div_euclid(step),
+            Self::BusinessDays => business_index(clock.civil(stamp)?.date()),
+            Self::Months(step) => month_index(clock.civil(stamp)?.date()).div_euclid(step),
+        })
+    }
+
     /// How many steps lie between two stamps; none when `to` is not on the grid of `from`.
     pub fn between(self, clock: &Clock, from: i64, to: i64) -> Option<i64> {
         let whole = |distance: i64, step: i64| (distance % step == 0).then(|| distance / step);
@@ -368,6 +380,26 @@ mod tests {
             Frequency::of(&hours, &berlin),
             Some(Frequency::Seconds(HOUR))
         );
+    }
+
+    #[test]
+    fn steps_are_numbered_from_the_beginning_of_a_season() {
+        let number = |frequency: Frequency, text| {
+            let found = frequency.number(&Clock::Local, stamps(&[text])[0]);
+            let season = frequency.season().max(1) as i64;
+            found.map(|number| number.rem_euclid(season))
+        };
+        assert_eq!(number(Frequency::Months(1), "1949-01-31"), Some(0));
+        assert_eq!(number(Frequency::Months(1), "2024-12-01"), Some(11));
+        assert_eq!(number(Frequency::Months(3), "2024-04-01"), Some(1));
+        assert_eq!(number(Frequency::Days(1), "2024-03-03"), Some(6));
+        assert_eq!(number(Frequency::BusinessDays, "1969-12-30"), Some(1));
+        let hour = Frequency::Seconds(3600);
+        assert_eq!(number(hour, "1960-02-29 23:00"), Some(23));
+        let week = Frequency::Days(7).number(&Clock::Local, stamps(&["2024-01-09"])[0]);
+        let next = Frequency::Days(7).number(&Clock::Local, stamps(&["2024-01-16"])[0]);
+        assert_eq!(week.map(|week| week + 1), next);
+        assert_eq!(Frequency::Whole(1).number(&Clock::Whole, 1949), Some(1949));
     }
 
     #[test]

@@ -111,6 +111,7 @@ fn series(path: &Path, number: usize, line: &str) -> Result<Series> {
         targets: vec![[found.x, found.xx].concat()],
         known: Vec::new(),
         past: Vec::new(),
+        filled: Vec::new(),
         statics: Vec::new(),
         official_test: Some(found.h),
     })

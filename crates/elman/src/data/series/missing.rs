@@ -88,7 +88,7 @@ fn interpolate(values: &mut [f64], first: usize) {
 }
 
 /// The error of a column with missing numbers: `what` names it, `places` are the first of them.
-pub(super) fn refused(what: &str, count: usize, places: &[String]) -> Error {
+pub(super) fn refused(what: &str, count: usize, places: &[String], hint: &str) -> Error {
     let more = match count - places.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -96,7 +96,9 @@ pub(super) fn refused(what: &str, count: usize, places: &[String]) -> Error {
     Error::argument(
         what.to_owned(),
         format!("{count} missing: {}{more}", places.join(", ")),
-        "fill them in, or set `data.missing` to `interpolate`, `forward_fill`, `zero` or `mean`",
+        format!(
+            "fill them in, or set `data.missing` to `interpolate`, `forward_fill`, `zero` or `mean`{hint}"
+        ),
     )
 }
 

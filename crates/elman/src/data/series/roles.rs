@@ -48,21 +48,26 @@ impl Roles {
             names.iter().map(|name| named(name, key)).collect()
         };
         let mut roles = Self {
-            time: match &file.time {
-                Some(name) => Some(named(name, "time")?),
-                None => guess_time(columns, file),
-            },
+            time: None,
             id: match &file.id {
                 Some(name) => Some(named(name, "id")?),
-                None => columns.find(LONG_ID),
+                None => columns.find_in_any_case(LONG_ID),
             },
             known: all(&file.covariates, "covariates")?,
             past: all(&file.past_covariates, "past_covariates")?,
             statics: all(&file.statics, "statics")?,
             targets: all(&file.target, "target")?,
         };
+        roles.time = match &file.time {
+            Some(name) => Some(named(name, "time")?),
+            None => {
+                let used: Vec<usize> = roles.used().collect();
+                guess_time(columns, &used, file.time_format.as_deref())
+            }
+        };
         if roles.targets.is_empty() {
             roles.targets = roles.guess_targets(columns, schema)?;
+            roles.ensure_rows_belong_together(columns)?;
         }
         roles.check(columns)?;
         Ok(roles)
@@ -74,13 +79,34 @@ impl Roles {
             let names = schema.targets.iter();
             return names.map(|name| columns.named(name, "target")).collect();
         }
-        Ok(match columns.find(LONG_TARGET) {
+        Ok(match columns.find_in_any_case(LONG_TARGET) {
             Some(y) => vec![y],
             None => self
                 .unused(columns)
                 .filter(|&column| columns.is_numeric(column))
                 .collect(),
         })
+    }
+
+    /// Without stamps nothing tells that rows are of several series: a column of words that nothing
+    /// uses may say so.
+    fn ensure_rows_belong_together(&self, columns: &Columns) -> Result<()> {
+        if self.time.is_some() || self.id.is_some() {
+            return Ok(());
+        }
+        let has_words =
+            |column: &usize| columns.first_text(*column).is_some() && !columns.is_numeric(*column);
+        let Some(words) = self.unused(columns).find(has_words) else {
+            return Ok(());
+        };
+        Err(columns.fault(
+            (0, words),
+            format!(
+                "the column `{}` has words, and there are no stamps: it may be what tells series apart",
+                columns.names[words]
+            ),
+            "name it by `data.id`, `data.time` or `data.statics`, or name the columns to be forecast by `data.target`",
+        ))
     }
 
     /// The columns that nothing uses.
@@ -119,23 +145,44 @@ impl Roles {
     }
 }
 
-/// The column that looks like stamps: called `ds`, or as a time is and readable as one; else the
-/// first, if it is readable and no number.
-fn guess_time(columns: &Columns, file: &SeriesFile) -> Option<usize> {
-    let form = file.time_format.as_deref();
-    let first = |column: usize| match columns.rows.first().map(|row| &row[column]) {
-        Some(super::columns::Cell::Text(text)) => clock::read(text, form),
-        _ => None,
-    };
-    let is_time = |column: usize| first(column).is_some();
+/// The column that looks like stamps: called `ds`, or as a time is and written like one; else the first
+/// that has dates in it, in a form that is read or in any other. Columns that are `used` are none.
+fn guess_time(columns: &Columns, used: &[usize], form: Option<&str>) -> Option<usize> {
+    let free = (0..columns.names.len()).filter(|column| !used.contains(column));
+    let text = |column: usize| columns.first_text(column);
+    let read = |column: usize| text(column).and_then(|text| clock::read(text, form));
+    let is_dated = |column: &usize| text(*column).is_some_and(looks_like_a_date);
     let named = |column: &usize| {
         let name = columns.names[*column].to_ascii_lowercase();
-        TIME_NAMES.contains(&name.as_str()) && is_time(*column)
+        TIME_NAMES.contains(&name.as_str()) && (read(*column).is_some() || is_dated(column))
     };
     let is_no_number =
-        |column: &usize| !matches!(first(*column), None | Some(clock::Written::Whole(_)));
+        |column: &usize| !matches!(read(*column), None | Some(clock::Written::Whole(_)));
     columns
-        .find(LONG_TIME)
-        .or_else(|| (0..columns.names.len()).find(named))
-        .or_else(|| Some(0).filter(is_no_number))
+        .find_in_any_case(LONG_TIME)
+        .filter(|column| !used.contains(column))
+        .or_else(|| free.clone().find(named))
+        .or_else(|| free.clone().find(is_no_number))
+        .or_else(|| free.clone().find(is_dated))
+}
+
+/// Is `text` written like a date, in whatever order and with whatever marks: `31/01/2024`, `3-Jan-2024`,
+/// `03.01.24 12:00`?
+fn looks_like_a_date(text: &str) -> bool {
+    const MARKS: [char; 7] = ['/', '.', '-', ' ', ':', ',', 'T'];
+    let parts: Vec<&str> = text.split(MARKS).filter(|part| !part.is_empty()).collect();
+    let is_number = |part: &&str| part.bytes().all(|it| it.is_ascii_digit());
+    let is_word = |part: &&str| part.bytes().all(|it| it.is_ascii_alphabetic());
+    let numbers = parts.iter().filter(|part| is_number(part)).count();
+    let has_year = || parts.iter().any(|part| is_number(part) && part.len() == 4);
+    let are_pairs = || {
+        parts
+            .iter()
+            .take(3)
+            .all(|part| is_number(part) && part.len() == 2)
+    };
+    parts.len() >= 3
+        && numbers >= 2
+        && parts.iter().all(|part| is_number(part) || is_word(part))
+        && (has_year() || are_pairs())
 }

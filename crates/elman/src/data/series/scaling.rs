@@ -71,10 +71,23 @@ impl FittedScaling {
         let mut steps = Vec::new();
         for &scaling in scalings {
             let fitted = fit(scaling, &values, from, season)?;
+            fitted.ensure_finite(scaling)?;
             fitted.apply(&mut values, &mut from)?;
             steps.push(fitted);
         }
         Ok(Self { steps })
+    }
+
+    /// The same for a table whose first step is `later` steps further in the season than the first
+    /// that this was fitted on.
+    pub fn turned(mut self, later: usize) -> Self {
+        for step in &mut self.steps {
+            if let Fitted::Seasonal { indices } = step {
+                let season = indices.len().max(1);
+                indices.rotate_left(later % season);
+            }
+        }
+        self
     }
 
     /// How many steps at the start of a series have no value, because they are differences to
@@ -218,6 +231,20 @@ fn fit(scaling: Scaling, values: &[f64], from: usize, season: usize) -> Result<F
 }
 
 impl Fitted {
+    /// Numbers whose squares or sums are larger than any 64-bit float have no scale.
+    fn ensure_finite(&self, scaling: Scaling) -> Result<()> {
+        match self {
+            Self::Affine { shift, scale } if !(shift.is_finite() && scale.is_finite()) => {
+                Err(Error::argument(
+                    "forecast.scaling",
+                    format!("{scaling:?} of numbers that are so large is no 64-bit float"),
+                    "give the series in another unit",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Scales a series from its first step; what lies before `from` is not known.
     fn apply(&self, values: &mut [f64], from: &mut usize) -> Result<()> {
         match self {
@@ -360,12 +387,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_logarithm_is_refused() {
+    fn what_has_no_logarithm_or_scale_is_refused() {
         let message = |scaling, values: &[f64]| {
             let found = FittedScaling::fit(&[scaling], values, 1);
             found.expect_err("refused").to_string()
         };
         insta::assert_snapshot!(message(Scaling::Log, &[1.0, 0.0]), @"forecast.scaling `log`: step 1 of a series is 0, which has no logarithm; use `log1p`, which takes 0");
+        insta::assert_snapshot!(message(Scaling::Standard, &[-1e200, 1e200]), @"forecast.scaling: Standard of numbers that are so large is no 64-bit float; give the series in another unit");
         insta::assert_snapshot!(message(Scaling::Log1p, &[-1.5]), @"forecast.scaling `log1p`: step 0 of a series is -1.5, which has no logarithm; take it out of `forecast.scaling`");
     }
 

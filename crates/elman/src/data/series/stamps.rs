@@ -26,7 +26,7 @@ pub(super) fn read(
 ) -> Result<Stamps> {
     let rows = 0..columns.rows.len();
     let written = rows.map(|row| one(columns, (row, column), file));
-    let written: Vec<Written> = written.collect::<Result<_>>()?;
+    let written = as_dates(written.collect::<Result<_>>()?);
     let zone = zone(file)?;
     let kind = |stamp: &Written| match stamp {
         Written::Whole(_) => "a whole number",
@@ -63,6 +63,16 @@ pub(super) fn read(
     Ok(Stamps { clock, of_rows })
 }
 
+/// Whole numbers that are all dates of eight digits are dates.
+fn as_dates(written: Vec<Written>) -> Vec<Written> {
+    let date = |stamp: &Written| match stamp {
+        Written::Whole(digits) => clock::compact_date(*digits).map(Written::Local),
+        _ => None,
+    };
+    let dates: Option<Vec<Written>> = written.iter().map(date).collect();
+    dates.unwrap_or(written)
+}
+
 fn zone(file: &SeriesFile) -> Result<Option<TimeZone>> {
     let Some(name) = &file.time_zone else {
         return Ok(None);
@@ -82,7 +92,7 @@ fn one(columns: &Columns, (row, column): (usize, usize), file: &SeriesFile) -> R
         Cell::Text(text) => clock::read(text, form).ok_or_else(|| {
             let remedy = match form {
                 Some(_) => "correct the stamp or `data.time_format`",
-                None => "write it as 2024-03-31 or 2024-03-31T14:30, or set `data.time_format`, such as \"%d.%m.%Y\"",
+                None => "write it as 2024-03-31 or 2024-03-31T14:30, set `data.time_format`, such as \"%d.%m.%Y\", or name the column of stamps by `data.time`",
             };
             let problem = match form {
                 Some(form) => format!("`{text}` is no time in the form `{form}`"),
@@ -206,7 +216,7 @@ pub(super) fn step(
     Err(columns.fault(
         (order[at + 1], column),
         format!(
-            "the steps of series `{id}` are irregular: from {} to {} is no whole number of steps of a {frequency}",
+            "the steps of series `{id}` are irregular: from {} to {} is no whole number of steps ({frequency})",
             clock.label(of_rows[at]),
             clock.label(of_rows[at + 1]),
         ),

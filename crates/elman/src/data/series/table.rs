@@ -60,6 +60,8 @@ pub struct Series {
     pub season: usize,
     /// `[K][T]`: what is forecast.
     pub targets: Vec<Vec<f64>>,
+    /// `[K]`: the steps of each target, rising, whose numbers were missing and were filled.
+    pub filled: Vec<Vec<usize>>,
     /// `[C][T + future]`: what is known in advance, `future` steps beyond the targets.
     pub known: Vec<Vec<f64>>,
     /// `[C][T]`: what is known as far as the targets are.
@@ -79,6 +81,36 @@ impl Series {
     /// Has it no steps?
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// `[steps]`: what came from step `from` on of one target; NaN where nobody knows, though it was
+    /// filled.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer steps.
+    pub fn actual(&self, target: usize, from: usize, steps: usize) -> Vec<f64> {
+        let mut actual = self.targets[target][from..from + steps].to_vec();
+        let filled = self.filled.get(target).into_iter().flatten();
+        for at in filled.filter_map(|step| step.checked_sub(from)) {
+            if let Some(actual) = actual.get_mut(at) {
+                *actual = f64::NAN;
+            }
+        }
+        actual
+    }
+
+    /// The place of its first step in its season, 0 to below [`season`](Self::season): counted from
+    /// January, a Monday, midnight or 0 by its stamps (see [`Frequency`]), so that it is the same step of
+    /// the year, the week or the day in every table. Without stamps it is 0.
+    pub fn place_in_season(&self, clock: &Clock) -> usize {
+        match clock {
+            Clock::Counted => 0,
+            _ => {
+                let number = self.frequency.number(clock, self.start).unwrap_or(0);
+                number.rem_euclid(self.season as i64) as usize
+            }
+        }
     }
 
     /// The first `steps` of it; what is known in advance stays.

@@ -388,7 +388,7 @@ fn faults_are_told_with_their_place() {
     empty: t.csv: expected a table with a header and rows, found an empty file; give a CSV file whose first line names the columns
     empty first line: t.csv: expected a table with a header and rows, found an empty first line; give a CSV file whose first line names the columns
     header only: t.csv: expected a table with a header and rows, found a header and nothing below it; give a CSV file whose first line names the columns
-    no header: t.csv:1:1: the first line has numbers only: `1,2`; put a line with the names of the columns before it
+    no header: t.csv:1:1: the first line has numbers and dates only: `1,2`; put a line with the names of the columns before it
     one row: t.csv: no series has more than one row, so that there is no step; give more rows, or set `data.frequency`
     ragged: t.csv:3:3: this line has 3 cells, the header 2; give every line as many cells; put quotes around a cell with a delimiter in it
     unclosed quote: t.csv:2:12: the quote that opens here is never closed; close it, or double it if it belongs to the text
@@ -402,19 +402,19 @@ fn faults_are_told_with_their_place() {
     thousands: t.csv:2:2: column `a`: `1,500,000` has commas between thousands; write the number without them
     too large: t.csv:3:2: column `a`: `1e400` is larger than any 64-bit float; give it in another unit, or leave the cell empty and set `data.missing`
     too long an integer: t.csv:3:2: column `a`: `9007199254740993` is a whole number above 2^53, which no 64-bit float holds exactly; subtract a constant, or write it with a decimal point to have it rounded
-    infinity: t.csv:3:2: column `a`: `inf` is larger than any 64-bit float; give it in another unit, or leave the cell empty and set `data.missing`
+    infinity: t.csv:3:2: column `a`: `inf` is not finite; write a number, or leave the cell empty if it is not known
     missing: t.csv: column `a`, series `a`: 4 missing: t.csv:3:2 (2024-01-02), t.csv:4:2 (2024-01-03), t.csv:5:2 (2024-01-04) and 1 more; fill them in, or set `data.missing` to `interpolate`, `forward_fill`, `zero` or `mean`
     all missing: t.csv:2:3: series `b` has no number in the column `b`; remove the column, or name others by `data.target`
     nothing but words: t.csv: no column of numbers is left to be forecast; there are `date` or `a`; name the column by `data.target`
     target absent: t.csv:1: no column is called `aa` (`data.target`); there are `date` or `a`
     used twice: t.csv: the column `a` is used twice; name it for one purpose only
     duplicate stamp: t.csv:4:1: the stamp 2024-01-01 of series `the table` is there twice, first in line 2; remove one of the rows, or name the column that tells series apart by `data.id`; if clocks were set back, name the zone by `data.time_zone`
-    bad stamp: t.csv:3:1: `2024-02-30` is no date, time or whole number; write it as 2024-03-31 or 2024-03-31T14:30, or set `data.time_format`, such as "%d.%m.%Y"
+    bad stamp: t.csv:3:1: `2024-02-30` is no date, time or whole number; write it as 2024-03-31 or 2024-03-31T14:30, set `data.time_format`, such as "%d.%m.%Y", or name the column of stamps by `data.time`
     missing stamp: t.csv:3:1: the stamp is missing; fill it in or remove the row
     mixed stamps: t.csv:3:1: the stamp is a whole number, in line 2 it is a date without an offset; write all stamps in one form
     other form: t.csv:2:1: `31.01.2024` is no time in the form `%Y%m%d`; correct the stamp or `data.time_format`
-    irregular: t.csv:4:1: the steps of series `the table` are irregular: from 2024-01-02 to 2024-01-03T07:13:00 is no whole number of steps of a day; bring the rows to one step (sum or mean), or set `data.frequency`
-    other frequency: t.csv:3:1: the steps of series `the table` are irregular: from 2024-01-01 to 2024-01-02 is no whole number of steps of a month; bring the rows to one step (sum or mean), or set `data.frequency`
+    irregular: t.csv:4:1: the steps of series `the table` are irregular: from 2024-01-02 to 2024-01-03T07:13:00 is no whole number of steps (day); bring the rows to one step (sum or mean), or set `data.frequency`
+    other frequency: t.csv:3:1: the steps of series `the table` are irregular: from 2024-01-01 to 2024-01-02 is no whole number of steps (month); bring the rows to one step (sum or mean), or set `data.frequency`
     stray stamp: t.csv:3:1: series `the table` would have 738885 steps of a day before 2024-01-01, but has 4 rows; correct the stamp, or set `data.frequency`
     mixed frequencies: t.csv: mixed frequencies: a month in series `a`, a day in series `b`; put series of each frequency into a file of their own
     no id: t.csv:3:1: the column `unique_id` is empty, which says whose row this is; fill it in or remove the row
@@ -425,6 +425,96 @@ fn faults_are_told_with_their_place() {
     unknown period: t.jsonl:1:1: the period `DAILY` is none of the competition's; use YEARLY, QUARTERLY, MONTHLY or OTHER
     short test part: t.jsonl:1:1: series N1 has 1 steps, then 1 to be forecast; h says 2; give as many numbers in xx as h says, some in x
     "#);
+}
+
+#[test]
+fn stamps_are_found_by_what_is_written_in_them() {
+    let table =
+        text("Unique_ID,DS,Y\na,2024-01-01,1\na,2024-01-02,2\nb,2024-01-01,3\nb,2024-01-02,4\n");
+    let table = table.table();
+    assert_eq!(
+        (values(&table, "a"), values(&table, "b")),
+        (vec![1.0, 2.0], vec![3.0, 4.0])
+    );
+    let table = text("y,when\n2,2024-01-02\n1,2024-01-01\n").table();
+    assert_eq!(values(&table, "y"), [1.0, 2.0]);
+    let told = [
+        text("date,y\n31/01/2024,1\n01/02/2024,2\n").message(),
+        text("Datum;Wert\n03.01.2022;1\n10.01.2022;2\n").message(),
+        text("y,seen\n1,3-Jan-2024\n").message(),
+        text("city,when,y\na,2024-01-01,1\nb,2024-01-01,1\n").message(),
+        text("city,y\na,1\nb,2\n").message(),
+    ];
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    t.csv:2:1: `31/01/2024` is no date, time or whole number; write it as 2024-03-31 or 2024-03-31T14:30, set `data.time_format`, such as "%d.%m.%Y", or name the column of stamps by `data.time`
+    t.csv:2:1: `03.01.2022` is no date, time or whole number; write it as 2024-03-31 or 2024-03-31T14:30, set `data.time_format`, such as "%d.%m.%Y", or name the column of stamps by `data.time`
+    t.csv:2:2: `3-Jan-2024` is no date, time or whole number; write it as 2024-03-31 or 2024-03-31T14:30, set `data.time_format`, such as "%d.%m.%Y", or name the column of stamps by `data.time`
+    t.csv:3:2: the stamp 2024-01-01 of series `the table` is there twice, first in line 2; remove one of the rows, or name the column that tells series apart by `data.id`; if clocks were set back, name the zone by `data.time_zone`
+    t.csv:2:1: the column `city` has words, and there are no stamps: it may be what tells series apart; name it by `data.id`, `data.time` or `data.statics`, or name the columns to be forecast by `data.target`
+    "#);
+    // Who names the columns to be forecast has looked at the others.
+    let named = text("city,y\na,1\nb,2\n").with(|file| file.target = vec!["y".to_owned()]);
+    assert!(
+        named.notes().contains("not used: `city`"),
+        "{}",
+        named.notes()
+    );
+}
+
+#[test]
+fn dates_of_eight_digits_are_dates_where_all_of_them_can_be() {
+    let table = text("date,y\n20240131,1\n20240201,2\n20240202,3\n").table();
+    assert_eq!(table.clock.label(table.series[0].start), "2024-01-31");
+    assert_eq!(values(&table, "y"), [1.0, 2.0, 3.0]);
+    let counted = "t,y\n20240130,1\n20240131,2\n20240132,3\n";
+    let counted = text(counted).with(|file| file.time = Some("t".to_owned()));
+    let table = counted.table();
+    assert_eq!(table.clock.label(table.series[0].start), "20240130");
+}
+
+#[test]
+fn numbers_that_are_written_otherwise_are_told() {
+    let refused = |content: &str| {
+        let case = text(content);
+        assert!(case.read().is_err(), "{content}");
+        case.message()
+    };
+    let told = [
+        refused("y\n\"1,000\"\n\"1,001\"\n"),
+        refused("y;z\n1,25;3\n1,5;4\n"),
+        refused("y\n1\ninf\n"),
+        refused("y\n1\n1e999\n"),
+        refused("a,b\r\n1,2\r\n3,x\r\n"),
+        refused("2024-01-01,5\n2024-01-02,6\n"),
+        refused(
+            "ds,y\n2024-03-31 01:00,1\n2024-03-31 02:00,2\n2024-03-31 04:00,3\n2024-03-31 05:00,4\n",
+        ),
+        refused(
+            "ds,y\n2024-03-31 01:00,1\n2024-03-31 01:15,2\n2024-03-31 01:31,3\n2024-03-31 01:45,4\n",
+        ),
+    ];
+    insta::assert_snapshot!(told.join("\n"), @"
+    t.csv:2:1: column `y`: the comma in `1,000` is a decimal comma, or stands between thousands; set `data.decimal_comma = true` if it is the first, else write the number without it
+    t.csv:2:1: column `y`: `1,25` has a decimal comma; set `data.decimal_comma = true`
+    t.csv:3:1: column `y`: `inf` is not finite; write a number, or leave the cell empty if it is not known
+    t.csv:3:1: column `y`: `1e999` is larger than any 64-bit float; give it in another unit, or leave the cell empty and set `data.missing`
+    t.csv:3:2: column `b`: `x` is no number; write a number, or leave the cell empty if it is not known
+    t.csv:1:1: the first line has numbers and dates only: `2024-01-01,5`; put a line with the names of the columns before it
+    t.csv: column `y`, series `y`: 1 missing: 2024-03-31T03:00:00 (no row); fill them in, or set `data.missing` to `interpolate`, `forward_fill`, `zero` or `mean`; if clocks were set forward there, name the zone by `data.time_zone`
+    t.csv:4:1: the steps of series `the table` are irregular: from 2024-03-31T01:15:00 to 2024-03-31T01:31:00 is no whole number of steps (quarter_hour); bring the rows to one step (sum or mean), or set `data.frequency`
+    ");
+}
+
+#[test]
+fn what_was_filled_in_is_no_truth() {
+    let table =
+        text("y,n\n1,1\n,2\n3,3\n4,4\n,5\n6,6\n").with(|file| file.missing = Missing::ForwardFill);
+    let series = &table.table().series[0];
+    assert_eq!(series.targets[0], [1.0, 1.0, 3.0, 4.0, 4.0, 6.0]);
+    assert_eq!(series.filled, [[1, 4]]);
+    let actual = series.actual(0, 3, 3);
+    assert_eq!((actual[0], actual[2]), (4.0, 6.0));
+    assert!(actual[1].is_nan());
 }
 
 #[test]

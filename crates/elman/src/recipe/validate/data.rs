@@ -1,7 +1,7 @@
 //! The table `[data]`.
 
 use super::language;
-use super::parts::{held_out, paths};
+use super::parts::{held_out, names, paths};
 use super::reader::{Owners, Section, choice, list, refuse_others, size, text, truth, whole};
 use crate::data::series::{FREQUENCIES, Missing, SeriesFile};
 use crate::recipe::vocabulary::{FORMATS, FormatKind, MISSING};
@@ -133,7 +133,7 @@ fn sequence_table(section: &mut Section<'_>) -> Option<SequenceTableSettings> {
     let id = section.or("id", text, DEFAULT_ID.to_owned());
     let label = section.or("label", text, DEFAULT_LABEL.to_owned());
     let time = section.optional("time", text);
-    let features = section.or("features", list(text), Vec::new());
+    let features = section.or("features", names, Vec::new());
     let classes = class_names(section);
     let decimal_comma = section.or("decimal_comma", truth, false);
     let settings = SequenceTableSettings {
@@ -228,11 +228,11 @@ fn series(section: &mut Section<'_>) -> Option<SeriesFile> {
     let time_format = section.optional("time_format", text);
     let time_zone = section.optional("time_zone", text);
     let id = section.optional("id", text);
-    let target = section.or("target", list(text), Vec::new());
+    let target = section.or("target", names, Vec::new());
     let together = section.or("together", truth, false);
-    let covariates = section.or("covariates", list(text), Vec::new());
-    let past_covariates = section.or("past_covariates", list(text), Vec::new());
-    let statics = section.or("statics", list(text), Vec::new());
+    let covariates = section.or("covariates", names, Vec::new());
+    let past_covariates = section.or("past_covariates", names, Vec::new());
+    let statics = section.or("statics", names, Vec::new());
     let frequency = section.optional("frequency", choice(&FREQUENCIES));
     let start = section.optional("start", text);
     let season = section.optional("season", size(1..=MOST_STEPS));

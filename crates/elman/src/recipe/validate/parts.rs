@@ -8,13 +8,16 @@ const DEFAULT_SHARE: f64 = 0.05;
 
 /// A path, or a list of at least one.
 pub(super) fn paths(value: &Value) -> Result<Vec<String>, Mismatch> {
-    let found = match value {
-        Value::String(_) => text(value).map(|path| vec![path]).ok(),
-        _ => list(text)(value).ok(),
-    };
-    found
-        .filter(|paths| !paths.is_empty())
-        .ok_or_else(|| Mismatch::new("a path or a list of paths"))
+    let found = names(value).ok().filter(|paths| !paths.is_empty());
+    found.ok_or_else(|| Mismatch::new("a path or a list of paths"))
+}
+
+/// A name, or a list of names.
+pub(super) fn names(value: &Value) -> Result<Vec<String>, Mismatch> {
+    match value {
+        Value::String(_) => text(value).map(|name| vec![name]),
+        _ => list(text)(value),
+    }
 }
 
 /// What of them is not trained on.

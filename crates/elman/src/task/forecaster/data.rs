@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::prepared::{ColumnScales, Prepared, Shape, fit_scalings, known_features};
-use crate::data::series::{FittedScaling, Schema, Series, SeriesFile, SeriesTable};
+use crate::data::series::{
+    CalendarFeature, Clock, FittedScaling, Frequency, Schema, Series, SeriesFile, SeriesTable,
+};
 use crate::error::{Error, Result};
 use crate::recipe::{DataSettings, ForecastSettings, Head, Method, Readout, Recipe};
 
@@ -58,7 +60,24 @@ pub(super) struct LearntSeries {
     /// Its place in its group.
     pub(super) row: usize,
     pub(super) trained: usize,
+    /// The place of its first step in its season: what is learnt of a season counts from there.
+    pub(super) place: usize,
     pub(super) scalings: Vec<FittedScaling>,
+}
+
+impl LearntSeries {
+    /// How much further in its season `series`, the same from another table, begins.
+    fn turn(&self, series: &Series, clock: &Clock) -> usize {
+        let season = series.season;
+        (series.place_in_season(clock) + season - self.place % season) % season
+    }
+
+    /// The scalings of its targets, for `series`, with that turn.
+    pub(super) fn scalings(&self, series: &Series, clock: &Clock) -> (Vec<FittedScaling>, usize) {
+        let turn = self.turn(series, clock);
+        let scalings = self.scalings.iter().cloned();
+        (scalings.map(|scaling| scaling.turned(turn)).collect(), turn)
+    }
 }
 
 /// All of it.
@@ -136,14 +155,16 @@ impl ForecastData {
         };
         let trained: Vec<usize> = (0..table.series.len())
             .map(|at| {
-                trained(at)
-                    .filter(|&trained| trained > 0)
-                    .ok_or_else(|| too_short(&table.series[at], tested(at) + settings.valid + 1))
+                trained(at).filter(|&trained| trained > 0).ok_or_else(|| {
+                    let held_out = [settings.valid, tested(at)];
+                    let needed = 1 + held_out.iter().sum::<usize>();
+                    too_short(&table.series[at], needed, "some to train on", held_out)
+                })
             })
             .collect::<Result<_>>()?;
         let scales = match learnt {
             Some(learnt) => learnt.scales.clone(),
-            None => ColumnScales::fit(&table, &trained),
+            None => ColumnScales::fit(&table, &trained)?,
         };
         let mut groups = Vec::new();
         for name in names {
@@ -197,6 +218,19 @@ fn check(recipe: &Recipe, settings: &ForecastSettings, table: &SeriesTable) -> R
                 "model.readout",
                 "a recursive forecast reads the topmost layer",
                 "remove this key or use `forecast.method = \"direct\"`",
+            ));
+        }
+    }
+    if settings.calendar.contains(&CalendarFeature::Hour) {
+        let is_daily = |series: &&Series| !matches!(series.frequency, Frequency::Seconds(_));
+        if let Some(series) = table.series.iter().find(is_daily) {
+            return Err(Error::argument(
+                "forecast.calendar",
+                format!(
+                    "`hour` is the same at every step of series `{}` ({})",
+                    series.id, series.frequency
+                ),
+                "leave it out",
             ));
         }
     }
@@ -280,11 +314,12 @@ pub(super) fn shape_of(
     }
 }
 
-fn too_short(series: &Series, needed: usize) -> Error {
+/// `needed` steps are needed for `parts`, of which the last two are what is held out.
+fn too_short(series: &Series, needed: usize, parts: &str, [valid, test]: [usize; 2]) -> Error {
     Error::argument(
         format!("series `{}`", series.id),
         format!(
-            "has {} steps, but {needed} are needed: window, horizon, validation and test part",
+            "has {} steps, but {needed} are needed: {parts}, {valid} for validation and {test} for testing",
             series.len()
         ),
         "give a longer series, or set `forecast.window`, `forecast.test` or `forecast.horizon` lower",
@@ -312,10 +347,10 @@ impl Group {
         for (at, place) in group.series.clone().into_iter().enumerate() {
             let of = (&table.series[place], &table.clock);
             let scalings = match learnt.and_then(|it| it.series.get(&of.0.id)) {
-                Some(learnt) => learnt.scalings.clone(),
-                None => fit_scalings(of.0, group.trained[at], &settings.scaling)?,
+                Some(learnt) => learnt.scalings(of.0, of.1),
+                None => (fit_scalings(of.0, group.trained[at], &settings.scaling)?, 0),
             };
-            group.ensure_quantiles(&scalings, of.0, settings)?;
+            group.ensure_quantiles(&scalings.0, of.0, settings)?;
             let prepared = Prepared::new(of, scalings, scales, settings, 0)?;
             group.cut(at, &prepared, of.0, settings.valid)?;
             group.prepared.push(prepared);
@@ -352,8 +387,14 @@ impl Group {
         let first = prepared.first + self.shape.window;
         let valid_end = trained + valid;
         if first + horizon > trained || valid_end + horizon > series.len() {
-            let needed = first + horizon + series.len() - trained;
-            return Err(too_short(series, needed.max(valid_end + horizon)));
+            let held_out = series.len() - trained;
+            let parts = format!("a window of {}, a horizon of {horizon}", self.shape.window);
+            let parts = match prepared.first {
+                0 => parts,
+                lost => format!("{lost} for differences, {parts}"),
+            };
+            let needed = (first + horizon + held_out).max(valid_end + horizon);
+            return Err(too_short(series, needed, &parts, [valid, held_out - valid]));
         }
         let window = |origin: usize| (at, origin);
         self.train.extend((first..=trained - horizon).map(window));
@@ -393,12 +434,14 @@ impl Group {
             .zip(&self.trained)
             .enumerate();
         all.map(|(row, ((&place, prepared), &trained))| {
+            let series = &table.series[place];
             let learnt = LearntSeries {
                 row,
                 trained,
+                place: series.place_in_season(&table.clock),
                 scalings: prepared.scalings.clone(),
             };
-            (table.series[place].id.clone(), learnt)
+            (series.id.clone(), learnt)
         })
     }
 }

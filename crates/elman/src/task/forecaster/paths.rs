@@ -40,6 +40,21 @@ pub(super) struct Question<'a> {
     pub(super) head: &'a Head,
 }
 
+impl Question<'_> {
+    /// Are the answers counts?
+    fn are_counts(&self) -> bool {
+        matches!(self.head, Head::NegativeBinomial)
+    }
+
+    /// `values` in the series' own unit, counts free of the rounding on their way through a scaling.
+    fn whole(&self, mut values: Vec<f64>) -> Vec<f64> {
+        if self.are_counts() {
+            values.iter_mut().for_each(|value| *value = value.round());
+        }
+        values
+    }
+}
+
 /// A series with the origin from which it is forecast.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
@@ -136,7 +151,9 @@ fn direct(
                 bases.push(prepared.level(shape, origin).repeat(shape.horizon));
             }
             Some(smoothers) => {
-                let smoothed = smoothers.of_series(asked.row, history).smooth(history);
+                let smoothed = smoothers
+                    .of_series(asked.row, (history, prepared.turn))
+                    .smooth(history);
                 windows
                     .inputs
                     .extend(smoothing::window_inputs(prepared, shape, origin, &smoothed));
@@ -194,7 +211,7 @@ fn answers(
             let scaled = known
                 .iter()
                 .map(|(known, base)| known.scaled(known.quantile(level), factor) + base);
-            inverse.apply(&scaled.collect::<Vec<_>>())
+            question.whole(inverse.apply(&scaled.collect::<Vec<_>>()))
         };
         let levels: &[f64] = match question.head {
             Head::Linear { .. } => &[],
@@ -256,7 +273,8 @@ fn recursive(
         for (target, scaled) in of_network.iter().enumerate() {
             let scaling = &asked.prepared.scalings[target];
             let inverse = scaling.inverse(asked.history(target))?;
-            paths[target].extend(scaled.iter().map(|path| inverse.apply(path)));
+            let own_unit = |path: &Vec<f64>| question.whole(inverse.apply(path));
+            paths[target].extend(scaled.iter().map(own_unit));
         }
     }
     Ok(paths
@@ -284,12 +302,15 @@ fn of_paths(paths: Vec<Vec<f64>>, is_point: bool, question: &Question<'_>) -> Ta
             values
         })
         .collect();
-    let at = |level: f64| {
-        sorted
-            .iter()
-            .map(|values| quantile_of_sorted(values, level))
-            .collect()
+    let of_step = |values: &Vec<f64>, level: f64| match question.are_counts() {
+        // Between two counts there is none: the first that this share of the paths does not exceed.
+        true => {
+            let place = (level * values.len() as f64).ceil() as usize;
+            values[place.clamp(1, values.len()) - 1]
+        }
+        false => quantile_of_sorted(values, level),
     };
+    let at = |level: f64| sorted.iter().map(|values| of_step(values, level)).collect();
     TargetForecast {
         point: at(MEDIAN),
         quantiles: question.levels.iter().map(|&level| at(level)).collect(),

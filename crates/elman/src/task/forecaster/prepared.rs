@@ -38,7 +38,11 @@ pub(super) struct ColumnScales {
 
 impl ColumnScales {
     /// `trained` says how many steps of each series training may see.
-    pub(super) fn fit(table: &SeriesTable, trained: &[usize]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When numbers are so large that their squares are no 64-bit float.
+    pub(super) fn fit(table: &SeriesTable, trained: &[usize]) -> Result<Self> {
         let first = || table.series.iter().zip(trained);
         let columns = |of: fn(&Series) -> &Vec<Vec<f64>>| {
             let count = table.series.first().map_or(0, |series| of(series).len());
@@ -61,12 +65,26 @@ impl ColumnScales {
                 .iter()
                 .map(move |series| series.statics[column])
         };
-        Self {
+        let scales = Self {
             known: columns(|series| &series.known),
             past: columns(|series| &series.past),
             statics: (0..statics)
                 .map(|column| ColumnScale::of(of_all(column)))
                 .collect(),
+        };
+        let Self {
+            known,
+            past,
+            statics,
+        } = &scales;
+        let mut all = known.iter().chain(past).chain(statics);
+        match all.find(|it| !(it.mean.is_finite() && it.deviation.is_finite())) {
+            None => Ok(scales),
+            Some(_) => Err(Error::argument(
+                "data.covariates, data.past_covariates, data.statics",
+                "they have numbers whose squares are larger than any 64-bit float",
+                "give them in another unit",
+            )),
         }
     }
 }
@@ -121,6 +139,8 @@ pub(super) struct Prepared {
     statics: Vec<f64>,
     /// The first step that is known in all targets.
     pub(super) first: usize,
+    /// How much further in its season it begins than where it was learnt.
+    pub(super) turn: usize,
 }
 
 /// How many features a step has beside targets, past and statics.
@@ -147,10 +167,11 @@ pub(super) fn fit_scalings(
 }
 
 impl Prepared {
-    /// `more` steps after the last known one get features of the calendar.
+    /// `scalings` are of its targets; it begins `turn` steps further in its season than where it was
+    /// learnt. `more` steps after the last known one get features of the calendar.
     pub(super) fn new(
         (series, clock): (&Series, &Clock),
-        scalings: Vec<FittedScaling>,
+        (scalings, turn): (Vec<FittedScaling>, usize),
         scales: &ColumnScales,
         settings: &ForecastSettings,
         more: usize,
@@ -187,6 +208,7 @@ impl Prepared {
         });
         let statics = series.statics.iter().zip(&scales.statics);
         Ok(Self {
+            turn,
             first: scalings.iter().map(FittedScaling::lost).max().unwrap_or(0),
             targets,
             scalings,

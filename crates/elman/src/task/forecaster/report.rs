@@ -42,31 +42,66 @@ pub struct ForecastReport {
 }
 
 impl ForecastReport {
-    /// What a person should know before trusting the model, in words.
+    /// What a person should know before trusting the model, in words: by MASE, which means the same for
+    /// series of any size (of series that never change it is not defined: then by MAE), and where other
+    /// scores say otherwise, by which.
     pub fn verdict(&self) -> String {
         let Compared {
             model,
             naive,
             seasonal_naive,
-        } = self.all;
-        let beats = |other: &ForecastScores| model.mae < other.mae;
+        } = &self.all;
+        let (name, decides) = match model.mase.is_nan() {
+            true => ("MAE", (|it| Some(it.mae)) as Score),
+            false => ("MASE", (|it| Some(it.mase)) as Score),
+        };
         // Without a season both are one.
-        let mut better = Vec::new();
-        if !beats(&naive) {
-            better.push("naive");
+        let others = [("naive", naive), ("seasonal naive", seasonal_naive)];
+        let others = &others[..1 + usize::from(seasonal_naive != naive)];
+        let is_better = |score: Score, other| match (score(model), score(other)) {
+            (Some(model), Some(other)) => model < other,
+            _ => true,
+        };
+        let beating: Vec<&str> = others
+            .iter()
+            .filter(|(_, other)| !is_better(decides, other))
+            .map(|(name, _)| *name)
+            .collect();
+        if !beating.is_empty() {
+            return format!(
+                "the model is WORSE than {} by {name}: do not use it",
+                beating.join(" and ")
+            );
         }
-        if !beats(&seasonal_naive) && seasonal_naive != naive {
-            better.push("seasonal naive");
-        }
-        match &better[..] {
+        let disagrees = |(_, score): &(&str, Score)| {
+            let mut others = others.iter();
+            others.any(|(_, other)| !is_better(*score, other))
+        };
+        let against: Vec<&str> = SCORES
+            .into_iter()
+            .filter(disagrees)
+            .map(|(name, _)| name)
+            .collect();
+        match &against[..] {
             [] => "the model is better than naive and seasonal naive".to_owned(),
-            better => format!(
-                "the model is WORSE than {}: do not use it",
-                better.join(" and ")
+            against => format!(
+                "the model is better than naive and seasonal naive by {name}, but not by {}",
+                against.join(", ")
             ),
         }
     }
 }
+
+/// One number of some scores, if they have it.
+type Score = fn(&ForecastScores) -> Option<f64>;
+
+/// What is looked at beside the score that decides.
+const SCORES: [(&str, Score); 4] = [
+    ("MAE", |it| Some(it.mae)),
+    ("RMSE", |it| Some(it.rmse)),
+    ("sMAPE", |it| Some(it.smape)),
+    ("CRPS", |it| it.crps),
+];
 
 /// Sums of a model and of what it must beat.
 #[derive(Clone, Debug, Default)]
@@ -138,12 +173,13 @@ pub(super) fn judge(
         for (asked, answers) in asked.iter().zip(&answers) {
             let trained_on = windows_trained(group, asked.row);
             for (target, answer) in answers.iter().enumerate() {
-                let (history, rest) = asked.series.targets[target].split_at(asked.origin);
+                let (history, _) = asked.series.targets[target].split_at(asked.origin);
+                let actual = asked.series.actual(target, asked.origin, question.horizon);
                 let judged = JudgedForecast {
                     history,
                     trained_on: trained_on.min(history.len()),
                     season: asked.series.season,
-                    actual: &rest[..question.horizon],
+                    actual: &actual,
                     point: &answer.point,
                     quantiles: &answer.quantiles,
                     paths: &answer.paths,
@@ -181,4 +217,58 @@ pub(super) fn judge(
 
 fn windows_trained(group: &Group, row: Option<usize>) -> usize {
     row.map_or(usize::MAX, |row| group.trained[row])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_is_by_mase_and_says_where_other_scores_differ() {
+        let scores = |error: f64| ForecastScores {
+            mae: error,
+            rmse: error,
+            smape: error,
+            mase: error,
+            pinball: Some(error),
+            crps: Some(error),
+            coverage: None,
+            count: 1,
+        };
+        let verdict = |model: ForecastScores| {
+            let report = ForecastReport {
+                all: Compared {
+                    model,
+                    naive: scores(3.0),
+                    seasonal_naive: scores(2.0),
+                },
+                groups: BTreeMap::new(),
+                nominal_coverage: None,
+                series: 1,
+                origins: 1,
+            };
+            report.verdict()
+        };
+        let mixed = ForecastScores {
+            rmse: 2.5,
+            crps: Some(9.0),
+            ..scores(1.0)
+        };
+        let only_in_size = ForecastScores {
+            mase: 2.5,
+            ..scores(1.0)
+        };
+        let constant = ForecastScores {
+            mase: f64::NAN,
+            ..scores(5.0)
+        };
+        let told = [scores(1.0), mixed, only_in_size, scores(5.0), constant].map(verdict);
+        insta::assert_snapshot!(told.join("\n"), @"
+        the model is better than naive and seasonal naive
+        the model is better than naive and seasonal naive by MASE, but not by RMSE, CRPS
+        the model is WORSE than seasonal naive by MASE: do not use it
+        the model is WORSE than naive and seasonal naive by MASE: do not use it
+        the model is WORSE than naive and seasonal naive by MAE: do not use it
+        ");
+    }
 }

@@ -60,13 +60,19 @@ impl Smoothers {
         })
     }
 
-    /// That of the series in row `series` of its group; without a row one of the mean factors and
-    /// the season that `history` itself has.
-    pub(super) fn of_series(&self, series: Option<usize>, history: &[f64]) -> Smoother {
+    /// That of the series in row `series` of its group, for `history` that begins `turn` steps further
+    /// in its season; without a row one of the mean factors and the season that `history` itself has.
+    pub(super) fn of_series(
+        &self,
+        series: Option<usize>,
+        (history, turn): (&[f64], usize),
+    ) -> Smoother {
         match series {
             Some(row) => {
                 let row = &self.rows[row * self.width..(row + 1) * self.width];
-                Smoother::new([row[0], row[1]], row[FACTORS..].to_vec())
+                let mut first_season = row[FACTORS..].to_vec();
+                first_season.rotate_left(turn % season_of(self.width));
+                Smoother::new([row[0], row[1]], first_season)
             }
             None => {
                 let rows = self.rows.chunks(self.width);
@@ -205,7 +211,9 @@ pub(super) fn plain_batch(smoothers: &Smoothers, group: &Group, windows: &[Windo
     for &(at, origin) in windows {
         let series = &group.prepared[at];
         let history = &series.targets[0][..origin];
-        let smoothed = smoothers.of_series(Some(at), history).smooth(history);
+        let smoothed = smoothers
+            .of_series(Some(at), (history, series.turn))
+            .smooth(history);
         batch
             .windows
             .inputs

@@ -403,8 +403,78 @@ fn a_model_is_judged_after_what_it_has_learnt() {
     let message = judge(shorter).expect_err("too short").to_string();
     assert_eq!(
         message,
-        "series `large`: the model was trained on its first 92 steps; here only 91 come before those to be forecast; give all of it"
+        "series `small`: the model was trained on its first 92 steps; here only 91 come before those to be forecast; give all of it"
     );
+}
+
+/// Newer rows of the same series are in the season in which their stamps are, wherever the table begins.
+#[test]
+fn a_table_that_begins_later_has_its_season_from_its_stamps() {
+    let cases = [
+        (vec!["forecast.scaling=[\"seasonal\",\"standard\"]"], 1e-4),
+        (vec!["forecast.calendar=[\"season\"]"], 1e-4),
+        // Its level is smoothed from the table's first step on.
+        (vec!["forecast.smoothing=true", "forecast.level=none"], 0.02),
+    ];
+    for (mut texts, tolerance) in cases {
+        if !texts.iter().any(|text| text.contains("calendar")) {
+            texts.push("forecast.calendar=[]");
+        }
+        let folder = table();
+        let trained = trained(folder.path(), &texts);
+        let text = std::fs::read_to_string(folder.path().join("t.csv")).expect("read");
+        let is_early = |line: &&str| {
+            let mut months = (1..=7).map(|month| format!(",2000-{month:02},"));
+            months.any(|month| line.contains(&month))
+        };
+        let late: Vec<&str> = text.lines().filter(|line| !is_early(line)).collect();
+        assert_eq!(late.len(), 1 + 2 * (96 - 7));
+        let data = folder.path().join("late.csv");
+        std::fs::write(&data, late.join("\n")).expect("written");
+        let of = |data| {
+            let request = ForecastRequest {
+                data,
+                ..ForecastRequest::default()
+            };
+            let forecasts = trained.forecast(&request).expect("forecast");
+            let points = forecasts
+                .series
+                .into_iter()
+                .map(|mut it| it.targets.remove(0));
+            points.flat_map(|target| target.point).collect::<Vec<f64>>()
+        };
+        let (all, late) = (of(None), of(Some(data)));
+        for (all, late) in all.iter().zip(&late) {
+            let apart = (all - late).abs() / all.abs();
+            assert!(apart < tolerance, "{texts:?}: {all} {late}");
+        }
+    }
+}
+
+/// Counts are whole numbers, on whatever scale the network reads them.
+#[test]
+fn counts_are_whole_numbers() {
+    for method in ["direct", "recursive"] {
+        let folder = TempDir::new().expect("a folder");
+        let count = |day: usize| (day * 7919) % 13;
+        let rows = (0..80).map(|day| format!("{}\n", count(day)));
+        let text = format!("y\n{}", rows.collect::<String>());
+        std::fs::write(folder.path().join("t.csv"), text).expect("written");
+        let texts = [
+            &format!("forecast.method={method}"),
+            "forecast.head=negative_binomial",
+            "forecast.scaling=[\"mean\"]",
+            "forecast.level=none",
+            "forecast.calendar=[]",
+            "forecast.samples=7",
+        ];
+        let trained = trained(folder.path(), &texts);
+        let forecasts = trained.forecast(&ForecastRequest::default()).expect(method);
+        let target = &forecasts.series[0].targets[0];
+        let all = [&target.quantiles, &target.paths];
+        let mut all = all.into_iter().flatten().chain([&target.point]).flatten();
+        assert!(all.all(|value| value.fract() == 0.0), "{target:?}");
+    }
 }
 
 #[test]
@@ -487,18 +557,20 @@ fn what_the_data_do_not_allow_is_refused() {
             folder.path(),
             &["model.readout=all", "forecast.method=recursive"],
         ),
+        refused(folder.path(), &["forecast.calendar=[\"hour\"]"]),
         refused(
             folder.path(),
             &["data.target=[\"holiday\"]", "forecast.scaling=[\"log\"]"],
         ),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
-    series `small`: has 96 steps, but 107 are needed: window, horizon, validation and test part; give a longer series, or set `forecast.window`, `forecast.test` or `forecast.horizon` lower
+    series `small`: has 96 steps, but 107 are needed: a window of 99, a horizon of 4, 0 for validation and 4 for testing; give a longer series, or set `forecast.window`, `forecast.test` or `forecast.horizon` lower
     forecast.test: 2 steps hold no whole forecast of 4; set it to the horizon or more, or leave it out
     forecast.valid: 2 steps hold no whole forecast of 4; set it to the horizon or more, or leave it out
     forecast.scaling: `seasonal_difference` of 12 steps is summed up over a horizon of 13; use a horizon of a season at most, `method = "recursive"`, or the head `linear`
     data.past_covariates: a recursive forecast reads its own steps, of which these columns say nothing; use `forecast.method = "direct"`, or `data.covariates` if they are known in advance
     model.readout: a recursive forecast reads the topmost layer; remove this key or use `forecast.method = "direct"`
+    forecast.calendar: `hour` is the same at every step of series `small` (month); leave it out
     series `small`: forecast.scaling `log`: step 0 of a series is 0, which has no logarithm; use `log1p`, which takes 0; or leave the series out
     "#);
 }

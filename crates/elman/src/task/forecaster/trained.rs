@@ -94,6 +94,16 @@ impl TrainedForecaster {
     /// The series in `data`, or of the recipe's file.
     fn table(&self, data: Option<&Path>) -> Result<SeriesTable> {
         let (file, _) = self.settings()?;
+        if data.is_none() && !Path::new(&file.file).exists() {
+            return Err(Error::argument(
+                "data",
+                format!(
+                    "the model was trained on `{}`, which is not there, seen from this folder",
+                    file.file
+                ),
+                "go to the folder where it was trained, or say by `--data` where the series are now",
+            ));
+        }
         SeriesTable::read_as(&at(file, data)?, Some(&self.learnt.schema))
     }
 
@@ -123,7 +133,12 @@ impl TrainedForecaster {
         let mut table = self.table(request.data.as_deref())?;
         if let Some(id) = request.series.iter().find(|id| table.find(id).is_none()) {
             let ids = table.series.iter().map(|series| series.id.as_str());
+            let is_target = self.learnt.schema.targets.contains(id);
             let advice = match nearest(id, ids) {
+                _ if is_target => {
+                    "it is a target, of those that are forecast together for every series; leave it out"
+                        .to_owned()
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the first one is `{}`", table.series[0].id),
             };
@@ -252,13 +267,13 @@ impl TrainedForecaster {
         let mut ready = Vec::new();
         for &series in all {
             let scalings = match self.learnt.series.get(&series.id) {
-                Some(learnt) => learnt.scalings.clone(),
+                Some(learnt) => learnt.scalings(series, clock),
                 None => {
                     notes.push(format!(
                         "series `{}` is new to the model: its scaling is fitted on all of it",
                         series.id
                     ));
-                    fit_scalings(series, series.len(), &settings.scaling)?
+                    (fit_scalings(series, series.len(), &settings.scaling)?, 0)
                 }
             };
             let scales = &self.learnt.scales;
@@ -334,6 +349,7 @@ impl TrainedForecaster {
         let table = self.table(data)?;
         for series in &table.series {
             self.group(series)?;
+            self.ensure_reaches(series, series.len())?;
         }
         let cut = ForecastData::cut(&self.recipe, table, Some(&self.learnt))?;
         let sizes = |learnt: &Learnt| -> Vec<(String, usize, usize)> {
@@ -351,20 +367,25 @@ impl TrainedForecaster {
                 "judge it on those, or train it on these",
             ));
         }
-        let all = self.learnt.series.iter().zip(cut.learnt.series.values());
-        for ((id, learnt), cut) in all {
-            if cut.trained < learnt.trained {
-                return Err(Error::argument(
-                    format!("series `{id}`"),
-                    format!(
-                        "the model was trained on its first {} steps; here only {} come before those to be forecast",
-                        learnt.trained, cut.trained
-                    ),
-                    "give all of it",
-                ));
-            }
+        for series in &cut.table.series {
+            self.ensure_reaches(series, cut.learnt.series[&series.id].trained)?;
         }
         Ok((cut, settings))
+    }
+
+    /// Checks that the first `steps` of `series` are at least those that the model was trained on.
+    fn ensure_reaches(&self, series: &Series, steps: usize) -> Result<()> {
+        match self.learnt.series.get(&series.id) {
+            Some(learnt) if steps < learnt.trained => Err(Error::argument(
+                format!("series `{}`", series.id),
+                format!(
+                    "the model was trained on its first {} steps; here only {steps} come before those to be forecast",
+                    learnt.trained
+                ),
+                "give all of it",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
