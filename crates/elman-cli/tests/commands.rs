@@ -26,6 +26,16 @@ fn recipes_are_listed() {
 }
 
 #[test]
+fn a_recipe_of_ones_own_is_found_beside_the_shipped_ones() {
+    let place = Workplace::new();
+    std::fs::write(place.path("mnst.toml"), "").expect("written");
+    insta::assert_snapshot!(fail(&mut place.elman(&["fit", "mnst"]), 2), @"elman: recipe `mnst`: no recipe of this name is shipped; there is a file `mnst.toml`: name it in full (a path has a `/` or ends in `.toml`)");
+    std::fs::remove_file(place.path("mnst.toml")).expect("removed");
+    let message = fail(&mut place.elman(&["fit", "mnst"]), 2);
+    assert!(message.contains("did you mean `mnist`?"), "{message}");
+}
+
+#[test]
 fn a_run_from_fit_to_predict() {
     let place = Workplace::new();
     let summary = succeed(&mut place.fit("run", &["--json", "--set", "train.epochs=12"]));

@@ -1,5 +1,7 @@
 //! The recipes that travel inside the library.
 
+use std::path::Path;
+
 use super::vocabulary::{alternatives, nearest};
 use crate::error::{Error, Result};
 
@@ -167,7 +169,9 @@ pub(super) fn find(name: &str) -> Result<&'static Shipped> {
         return Ok(found);
     }
     let names = ALL.iter().map(|shipped| shipped.name);
+    let file = format!("{name}.toml");
     let advice = match nearest(name, names.clone()) {
+        _ if Path::new(&file).is_file() => format!("there is a file `{file}`: name it in full"),
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use {}", alternatives(names)),
     };
