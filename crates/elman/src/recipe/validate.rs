@@ -122,9 +122,21 @@ fn check_task(root: &Section<'_>, task: Task, data: &DataSettings) {
         (None, DataSettings::Series(_)) => Task::Forecaster,
         (None, _) => Task::LanguageModel,
     };
+    // Of what can be either, the names of the classes say which it is.
+    let names_classes = matches!(
+        data,
+        DataSettings::Ts(_) | DataSettings::SequenceTable(_) | DataSettings::LabelledText(_)
+    );
+    let remedy = match (task, fitting) {
+        (Task::Classifier, Task::Regressor) if names_classes => {
+            "name the classes (`data.classes`), "
+        }
+        (Task::Regressor, Task::Classifier) if names_classes => "remove `data.classes`, ",
+        _ => "",
+    };
     if task != fitting {
         root.problem(format!(
-            "{}: a {} learns {}, the data have {}; set it to `{}` or change `data.format`",
+            "{}: a {} learns {}, the data have {}; {remedy}set it to `{}` or change `data.format`",
             root.name("task"),
             word(TASKS, task),
             learns(task),

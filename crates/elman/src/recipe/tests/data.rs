@@ -163,8 +163,8 @@ fn a_table_of_sequences_has_columns_and_parts() {
     );
     assert_eq!(
         refused(&["task=regressor"]),
-        "task: a regressor learns numbers, the data have classes; set it to `classifier` or change \
-         `data.format`"
+        "task: a regressor learns numbers, the data have classes; remove `data.classes`, set it to \
+         `classifier` or change `data.format`"
     );
     assert_eq!(
         refused(&["data.lable=y"]),

@@ -180,7 +180,11 @@ fn labelled_texts_have_classes_or_numbers() {
     };
     insta::assert_snapshot!(refused(&["data.classes=['a', 'b']"]), @r#"
     r.toml: 1 problem
-      - task: a regressor learns numbers, the data have classes; set it to `classifier` or change `data.format`
+      - task: a regressor learns numbers, the data have classes; remove `data.classes`, set it to `classifier` or change `data.format`
+    "#);
+    insta::assert_snapshot!(refused(&["task=classifier"]), @r#"
+    r.toml: 1 problem
+      - task: a classifier learns classes, the data have numbers; name the classes (`data.classes`), set it to `regressor` or change `data.format`
     "#);
     insta::assert_snapshot!(refused(&["model.softmax=tied"]), @r#"
     r.toml: 1 problem
