@@ -108,6 +108,14 @@ fn what_cannot_be_written_is_told() {
         1,
     );
     assert!(message.contains("none.txt"), "{message}");
+    for command in ["forecast", "backtest"] {
+        let message = fail(&mut place.elman(&[command, "run"]), 1);
+        assert_eq!(
+            message,
+            "elman: run run: is a `language_model`, which forecasts no series; use `elman generate \
+             run`, or give the run of a `forecaster`\n"
+        );
+    }
     succeed(
         place
             .fit("digits", &["--quiet"])
@@ -118,6 +126,8 @@ fn what_cannot_be_written_is_told() {
         message.contains("this run is a `classifier`, which writes no text"),
         "{message}"
     );
+    let message = fail(&mut place.elman(&["forecast", "digits"]), 1);
+    assert!(message.contains("use `elman predict digits`"), "{message}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::report::{self, ForecastReport, judged_levels};
 use super::smoothing;
 use crate::data::series::{Clock, Series, SeriesFile, SeriesTable};
 use crate::error::{Error, Result};
-use crate::recipe::{ForecastSettings, Method, Recipe, nearest};
+use crate::recipe::{ForecastSettings, Method, Recipe, Task, nearest};
 use crate::store::{RunDirectory, StoredFile};
 use crate::task::network::Network;
 use crate::task::trained::Interface;
@@ -38,11 +38,22 @@ impl TrainedForecaster {
     /// When there is none, it is of another task, or its file is damaged or does not fit its own
     /// recipe.
     pub fn load(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref();
         let stored = RunDirectory::model(root)?;
         let origin = format!("the recipe in {}", stored.path.display());
         let recipe = stored.file.fact(&stored.path, "recipe")?;
         let recipe = Recipe::from_toml(&origin, recipe, &[])?;
-        Self::stored(&recipe, stored)
+        let command = match recipe.task {
+            Task::Forecaster => return Self::stored(&recipe, stored),
+            Task::Classifier | Task::Regressor => "predict",
+            Task::LanguageModel | Task::Polyphony => "generate",
+        };
+        let run = root.display();
+        Err(Error::argument(
+            format!("run {run}"),
+            format!("is a `{}`, which forecasts no series", recipe.task.word()),
+            format!("use `elman {command} {run}`, or give the run of a `forecaster`"),
+        ))
     }
 
     /// The model in a file, of that recipe.
