@@ -132,6 +132,16 @@ impl LanguageModelConfig {
                 let config = AdaptiveSoftmaxConfig::new(shown, self.vocabulary, cutoffs);
                 Projection::Adaptive(config.init(seed.child("adaptive softmax"), device)?)
             }
+            SoftmaxSettings::Sampled { samples } if *samples >= self.vocabulary => {
+                return Err(Error::argument(
+                    "model.softmax.samples",
+                    format!(
+                        "is {samples}, the vocabulary has {} tokens",
+                        self.vocabulary
+                    ),
+                    "give a number below the size of the vocabulary, or use the softmax `full`",
+                ));
+            }
             SoftmaxSettings::Sampled { samples } => Projection::Sampled(SampledDense {
                 kernel: Initializer::GlorotUniform.init(
                     [self.vocabulary, shown],

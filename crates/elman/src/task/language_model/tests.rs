@@ -187,4 +187,13 @@ fn what_does_not_fit_is_refused() {
         .init(Seed::new(1), &Device::flex())
         .expect_err("beyond");
     insta::assert_snapshot!(error, @"model.softmax.cutoffs: are [20], the vocabulary has 11 tokens; give rising numbers above 0 and below the size of the vocabulary");
+    // A sample leaves at least one token out.
+    let sampled = |samples| LanguageModelConfig {
+        model: settings(None, SoftmaxSettings::Sampled { samples }),
+        vocabulary: VOCABULARY,
+    };
+    let init = |samples| sampled(samples).init(Seed::new(1), &Device::flex());
+    assert!(init(VOCABULARY - 1).is_ok());
+    let error = init(VOCABULARY).expect_err("no sample");
+    insta::assert_snapshot!(error, @"model.softmax.samples: is 11, the vocabulary has 11 tokens; give a number below the size of the vocabulary, or use the softmax `full`");
 }
