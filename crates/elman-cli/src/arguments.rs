@@ -207,9 +207,9 @@ pub(crate) struct GenerateFlags {
     /// Begin with the first steps of this test piece, from 0, of a model of polyphony [default: nothing]
     #[arg(long, value_name = "N")]
     pub(crate) piece: Option<usize>,
-    /// So many steps of it
-    #[arg(long, value_name = "N", default_value = "16", requires = "piece")]
-    pub(crate) piece_steps: usize,
+    /// So many steps of it [default: 16, or all of a shorter one]
+    #[arg(long, value_name = "N", requires = "piece")]
+    pub(crate) piece_steps: Option<usize>,
     /// The file of that piece, in place of the recipe's
     #[arg(long, value_name = "FILE", requires = "piece")]
     pub(crate) data: Option<PathBuf>,

@@ -13,6 +13,9 @@ use crate::Done;
 use crate::arguments::GenerateFlags;
 use crate::output::{self, Failure};
 
+/// Steps of a piece that is begun with, if it has as many.
+const DEFAULT_PIECE_STEPS: usize = 16;
+
 pub(crate) fn run(
     flags: &GenerateFlags,
     (trained, model): (&Trained, &PolyphonyModel),
@@ -83,8 +86,18 @@ fn beginning(flags: &GenerateFlags, trained: &Trained) -> Result<Piece, Failure>
         )));
     }
     let mut piece = pieces.swap_remove(at);
-    piece.0.truncate(flags.piece_steps);
-    Ok(piece)
+    let steps = piece.0.len();
+    match flags.piece_steps {
+        Some(wanted) if wanted > steps => Err(Failure::Usage(elman::Error::argument(
+            "--piece-steps",
+            format!("is {wanted}, and test piece {at} has {steps} steps"),
+            format!("give at most {steps}"),
+        ))),
+        wanted => {
+            piece.0.truncate(wanted.unwrap_or(DEFAULT_PIECE_STEPS));
+            Ok(piece)
+        }
+    }
 }
 
 /// Writes `length` steps, a line each, to `out` as they come; gives them.

@@ -272,6 +272,9 @@ fn chorales_are_learnt_and_judged() {
         &[&begun[..], &["--length", "2"]].concat()[..],
     ));
     assert_eq!(begun, "C4 E4 G4\nD4 F4 A4\nC4 E4 G4\n-\n");
+    // By default all of a piece that has fewer than 16 steps.
+    let whole = succeed(&mut generate(&["--piece", "1", "--length", "0"]));
+    assert_eq!(whole, begun);
     let json = ["--temperature", "0", "--length", "4", "--json"];
     let json = object(&succeed(&mut generate(&json)));
     let steps = "[[60,64,67],[62,65,69],[60,64,67],[]]";
@@ -299,6 +302,10 @@ fn chorales_are_learnt_and_judged() {
         ),
         (&["--temperature", "-1"], "temperature: is -1;"),
         (&["--piece-steps", "3"], "--piece <N>"),
+        (
+            &["--piece", "1", "--piece-steps", "5"],
+            "--piece-steps: is 5, and test piece 1 has 4 steps; give at most 4",
+        ),
     ] {
         let found = refused(flags);
         assert!(found.contains(message), "{found}");
