@@ -1,9 +1,11 @@
 //! The commands that report: `recipes`, `evaluate`, `predict`, `inspect`.
 
+use std::path::Path;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use elman::metric::ConfusionMatrix;
-use elman::recipe::Recipe;
+use elman::recipe::{DataSettings, Recipe};
 use elman::task::{
     Evaluation, Interface, MusicWorth, NamedPrediction, Prediction, TextWorth, Trained,
 };
@@ -160,6 +162,7 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
     // Where one input is a file of many, an answer's name counts within its file.
     let in_files = trained.inputs_are_files_of_many();
     let named_by_file = in_files && flags.inputs.len() > 1;
+    let reads_texts = matches!(trained.recipe.data, DataSettings::LabelledText(_));
     let mut header = vec![noun];
     if named_by_file {
         header.insert(0, "file");
@@ -169,6 +172,13 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
     let mut predictions = Vec::new();
     for input in &flags.inputs {
         let file = input.to_string_lossy();
+        if reads_texts && Path::new(input).is_file() {
+            output::talk(&format!(
+                "elman: note: `{file}` is judged as a text, not as the file of this name; `elman evaluate {} \
+                 --data {file}` judges the texts of a file, which stand there with their answers",
+                flags.run.display()
+            ));
+        }
         let of_input = trained.predict(input)?.into_iter();
         predictions.extend(of_input.map(|prediction| (file.clone(), prediction)));
     }

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 
 use serde_json::Value;
-use support::{Workplace, fail, succeed};
+use support::{Workplace, fail, run, succeed};
 
 fn object(line: &str) -> Value {
     serde_json::from_str(line.trim()).expect("one JSON object")
@@ -80,6 +80,9 @@ fn texts_with_scores_from_fit_to_predict() {
     assert!(scores.len() == 2 && scores[0] > scores[1], "{json}");
     let error = fail(&mut place.elman(&["predict", "run", ""]), 1);
     assert!(error.contains("the text is empty"), "{error}");
+    let output = run(&mut place.elman(&["predict", "run", "reviews.tsv"]));
+    assert!(output.status.success());
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"elman: note: `reviews.tsv` is judged as a text, not as the file of this name; `elman evaluate run --data reviews.tsv` judges the texts of a file, which stand there with their answers");
     let table = succeed(&mut place.elman(&["inspect", "run", "--recurrence"]));
     assert!(table.contains("LstmCell"), "{table}");
 
