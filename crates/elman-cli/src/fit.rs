@@ -107,7 +107,9 @@ fn names(measure: Measure) -> [&'static str; 2] {
     match measure {
         Measure::Accuracy => ["test_accuracy", "test_loss_nats"],
         Measure::AbsoluteError => ["test_mae", "test_mse"],
-        Measure::BitsPerCharacter => ["test_bits_per_character", "test_nats_per_token"],
+        Measure::BitsPerCharacter | Measure::SampledTokens => {
+            ["test_bits_per_character", "test_nats_per_token"]
+        }
         Measure::KeyAccuracy => ["test_key_accuracy", "test_nats_per_step"],
         Measure::ScaledError => ["test_mase", "test_mae"],
     }
@@ -134,7 +136,7 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
             "test MSE       {loss:.6}\n\
              test MAE       {score:.6}"
         ),
-        Measure::BitsPerCharacter => {
+        Measure::BitsPerCharacter | Measure::SampledTokens => {
             format!("test loss      {loss:.4} nats per token, {score:.4} bits per character")
         }
         Measure::KeyAccuracy => format!(
@@ -147,7 +149,9 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
         },
     };
     let next = match summary.test.measure() {
-        Measure::BitsPerCharacter | Measure::KeyAccuracy => format!("elman generate {run}"),
+        Measure::BitsPerCharacter | Measure::SampledTokens | Measure::KeyAccuracy => {
+            format!("elman generate {run}")
+        }
         Measure::ScaledError => {
             format!("elman forecast {run} --plot forecast.svg, elman backtest {run}")
         }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::Instant;
 
-use elman::metric::{EpochMetrics, Measure};
+use elman::metric::{EpochMetrics, Figures, Measure};
 use elman::train::{GradientNorms, Observer, StepProgress};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -73,6 +73,15 @@ impl Progress {
     }
 }
 
+/// Loss and score of the epoch so far.
+fn running(now: &StepProgress) -> String {
+    let Figures { loss, score } = now.running;
+    match now.measure.trains_on_samples() {
+        true => format!("loss {loss:.4} (sampled)"),
+        false => format!("loss {loss:.4}  {} {score:.4}", now.measure.key()),
+    }
+}
+
 /// The norm of the gradients, and what a clip made of it.
 fn norms(norms: GradientNorms) -> String {
     let GradientNorms { before, after } = norms;
@@ -100,16 +109,14 @@ impl Observer for Progress {
         self.bar.set_position(done);
         // Epochs count from 0, as in the lines below the bar and in `metrics.csv`.
         self.bar.set_message(format!(
-            "epoch {}/{}  loss {:.4}  {} {:.4}  gradient {}  {:.0} {}/s  {} left",
+            "epoch {}/{}  {}  gradient {}  {:.0} {}/s  {} left",
             now.epoch,
             now.epochs - 1,
-            now.running.loss,
-            now.measure.key(),
-            now.running.score,
+            running(now),
             norms(now.gradient_norms),
             self.examples as f64 / seconds,
             match now.measure {
-                Measure::BitsPerCharacter => "tokens",
+                Measure::BitsPerCharacter | Measure::SampledTokens => "tokens",
                 Measure::KeyAccuracy => "steps",
                 Measure::ScaledError => "windows",
                 Measure::Accuracy | Measure::AbsoluteError => "sequences",

@@ -375,6 +375,10 @@ fn words_are_foretold_by_every_softmax() {
         let place = Workplace::new();
         let settings = ["data.tokens=words", "model.embedding=12", softmax];
         let summary = learn(&place, "char-rnn", text.as_bytes(), &settings);
+        let metrics = read(place.path("run/metrics.csv"));
+        let metrics = String::from_utf8_lossy(&metrics);
+        let of_samples = metrics.contains("train_sampled_loss,train_sampled_bits");
+        assert_eq!(of_samples, softmax.contains("sampled"), "{metrics}");
         // 12 tokens at first cost 2.5 nats each.
         let nats = summary["test_nats_per_token"].as_f64();
         assert!(nats.expect("a number") < 1.5, "{softmax}: {summary}");

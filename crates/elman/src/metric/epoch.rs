@@ -38,6 +38,7 @@ const fn columns(measure: Measure) -> [&'static str; 10] {
         Measure::Accuracy => ["train_accuracy", "valid_accuracy", "test_accuracy"],
         Measure::AbsoluteError => ["train_mae", "valid_mae", "test_mae"],
         Measure::BitsPerCharacter => ["train_bpc", "valid_bpc", "test_bpc"],
+        Measure::SampledTokens => ["train_sampled_bits", "valid_bpc", "test_bpc"],
         Measure::KeyAccuracy => [
             "train_key_accuracy",
             "valid_key_accuracy",
@@ -45,10 +46,14 @@ const fn columns(measure: Measure) -> [&'static str; 10] {
         ],
         Measure::ScaledError => ["train_scaled_mae", "valid_scaled_mae", "test_scaled_mae"],
     };
+    let train_loss = match measure {
+        Measure::SampledTokens => "train_sampled_loss",
+        _ => "train_loss",
+    };
     [
         "epoch",
         "learning_rate",
-        "train_loss",
+        train_loss,
         train,
         "gradient_norm",
         "clipped_norm",
@@ -209,8 +214,11 @@ impl fmt::Display for EpochMetrics {
         let mut separator = "";
         for (name, figures) in parts {
             if let Some(Figures { loss, score }) = figures {
-                let key = self.measure.key();
-                write!(f, "{separator} {name} loss {loss:.4}, {key} {score:.4}")?;
+                write!(f, "{separator} {name} loss {loss:.4}")?;
+                match (name, self.measure.trains_on_samples()) {
+                    ("train", true) => f.write_str(" (sampled)")?,
+                    _ => write!(f, ", {} {score:.4}", self.measure.key())?,
+                }
                 separator = ";";
             }
         }
@@ -287,6 +295,16 @@ mod tests {
         insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500, mae 0.5000; test loss 0.0000, mae 0.2500");
         insta::assert_snapshot!(EpochMetrics::to_csv(&[row]), @r"
         epoch,learning_rate,train_loss,train_mae,gradient_norm,clipped_norm,valid_loss,valid_mae,test_loss,test_mae
+        3,0.001,0.75,0.5,2.5,1.0,,,1e-9,0.25
+        ");
+    }
+
+    #[test]
+    fn a_loss_of_samples_is_called_so() {
+        let row = row(Measure::SampledTokens);
+        insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500 (sampled); test loss 0.0000, bpc 0.2500");
+        insta::assert_snapshot!(EpochMetrics::to_csv(&[row]), @r"
+        epoch,learning_rate,train_sampled_loss,train_sampled_bits,gradient_norm,clipped_norm,valid_loss,valid_bpc,test_loss,test_bpc
         3,0.001,0.75,0.5,2.5,1.0,,,1e-9,0.25
         ");
     }

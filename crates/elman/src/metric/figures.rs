@@ -15,6 +15,10 @@ pub enum Measure {
     /// Of a language model, whose loss is the cross-entropy of a token in nats: what a character of
     /// the text costs, in bits.
     BitsPerCharacter,
+    /// Of a language model that a sampled softmax trains: on held-out and test text the same; in
+    /// training the loss is that of telling a token from the sampled ones, which is smaller and no cost
+    /// of the text, and its score is that loss in bits per character.
+    SampledTokens,
     /// Of a model of polyphony, whose loss is that of a step in nats: of the keys that sound or are
     /// foretold to, the share that is both, 0 to 1.
     KeyAccuracy,
@@ -24,20 +28,26 @@ pub enum Measure {
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Accuracy,
         Self::AbsoluteError,
         Self::BitsPerCharacter,
+        Self::SampledTokens,
         Self::KeyAccuracy,
         Self::ScaledError,
     ];
+
+    /// Is the loss of training another than that of held-out and test examples, and no cost of the text?
+    pub fn trains_on_samples(self) -> bool {
+        self == Self::SampledTokens
+    }
 
     /// The score in names of columns and keys: `accuracy`, `mae`, `bpc`, `key_accuracy` or `scaled_mae`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
             Self::AbsoluteError => "mae",
-            Self::BitsPerCharacter => "bpc",
+            Self::BitsPerCharacter | Self::SampledTokens => "bpc",
             Self::KeyAccuracy => "key_accuracy",
             Self::ScaledError => "scaled_mae",
         }
@@ -48,7 +58,7 @@ impl Measure {
         match self {
             Self::Accuracy => "Accuracy",
             Self::AbsoluteError => "Mean absolute error",
-            Self::BitsPerCharacter => "Bits per character",
+            Self::BitsPerCharacter | Self::SampledTokens => "Bits per character",
             Self::KeyAccuracy => "Accuracy of keys",
             Self::ScaledError => "Mean absolute error (scaled)",
         }
@@ -60,6 +70,7 @@ impl Measure {
             Self::Accuracy => "Mean loss (nats)",
             Self::AbsoluteError => "Mean squared error",
             Self::BitsPerCharacter => "Mean loss of a token (nats)",
+            Self::SampledTokens => "Mean loss of a token (nats), train: of samples",
             Self::KeyAccuracy => "Mean loss of a step (nats)",
             Self::ScaledError => "Mean loss (scaled)",
         }
@@ -69,7 +80,10 @@ impl Measure {
     pub fn best(self) -> f64 {
         match self {
             Self::Accuracy | Self::KeyAccuracy => 1.0,
-            Self::AbsoluteError | Self::BitsPerCharacter | Self::ScaledError => 0.0,
+            Self::AbsoluteError
+            | Self::BitsPerCharacter
+            | Self::SampledTokens
+            | Self::ScaledError => 0.0,
         }
     }
 }

@@ -24,6 +24,9 @@ const LABEL_DISTANCE: f64 = 16.0;
 const MOST_DOTS: usize = 30;
 const TICKS: usize = 5;
 
+/// The line of the training examples.
+const TRAIN: &str = "train";
+
 /// One line of a panel.
 struct Series {
     name: &'static str,
@@ -62,7 +65,10 @@ impl Drawing for LearningCurve<'_> {
         let axis = Axis::around(lowest.min(0.0), highest, TICKS);
         self.panel(0, measure.loss_heading(), axis, loss)
             .draw(canvas)?;
-        let score = self.series(|figures| figures.score);
+        let mut score = self.series(|figures| figures.score);
+        if measure.trains_on_samples() {
+            score.retain(|series| series.name != TRAIN);
+        }
         let best = measure.best();
         let (low, high) = (extreme(&score, f64::min), extreme(&score, f64::max));
         let axis = Axis::around(low.min(best), high.max(best), TICKS);
@@ -83,7 +89,7 @@ impl LearningCurve<'_> {
     fn series(&self, value: fn(Figures) -> f64) -> Vec<Series> {
         type Part = fn(&EpochMetrics) -> Option<Figures>;
         let parts: [(_, _, Part); 3] = [
-            ("train", BLUE, |row| Some(row.train)),
+            (TRAIN, BLUE, |row| Some(row.train)),
             ("valid", VERMILLION, |row| row.valid),
             ("test", GREEN, |row| Some(row.test)),
         ];

@@ -104,6 +104,22 @@ fn a_regressors_curve_shows_its_errors() {
 }
 
 #[test]
+fn a_loss_of_samples_is_no_score_of_the_text() {
+    let mut rows = epochs(20, true);
+    for row in &mut rows {
+        row.measure = Measure::SampledTokens;
+    }
+    let figure = learning_curve("words", &rows).expect("drawn");
+    keep("curve-samples", &figure);
+    let times = |text| figure.svg.matches(text).count();
+    assert_eq!(times("Mean loss of a token (nats), train: of samples"), 1);
+    assert_eq!(
+        (times("train 0."), times("valid 0."), times("test 0.")),
+        (1, 2, 2)
+    );
+}
+
+#[test]
 fn figures_are_the_same_each_time() {
     let draw = |right: u64| {
         let mut matrix = ConfusionMatrix::new(2);

@@ -10,7 +10,7 @@ use crate::data::BatchOrder;
 use crate::data::text::{Corpus, Documents, Streams, TextParts, TokenBatch, Tokenizer};
 use crate::error::{Error, Result};
 use crate::metric::{Figures, Measure};
-use crate::recipe::{DataSettings, Recipe, TextSettings};
+use crate::recipe::{DataSettings, Recipe, SoftmaxSettings, TextSettings};
 use crate::store::{NamedTensors, StoredFile};
 use crate::task::evaluation::{Evaluation, TextWorth};
 use crate::task::experiment::TaskKind;
@@ -235,7 +235,10 @@ impl Objective for LanguageTask {
     }
 
     fn measure(&self) -> Measure {
-        Measure::BitsPerCharacter
+        match self.recipe.model.softmax {
+            Some(SoftmaxSettings::Sampled { .. }) => Measure::SampledTokens,
+            _ => Measure::BitsPerCharacter,
+        }
     }
 
     fn steps(&self) -> usize {
