@@ -20,6 +20,10 @@ const EXIT_CODES: &str = "Exit status:
   130  stopped by Ctrl-C after saving
   143  stopped by SIGTERM after saving";
 
+const GENERATED_BYTES: &str = "\
+A model of bytes writes its bytes as they are, and reads any with --interactive. JSON is text:
+with --json U+FFFD stands for bytes that are not UTF-8.";
+
 const DEVICE_SERVER: &str = "\
 A layer is put there by `device = \"remote:ws://HOST:PORT\"` in its recipe.
 
@@ -167,6 +171,7 @@ pub(crate) struct PredictFlags {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = GENERATED_BYTES)]
 pub(crate) struct GenerateFlags {
     /// The run's folder
     pub(crate) run: PathBuf,

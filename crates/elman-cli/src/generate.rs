@@ -31,13 +31,16 @@ pub(crate) fn run(flags: &GenerateFlags) -> Done {
         )));
     }
     let mut writer = Writer::new(language, sampler)?;
-    writer.read(&flags.prompt).map_err(Failure::Usage)?;
+    writer
+        .read("the prompt", &flags.prompt)
+        .map_err(Failure::Usage)?;
     if flags.interactive {
         return converse(&mut writer, flags);
     }
     let text = if flags.json.json {
         let (text, tokens) = write(&mut writer, flags.length, &mut io::sink())?;
-        output::json(&[json!({"prompt": flags.prompt, "text": text, "tokens": tokens})])?;
+        let shown = String::from_utf8_lossy(&text);
+        output::json(&[json!({"prompt": flags.prompt, "text": shown, "tokens": tokens})])?;
         text
     } else {
         let mut stdout = io::stdout().lock();
@@ -49,7 +52,10 @@ pub(crate) fn run(flags: &GenerateFlags) -> Done {
     };
     match &flags.midi {
         None => Ok(()),
-        Some(path) => play(&format!("{}{text}", flags.prompt), path),
+        Some(path) => {
+            let tune = [flags.prompt.as_bytes(), &text].concat();
+            play(&String::from_utf8_lossy(&tune), path)
+        }
     }
 }
 
@@ -72,34 +78,35 @@ fn sampler(flags: &GenerateFlags) -> Result<Sampler> {
     Ok(config.init(Seed::new(flags.seed)))
 }
 
-/// Writes up to `length` tokens to `out` as they come, or to the end of a document; gives the text, and
-/// of how many tokens it is.
+/// Writes up to `length` tokens to `out` as they come, or to the end of a document; gives the text, in
+/// bytes, and of how many tokens it is.
 fn write(
     writer: &mut Writer<'_>,
     length: usize,
     out: &mut dyn Write,
-) -> std::result::Result<(String, usize), Failure> {
-    let (mut text, mut written) = (String::new(), 0);
+) -> std::result::Result<(Vec<u8>, usize), Failure> {
+    let (mut text, mut written) = (Vec::new(), 0);
     while written < length {
         let Some(piece) = writer.write()? else {
             break;
         };
-        out.write_all(piece.as_bytes())?;
+        out.write_all(&piece)?;
         out.flush()?;
-        text.push_str(&piece);
+        text.extend(piece);
         written += 1;
     }
     let rest = writer.finish();
-    out.write_all(rest.as_bytes())?;
-    text.push_str(&rest);
+    out.write_all(&rest)?;
+    text.extend(rest);
     Ok((text, written))
 }
 
 /// Goes on after every line of stdin, until it ends.
 fn converse(writer: &mut Writer<'_>, flags: &GenerateFlags) -> Done {
     let mut stdout = io::stdout().lock();
-    for line in io::stdin().lock().lines() {
-        match writer.read(&line?) {
+    for line in io::stdin().lock().split(b'\n') {
+        let line = line.map_err(|source| elman::Error::io("read", "the input", source))?;
+        match writer.read("the input", line.strip_suffix(b"\r").unwrap_or(&line)) {
             Ok(()) => {
                 write(writer, flags.length, &mut stdout)?;
                 writeln!(stdout)?;

@@ -3,10 +3,10 @@
 mod support;
 
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use support::{Workplace, fail, read, succeed, text};
+use support::{Workplace, fail, read, run, succeed, text};
 
 fn object(line: &str) -> Value {
     serde_json::from_str(line.trim()).expect("one JSON object")
@@ -130,6 +130,20 @@ fn what_cannot_be_written_is_told() {
     assert!(message.contains("use `elman predict digits`"), "{message}");
 }
 
+/// Runs to the end with `input` on stdin.
+fn told(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(input).expect("written");
+    drop(stdin);
+    child.wait_with_output().expect("ended")
+}
+
 #[test]
 fn a_conversation_keeps_the_state() {
     let place = workplace();
@@ -142,22 +156,14 @@ fn a_conversation_keeps_the_state() {
         "--temperature",
         "0",
     ]);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut stdin = child.stdin.take().expect("piped");
-    stdin
-        .write_all("abcab\n?\nab\n".as_bytes())
-        .expect("written");
-    drop(stdin);
-    let output = child.wait_with_output().expect("ended");
+    let output = told(&mut command, b"abcab\n?\nb\xff\nab\r\n");
     assert!(output.status.success());
     let answers = text(&output.stdout);
     assert!(answers.trim_end_matches('\n').contains('\n'), "{answers}");
-    assert!(text(&output.stderr).contains("does not have '?'"));
+    insta::assert_snapshot!(text(&output.stderr), @r#"
+    elman: the input: line 1, column 1: the model's vocabulary does not have '?' (U+003F, 1 times); use characters that the model was trained on (`vocabulary.json` in its run's folder lists them)
+    elman: the input: line 1, column 2: expected UTF-8, found the byte 0xFF; give text in UTF-8; only a model of bytes (`data.tokens = "bytes"`) reads any bytes
+    "#);
     // The second answer follows all that was read and written before it.
     let first: String = answers.chars().take(5).collect();
     let whole = place
@@ -361,7 +367,39 @@ fn bytes_that_are_no_text_are_learnt_and_written() {
     assert!(bits.expect("a number") < 4.0, "{summary}");
     let facts = object(&succeed(&mut place.elman(&["inspect", "run", "--json"])));
     assert_eq!(facts["tokens"], 256);
-    assert!(!written(&place, "ab").is_empty());
+    let replaced = written(&place, "ab");
+
+    // On stdout the bytes are as they were drawn, one a token.
+    let arguments = [
+        "generate", "run", "--prompt", "ab", "--length", "40", "--seed", "5",
+    ];
+    let output = run(&mut place.elman(&arguments)).stdout;
+    assert_eq!((&output[..2], output.len()), (&b"ab"[..], 43));
+    assert_eq!(String::from_utf8_lossy(&output[2..42]), replaced);
+    assert!(
+        output.contains(&0xff) || output.contains(&0xfe),
+        "{output:?}"
+    );
+    let arguments = ["generate", "run", "--interactive", "--length", "7"];
+    let answer = told(&mut place.elman(&arguments), b"ab\xff\n");
+    assert!(answer.status.success() && answer.stderr.is_empty());
+    assert_eq!(answer.stdout.len(), 8);
+}
+
+#[test]
+fn a_prompt_is_composed_as_the_text_was() {
+    let place = Workplace::new();
+    let apart = "abcab e\u{301}\n".repeat(200);
+    learn(
+        &place,
+        "char-rnn",
+        apart.as_bytes(),
+        &["data.normalise=nfc"],
+    );
+    assert_eq!(
+        written(&place, "abcab e\u{301}"),
+        written(&place, "abcab \u{e9}")
+    );
 }
 
 #[test]

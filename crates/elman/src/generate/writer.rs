@@ -1,12 +1,9 @@
 //! A language model that reads and writes a text, token by token.
 
-use crate::data::text::{StreamedText, Tokenizer};
+use crate::data::text::StreamedText;
 use crate::error::Result;
 use crate::generate::Sampler;
 use crate::task::{LanguageStream, TrainedLanguage};
-
-/// What errors call a text that is read.
-const PROMPT: &str = "the prompt";
 
 /// A model in the middle of a text that it continues: the state is kept, so that each token costs
 /// one step.
@@ -15,7 +12,7 @@ const PROMPT: &str = "the prompt";
 /// takes every token for equally likely.
 #[derive(Debug)]
 pub struct Writer<'m> {
-    tokenizer: &'m Tokenizer,
+    language: &'m TrainedLanguage,
     stream: LanguageStream<'m>,
     sampler: Sampler,
     text: StreamedText<'m>,
@@ -38,7 +35,7 @@ impl<'m> Writer<'m> {
             None => vec![0.0; trained.tokenizer.size()],
         };
         Ok(Self {
-            tokenizer: &trained.tokenizer,
+            language: trained,
             stream,
             sampler,
             text: StreamedText::new(&trained.tokenizer),
@@ -47,36 +44,41 @@ impl<'m> Writer<'m> {
         })
     }
 
-    /// Reads `text`, which is not the model's.
+    /// Reads `text`, which is not the model's; `origin` names it in errors.
     ///
     /// # Errors
     ///
-    /// When it has characters that the vocabulary does not have.
-    pub fn read(&mut self, text: &str) -> Result<()> {
-        let tokens = self.tokenizer.encode(PROMPT, text)?;
+    /// As [`TrainedLanguage::encode`].
+    pub fn read(&mut self, origin: &str, text: impl AsRef<[u8]>) -> Result<()> {
+        let tokens = self.language.encode(origin, text.as_ref())?;
         if !tokens.is_empty() {
             self.logits = self.stream.feed(&tokens)?;
         }
         Ok(())
     }
 
-    /// Writes one token; gives the text that is complete with it, none when a document is at its end.
-    /// An unknown word is never written, nor a number that no token has.
+    /// Writes one token; gives the text that is complete with it, none when a document is at its end:
+    /// in UTF-8, of a model of bytes the byte itself. An unknown word is never written, nor a number
+    /// that no token has.
     ///
     /// # Errors
     ///
     /// When the model's numbers are not finite.
-    pub fn write(&mut self) -> Result<Option<String>> {
+    pub fn write(&mut self) -> Result<Option<Vec<u8>>> {
+        let tokenizer = &self.language.tokenizer;
         let token = self.sampler.draw(&self.logits, &self.barred)?;
         self.logits = self.stream.feed(&[token])?;
-        if Some(token) == self.tokenizer.boundary() {
+        if Some(token) == tokenizer.boundary() {
             return Ok(None);
         }
-        Ok(Some(self.text.push(token)))
+        Ok(Some(match u8::try_from(token) {
+            Ok(byte) if tokenizer.is_of_bytes() => vec![byte],
+            _ => self.text.push(token).into_bytes(),
+        }))
     }
 
     /// What of the last tokens was not yet a whole character.
-    pub fn finish(&mut self) -> String {
-        self.text.finish()
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.text.finish().into_bytes()
     }
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::BatchOrder;
-use crate::data::text::{Corpus, Documents, Streams, TextParts, TokenBatch, Tokenizer};
+use crate::data::text::{Corpus, Documents, Place, Streams, TextParts, TokenBatch, Tokenizer};
 use crate::error::{Error, Result};
 use crate::metric::{Figures, Measure};
-use crate::recipe::{DataSettings, Recipe, SoftmaxSettings, TextSettings};
+use crate::recipe::{DataSettings, Normalisation, Recipe, SoftmaxSettings, TextSettings};
 use crate::store::{NamedTensors, StoredFile};
 use crate::task::evaluation::{Evaluation, TextWorth};
 use crate::task::experiment::TaskKind;
@@ -320,6 +320,8 @@ pub struct TrainedLanguage {
     pub model: LanguageModel,
     /// Its tokens.
     pub tokenizer: Tokenizer,
+    /// How the characters of its text were composed.
+    pub normalise: Normalisation,
 }
 
 impl TrainedLanguage {
@@ -339,7 +341,32 @@ impl TrainedLanguage {
         Ok(Self {
             model: restore(model, file.tensors, &path)?,
             tokenizer,
+            normalise: text_settings(recipe)?.normalise,
         })
+    }
+
+    /// The tokens of `text`, read as the text was that the model was trained on: composed if the recipe
+    /// says so, any bytes of a model of bytes. `origin` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// When it is not UTF-8 or has characters that the vocabulary does not have, with which and where.
+    pub fn encode(&self, origin: &str, text: &[u8]) -> Result<Vec<u32>> {
+        if self.tokenizer.is_of_bytes() {
+            return Ok(text.iter().copied().map(u32::from).collect());
+        }
+        let text = std::str::from_utf8(text).map_err(|error| {
+            let (sound, rest) = text.split_at(error.valid_up_to());
+            let place = Place::of(std::str::from_utf8(sound).unwrap_or_default());
+            let byte = rest.first().copied().unwrap_or_default();
+            Error::argument(
+                origin,
+                format!("{place}: expected UTF-8, found the byte 0x{byte:02X}"),
+                "give text in UTF-8; only a model of bytes (`data.tokens = \"bytes\"`) reads any bytes",
+            )
+        })?;
+        let text = Corpus::of(text.to_owned(), self.normalise);
+        self.tokenizer.encode(origin, text.text())
     }
 
     /// What the model is worth on all of the text in `place`, if given, else on the recipe's test part.

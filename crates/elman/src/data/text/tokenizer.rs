@@ -157,6 +157,11 @@ impl Tokenizer {
         }
     }
 
+    /// Is each of its tokens a byte, so that it reads and writes what is no UTF-8?
+    pub fn is_of_bytes(&self) -> bool {
+        matches!(self.scheme, Scheme::Bytes)
+    }
+
     /// The token that stands before and after every document, if there is one.
     pub fn boundary(&self) -> Option<u32> {
         let number = match &self.scheme {

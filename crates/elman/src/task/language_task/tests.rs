@@ -131,9 +131,8 @@ fn a_trained_model_is_judged_and_writes_what_it_has_learnt() {
     let write = |seed, prompt: &str| {
         let sampler = SamplerConfig::default().init(Seed::new(seed));
         let mut writer = Writer::new(trained.language().expect("it is"), sampler).expect("ready");
-        writer.read(prompt).expect("known");
-        let text: Option<String> = (0..60).map(|_| writer.write().expect("written")).collect();
-        text.expect("a text has no end") + &writer.finish()
+        writer.read("the prompt", prompt).expect("known");
+        written(&mut writer, 60)
     };
     assert_eq!(write(3, "1+2="), write(3, "1+2="));
     assert_ne!(write(3, "1+2="), write(4, "1+2="));
@@ -143,6 +142,14 @@ fn a_trained_model_is_judged_and_writes_what_it_has_learnt() {
     let lines: Vec<&str> = text.lines().collect();
     let many = lines.iter().filter(|line| sound(line)).count();
     assert!(2 * many > lines.len(), "{text}");
+}
+
+/// So many tokens of a text that has no end.
+fn written(writer: &mut Writer<'_>, tokens: usize) -> String {
+    let pieces = (0..tokens).map(|_| writer.write().expect("written").expect("no end"));
+    let mut text: Vec<u8> = pieces.flatten().collect();
+    text.extend(writer.finish());
+    String::from_utf8(text).expect("characters")
 }
 
 /// Word pieces of sums: it does not know the 4, and has no token 3.
@@ -183,9 +190,8 @@ fn tokens_of_a_file_are_learnt_and_written_but_those_it_does_not_have() {
         .expect("sound")
         .init(Seed::new(1));
     let mut writer = Writer::new(language, sampler).expect("ready");
-    writer.read("1+2=3").expect("known");
-    let text: Option<String> = (0..200).map(|_| writer.write().expect("written")).collect();
-    let text = text.expect("a text has no end") + &writer.finish();
+    writer.read("the prompt", "1+2=3").expect("known");
+    let text = written(&mut writer, 200);
     assert_eq!(text.split_whitespace().count(), 200, "{text}");
     assert!(!text.contains("[UNK]"), "{text}");
 
