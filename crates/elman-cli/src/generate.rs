@@ -8,6 +8,7 @@ use elman::Result;
 use elman::data::tune::{Tune, write_midi};
 use elman::generate::{Sampler, SamplerConfig, Writer};
 use elman::random::Seed;
+use elman::recipe::DataSettings;
 use elman::task::{Trained, TrainedModel};
 use serde_json::json;
 
@@ -23,13 +24,7 @@ pub(crate) fn run(flags: &GenerateFlags) -> Done {
         return compose::run(flags, (&trained, model), sampler);
     }
     let language = trained.language()?;
-    if flags.piece.is_some() {
-        return Err(Failure::Usage(elman::Error::argument(
-            "--piece",
-            "this run is a `language_model`, which begins with a text",
-            "use `--prompt`",
-        )));
-    }
+    ensure_applicable(flags, &trained).map_err(Failure::Usage)?;
     let mut writer = Writer::new(language, sampler)?;
     writer
         .read("the prompt", &flags.prompt)
@@ -57,6 +52,26 @@ pub(crate) fn run(flags: &GenerateFlags) -> Done {
             play(&String::from_utf8_lossy(&tune), path)
         }
     }
+}
+
+/// Refuses flags that this language model does not have.
+fn ensure_applicable(flags: &GenerateFlags, trained: &Trained) -> Result<()> {
+    if flags.piece.is_some() {
+        return Err(elman::Error::argument(
+            "--piece",
+            "this run is a `language_model`, which begins with a text",
+            "use `--prompt`",
+        ));
+    }
+    let writes_tunes = matches!(trained.recipe.data, DataSettings::Tunes(_));
+    if flags.midi.is_some() && !writes_tunes {
+        return Err(elman::Error::argument(
+            "--midi",
+            "this run has learnt a text (`data.format = \"text\"`), which sounds like nothing",
+            "leave it out, or give a run on tunes (`data.format = \"tunes\"`) or of a `polyphony`",
+        ));
+    }
+    Ok(())
 }
 
 /// Writes what `tune`, in ABC notation, sounds like to a MIDI file.

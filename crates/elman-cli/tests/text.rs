@@ -98,6 +98,12 @@ fn what_cannot_be_written_is_told() {
     assert!(refused(&["--temperature", "-1"], 2).contains("temperature: is -1;"));
     assert!(refused(&["--top-k", "0"], 2).contains("top-k: is 0;"));
     assert!(refused(&["--top-p", "1.5"], 2).contains("top-p: is 1.5;"));
+    let midi = run(&mut place.elman(&["generate", "run", "--midi", "none.mid"]));
+    assert_eq!(
+        (midi.status.code(), text(&midi.stdout)),
+        (Some(2), String::new())
+    );
+    insta::assert_snapshot!(text(&midi.stderr), @r#"elman: --midi: this run has learnt a text (`data.format = "text"`), which sounds like nothing; leave it out, or give a run on tunes (`data.format = "tunes"`) or of a `polyphony`"#);
     let message = fail(&mut place.elman(&["predict", "run", "ab"]), 1);
     assert!(
         message.contains("of a language model `elman generate`"),
