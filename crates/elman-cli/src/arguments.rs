@@ -175,7 +175,8 @@ pub(crate) struct PredictFlags {
 pub(crate) struct GenerateFlags {
     /// The run's folder
     pub(crate) run: PathBuf,
-    /// What the text begins with, of a language model [default: nothing]
+    /// What the text begins with, of a language model [default: nothing: of a text that is no tune any
+    /// token comes first, all as likely, unless the temperature is 0]
     #[arg(
         long,
         value_name = "TEXT",

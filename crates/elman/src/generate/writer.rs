@@ -9,7 +9,8 @@ use crate::task::{LanguageStream, TrainedLanguage};
 /// one step.
 ///
 /// Before anything is read or written, a model of documents is at the beginning of one, any other
-/// takes every token for equally likely.
+/// takes every token for equally likely: whatever the temperature, unless it is 0, which takes the
+/// first of equals.
 #[derive(Debug)]
 pub struct Writer<'m> {
     language: &'m TrainedLanguage,

@@ -142,6 +142,19 @@ fn a_trained_model_is_judged_and_writes_what_it_has_learnt() {
     let lines: Vec<&str> = text.lines().collect();
     let many = lines.iter().filter(|line| sound(line)).count();
     assert!(2 * many > lines.len(), "{text}");
+
+    // Before anything is read all tokens are equally likely, and stay so however cold it is.
+    let first = |temperature, seed| {
+        let config = SamplerConfig::default().with_temperature(temperature);
+        let sampler = config.expect("sound").init(Seed::new(seed));
+        let mut writer = Writer::new(trained.language().expect("it is"), sampler).expect("ready");
+        written(&mut writer, 1)
+    };
+    for seed in 0..8 {
+        assert_eq!(first(1e-30, seed), first(1.0, seed));
+        assert_eq!(first(0.0, seed), "\n", "the most frequent");
+    }
+    assert!((0..8).any(|seed| first(1e-30, seed) != "\n"));
 }
 
 /// So many tokens of a text that has no end.
