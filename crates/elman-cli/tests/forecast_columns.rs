@@ -103,7 +103,7 @@ fn several_targets_are_judged_together_and_drawn_one_by_one() {
         ),
         (
             &["f.svg", "--target", "visits", "--series", "west"],
-            "GRU forecaster: visits",
+            "GRU forecaster: west visits",
         ),
     ] {
         succeed(&mut place.elman(&[&plot[..], flags].concat()));

@@ -32,6 +32,8 @@ pub struct Forecasts {
     pub levels: Vec<f64>,
     /// One of each series, in order.
     pub series: Vec<SeriesForecast>,
+    /// How many series the file has, of which `series` may be a few.
+    pub among: usize,
     /// What should be known about them, a line each.
     pub notes: Vec<String>,
 }
@@ -81,7 +83,7 @@ impl Forecasts {
             stamp.map_or(step.to_string(), |stamp| self.table.clock.label(stamp))
         };
         let mut parts = Vec::new();
-        if self.table.series.len() > 1 {
+        if self.among > 1 {
             parts.push(series.id.as_str());
         }
         if targets.len() > 1 {

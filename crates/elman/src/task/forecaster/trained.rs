@@ -159,6 +159,7 @@ impl TrainedForecaster {
                 advice,
             ));
         }
+        let among = table.series.len();
         if !request.series.is_empty() {
             table
                 .series
@@ -207,6 +208,7 @@ impl TrainedForecaster {
             series: forecasts.into_iter().flatten().collect(),
             table,
             levels,
+            among,
             notes,
         })
     }
