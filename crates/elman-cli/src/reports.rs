@@ -155,17 +155,20 @@ pub(crate) fn predict(flags: &PredictFlags) -> Done {
     let trained = Trained::load(&flags.run)?;
     let noun = trained.input_noun();
     let mut objects = Vec::new();
-    let answers: &[&str] = match trained.interface().answer {
-        ("classes", _) => &["class", "probability", "all classes"],
-        _ => &["answer"],
+    let answers = match trained.interface().answer {
+        ("classes", classes) => {
+            let names: Vec<String> = (0..classes).map(|it| trained.class_name(it)).collect();
+            vec!["class".into(), "probability".into(), names.join(" / ")]
+        }
+        _ => vec!["answer".to_owned()],
     };
     // Where one input is a file of many, an answer's name counts within its file.
     let in_files = trained.inputs_are_files_of_many();
     let named_by_file = in_files && flags.inputs.len() > 1;
     let reads_texts = matches!(trained.recipe.data, DataSettings::LabelledText(_));
-    let mut header = vec![noun];
+    let mut header = vec![noun.to_owned()];
     if named_by_file {
-        header.insert(0, "file");
+        header.insert(0, "file".to_owned());
     }
     header.extend(answers);
     let mut table = table(header);
