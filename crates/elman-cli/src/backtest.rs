@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use elman::metric::ForecastScores;
+use elman::metric::{ForecastScores, written};
 use elman::recipe::Recipe;
 use elman::task::forecaster::{
     Compared, DEFAULT_ORIGINS, ForecastReport, TrainedForecaster, with_origins,
@@ -108,8 +108,8 @@ pub(crate) fn table_of(report: &ForecastReport) -> String {
             name.to_owned(),
             number(scores.mae),
             number(scores.rmse),
-            format!("{:.3}", scores.smape),
-            format!("{:.3}", scores.mase),
+            written(scores.smape, 3),
+            written(scores.mase, 3),
         ];
         if is_probabilistic {
             let optional = |value: Option<f64>| value.map_or(String::new(), number);
@@ -154,9 +154,9 @@ pub(crate) fn table_of(report: &ForecastReport) -> String {
 /// So many digits that small and large numbers can be told apart.
 fn number(value: f64) -> String {
     match value.abs() {
-        size if size >= 1000.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
+        size if (1000.0..1e7).contains(&size) => format!("{value:.0}"),
+        size if (10.0..1000.0).contains(&size) => format!("{value:.2}"),
+        _ => written(value, 4),
     }
 }
 
@@ -194,4 +194,24 @@ fn compared(compared: &Compared) -> Value {
         "naive": scores(&compared.naive),
         "seasonal_naive": scores(&compared.seasonal_naive),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_digits_that_tell_them_apart() {
+        for (value, expected) in [
+            (0.0, "0.0000"),
+            (1.5, "1.5000"),
+            (19.712, "19.71"),
+            (9_999_999.0, "9999999"),
+            (1.25e9, "1.250e9"),
+            (1e300, "1.000e300"),
+            (2.25e-9, "2.250e-9"),
+        ] {
+            assert_eq!(number(value), expected);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elman::Error;
-use elman::metric::{Figures, Measure};
+use elman::metric::{Figures, Measure, written};
 use elman::recipe::{Override, Recipe};
 use elman::task::{self, Evaluation, FitPlan, FitSummary, RunFolder};
 use elman::train::FitOptions;
@@ -130,22 +130,30 @@ pub(crate) fn ending(summary: &FitSummary) -> String {
     let figures = match summary.test.measure() {
         Measure::Accuracy => format!(
             "test accuracy  {score:.4}\n\
-             test loss      {loss:.4} nats"
+             test loss      {} nats",
+            written(loss, 4)
         ),
         Measure::AbsoluteError => format!(
-            "test MSE       {loss:.6}\n\
-             test MAE       {score:.6}"
+            "test MSE       {}\n\
+             test MAE       {}",
+            written(loss, 6),
+            written(score, 6)
         ),
         Measure::BitsPerCharacter | Measure::SampledTokens => {
-            format!("test loss      {loss:.4} nats per token, {score:.4} bits per character")
+            format!(
+                "test loss      {} nats per token, {} bits per character",
+                written(loss, 4),
+                written(score, 4)
+            )
         }
         Measure::KeyAccuracy => format!(
-            "test loss      {loss:.4} nats per step\n\
-             test accuracy  {score:.4} of the keys"
+            "test loss      {} nats per step\n\
+             test accuracy  {score:.4} of the keys",
+            written(loss, 4)
         ),
         Measure::ScaledError => match &summary.test {
             Evaluation::Forecasts(report) => format!("\n{}\n", backtest::table_of(report)),
-            _ => format!("test MASE      {score:.4}"),
+            _ => format!("test MASE      {}", written(score, 4)),
         },
     };
     let next = match summary.test.measure() {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::Instant;
 
-use elman::metric::{EpochMetrics, Figures, Measure};
+use elman::metric::{EpochMetrics, Figures, Measure, written};
 use elman::train::{GradientNorms, Observer, StepProgress};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -76,9 +76,10 @@ impl Progress {
 /// Loss and score of the epoch so far.
 fn running(now: &StepProgress) -> String {
     let Figures { loss, score } = now.running;
-    match now.measure.trains_on_samples() {
-        true => format!("loss {loss:.4} (sampled)"),
-        false => format!("loss {loss:.4}  {} {score:.4}", now.measure.key()),
+    let (loss, measure) = (written(loss, 4), now.measure);
+    match measure.trains_on_samples() {
+        true => format!("loss {loss} (sampled)"),
+        false => format!("loss {loss}  {} {}", measure.key(), measure.written(score)),
     }
 }
 
@@ -86,9 +87,9 @@ fn running(now: &StepProgress) -> String {
 fn norms(norms: GradientNorms) -> String {
     let GradientNorms { before, after } = norms;
     if before == after {
-        return format!("{before:.3}");
+        return written(before, 3);
     }
-    format!("{before:.3} clipped to {after:.3}")
+    format!("{} clipped to {}", written(before, 3), written(after, 3))
 }
 
 impl Observer for Progress {

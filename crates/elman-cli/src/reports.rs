@@ -4,7 +4,7 @@ use std::path::Path;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use elman::metric::ConfusionMatrix;
+use elman::metric::{ConfusionMatrix, written};
 use elman::recipe::{DataSettings, Recipe};
 use elman::task::{
     Evaluation, Interface, MusicWorth, NamedPrediction, Prediction, TextWorth, Trained,
@@ -57,10 +57,12 @@ pub(crate) fn evaluate(flags: &EvaluateFlags) -> Done {
                 None => "none: the answers or the targets never vary".to_owned(),
             };
             output::results(&format!(
-                "mean squared error   {mse:.6}\n\
-                 mean absolute error  {mae:.6}\n\
+                "mean squared error   {}\n\
+                 mean absolute error  {}\n\
                  correlation          {correlation}\n\
-                 count                {count}"
+                 count                {count}",
+                written(mse, 6),
+                written(mae, 6),
             ))
         }
         Evaluation::Tokens(worth) => evaluated_text(&worth, flags.json.json),
@@ -88,11 +90,13 @@ fn evaluated_text(worth: &TextWorth, as_json: bool) -> Done {
         })]);
     }
     output::results(&format!(
-        "loss        {nats:.4} nats per token\n\
-         cost        {bits:.4} bits per character\n\
-         perplexity  {:.3}\n\
+        "loss        {} nats per token\n\
+         cost        {} bits per character\n\
+         perplexity  {}\n\
          text        {tokens} tokens, {characters} characters, {unknown} unknown",
-        worth.perplexity()
+        written(nats, 4),
+        written(bits, 4),
+        written(worth.perplexity(), 3)
     ))
 }
 
@@ -112,9 +116,10 @@ fn evaluated_music(worth: &MusicWorth, as_json: bool) -> Done {
         })]);
     }
     output::results(&format!(
-        "loss      {nats_per_step:.4} nats per step\n\
+        "loss      {} nats per step\n\
          accuracy  {accuracy:.4} of the keys\n\
-         music     {steps} steps of {pieces} pieces"
+         music     {steps} steps of {pieces} pieces",
+        written(*nats_per_step, 4)
     ))
 }
 
@@ -145,8 +150,9 @@ fn evaluated_classes(
     }
     align_right(&mut table);
     output::results(&format!(
-        "accuracy  {:.4}\nloss      {loss_nats:.4} nats\ncount     {}\n\n{table}",
+        "accuracy  {:.4}\nloss      {} nats\ncount     {}\n\n{table}",
         confusion.accuracy(),
+        written(loss_nats, 4),
         confusion.total(),
     ))
 }

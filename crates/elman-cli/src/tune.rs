@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use elman::metric::written;
 use elman::recipe::{Monitor, Override, Setting, Template};
 use elman::task::RunFolder;
 use elman::train::{FitOptions, Observer, StepProgress};
@@ -104,7 +105,7 @@ fn value(metric: Monitor, score: &Score) -> Option<f64> {
 }
 
 fn number(number: Option<f64>) -> String {
-    number.map_or("-".to_owned(), |number| format!("{number:.4}"))
+    number.map_or("-".to_owned(), |number| written(number, 4))
 }
 
 /// How a trial stands, in words.
@@ -313,7 +314,7 @@ impl Observer for SearchProgress {
         self.bar.set_length((all * PARTS) as u64);
         self.bar.set_position((done * PARTS) as u64);
         self.bar.set_message(format!(
-            "rung {}/{}  trial {} ({} of {})  epoch {}/{}  loss {:.4}  {} left",
+            "rung {}/{}  trial {} ({} of {})  epoch {}/{}  loss {}  {} left",
             start.rung + 1,
             start.rungs,
             start.trial,
@@ -321,7 +322,7 @@ impl Observer for SearchProgress {
             start.trials,
             now.epoch,
             start.epochs - 1,
-            now.running.loss,
+            written(now.running.loss, 4),
             HumanDuration(left),
         ));
     }

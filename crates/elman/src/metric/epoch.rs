@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::metric::{Figures, Measure};
+use crate::metric::{Figures, Measure, written};
 
 /// What is known at the end of an epoch.
 ///
@@ -214,10 +214,13 @@ impl fmt::Display for EpochMetrics {
         let mut separator = "";
         for (name, figures) in parts {
             if let Some(Figures { loss, score }) = figures {
-                write!(f, "{separator} {name} loss {loss:.4}")?;
+                write!(f, "{separator} {name} loss {}", written(loss, 4))?;
                 match (name, self.measure.trains_on_samples()) {
                     ("train", true) => f.write_str(" (sampled)")?,
-                    _ => write!(f, ", {} {score:.4}", self.measure.key())?,
+                    _ => {
+                        let (key, score) = (self.measure.key(), self.measure.written(score));
+                        write!(f, ", {key} {score}")?;
+                    }
                 }
                 separator = ";";
             }
@@ -273,7 +276,7 @@ mod tests {
     #[test]
     fn a_row_reads_well() {
         let row = row(Measure::Accuracy);
-        insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500, accuracy 0.5000; test loss 0.0000, accuracy 0.2500");
+        insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500, accuracy 0.5000; test loss 1.000e-9, accuracy 0.2500");
         let held_out = EpochMetrics {
             valid: Some(Figures {
                 loss: 0.5,
@@ -281,7 +284,7 @@ mod tests {
             }),
             ..row
         };
-        insta::assert_snapshot!(held_out, @"epoch 3: train loss 0.7500, accuracy 0.5000; valid loss 0.5000, accuracy 0.8750; test loss 0.0000, accuracy 0.2500");
+        insta::assert_snapshot!(held_out, @"epoch 3: train loss 0.7500, accuracy 0.5000; valid loss 0.5000, accuracy 0.8750; test loss 1.000e-9, accuracy 0.2500");
         insta::assert_snapshot!(EpochMetrics::to_csv(&[row, held_out]), @r"
         epoch,learning_rate,train_loss,train_accuracy,gradient_norm,clipped_norm,valid_loss,valid_accuracy,test_loss,test_accuracy
         3,0.001,0.75,0.5,2.5,1.0,,,1e-9,0.25
@@ -292,7 +295,7 @@ mod tests {
     #[test]
     fn a_regressors_row_names_its_error() {
         let row = row(Measure::AbsoluteError);
-        insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500, mae 0.5000; test loss 0.0000, mae 0.2500");
+        insta::assert_snapshot!(row, @"epoch 3: train loss 0.7500, mae 0.5000; test loss 1.000e-9, mae 0.2500");
         insta::assert_snapshot!(EpochMetrics::to_csv(&[row]), @r"
         epoch,learning_rate,train_loss,train_mae,gradient_norm,clipped_norm,valid_loss,valid_mae,test_loss,test_mae
         3,0.001,0.75,0.5,2.5,1.0,,,1e-9,0.25

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metric::written;
+
 /// What a task reports beside its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +75,14 @@ impl Measure {
             Self::SampledTokens => "Mean loss of a token (nats), train: of samples",
             Self::KeyAccuracy => "Mean loss of a step (nats)",
             Self::ScaledError => "Mean loss (scaled)",
+        }
+    }
+
+    /// A score as a person reads it: a share as such, however small.
+    pub fn written(self, score: f64) -> String {
+        match self {
+            Self::Accuracy | Self::KeyAccuracy => format!("{score:.4}"),
+            Self::AbsoluteError | Self::BitsPerCharacter | Self::ScaledError => written(score, 4),
         }
     }
 

@@ -7,6 +7,7 @@ mod figures;
 mod forecast;
 mod loss;
 mod naive;
+mod written;
 
 pub use confusion::ConfusionMatrix;
 pub use correlation::Correlation;
@@ -19,3 +20,4 @@ pub use forecast::{
 };
 pub use loss::MeanLoss;
 pub use naive::{naive, seasonal_naive};
+pub use written::written;
