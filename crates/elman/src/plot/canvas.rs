@@ -125,6 +125,22 @@ const PNG: Form = Form {
     text_drop: 0.12,
 };
 
+/// How wide `text` of this size is, as the built-in font sets it.
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
+    /// Whole pixels are measured: large letters, the more exactly.
+    const LARGER: f64 = 16.0;
+    /// The mean width of a letter, where it cannot be measured.
+    const LETTER: f64 = 0.55;
+    let measured = font().and_then(|()| {
+        let font = (FAMILY, size * LARGER).into_font();
+        font.box_size(text).map_err(reason)
+    });
+    match measured {
+        Ok((width, _)) => f64::from(width) / LARGER,
+        Err(_) => LETTER * size * text.chars().count() as f64,
+    }
+}
+
 fn reason(error: impl Display) -> String {
     error.to_string()
 }
@@ -133,6 +149,11 @@ impl<B: DrawingBackend> Canvas<B> {
     fn pixel(&self, [x, y]: Point) -> (i32, i32) {
         let rounded = |length: f64| (length * self.form.scale).round() as i32;
         (rounded(x), rounded(y))
+    }
+
+    /// Width of the figure.
+    pub(super) fn across(&self) -> f64 {
+        f64::from(self.area.dim_in_pixel().0) / self.form.scale
     }
 
     fn width(&self, width: f64) -> u32 {

@@ -3,9 +3,11 @@
 use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
-use super::canvas::{BLUE, Canvas, Drawing, Drawn, GREEN, Lettering, Point, VERMILLION};
-use super::frame::Frame;
-use crate::metric::{EpochMetrics, Figures, Measure};
+use super::canvas::{
+    BLUE, Canvas, Drawing, Drawn, GREEN, Lettering, Point, VERMILLION, text_width,
+};
+use super::frame::{Frame, room_for};
+use crate::metric::{EpochMetrics, Figures, Measure, written};
 
 /// Two panels side by side: the loss on the left, the score on the right.
 pub(super) struct LearningCurve<'a> {
@@ -18,6 +20,10 @@ const PANEL_WIDTH: f64 = 370.0;
 const PANEL_TOP: f64 = 92.0;
 const PANEL_BOTTOM: f64 = 380.0;
 const PANELS_LEFT: [f64; 2] = [64.0, 574.0];
+/// From the end of a line to its label, and between labels of different panels.
+const END_GAP: f64 = 9.0;
+const PANEL_GAP: f64 = 6.0;
+const END_SIZE: f64 = 14.0;
 /// Labels at the ends of lines keep this distance.
 const LABEL_DISTANCE: f64 = 16.0;
 /// Up to so many epochs, each has a dot.
@@ -34,10 +40,59 @@ struct Series {
     points: Vec<(f64, f64)>,
 }
 
+impl Series {
+    /// The name and the last value.
+    fn label(&self) -> String {
+        let last = self.points.last().map_or(0.0, |point| point.1);
+        format!("{} {}", self.name, written(last, 3))
+    }
+}
+
+/// Where the panels begin, and how wide they are.
+#[derive(Clone, Copy)]
+struct Places {
+    lefts: [f64; 2],
+    width: f64,
+}
+
+impl Places {
+    /// The usual ones, if labels have room there; else what labels leave.
+    fn of(panels: &[Panel; 2]) -> Self {
+        let usual = Self {
+            lefts: PANELS_LEFT,
+            width: PANEL_WIDTH,
+        };
+        let [before, beside] = panels.each_ref().map(|panel| room_for(&panel.y.marks()));
+        let [between, after] = panels.each_ref().map(Panel::room_for_ends);
+        let gaps = [before, between + beside, after].map(|room| room + PANEL_GAP);
+        let first_end = PANELS_LEFT[0] + PANEL_WIDTH;
+        let second_end = PANELS_LEFT[1] + PANEL_WIDTH;
+        let usual_gaps = [
+            PANELS_LEFT[0],
+            PANELS_LEFT[1] - first_end,
+            SIZE[0] as f64 - second_end,
+        ];
+        if gaps
+            .iter()
+            .zip(usual_gaps)
+            .all(|(gap, usual)| *gap <= usual)
+        {
+            return usual;
+        }
+        let left = gaps[0].max(PANELS_LEFT[0]).ceil();
+        let between = gaps[1].max(usual_gaps[1]).ceil();
+        let right = gaps[2].max(usual_gaps[2]).ceil();
+        let width = ((SIZE[0] as f64 - left - between - right) / 2.0).floor();
+        Self {
+            lefts: [left, left + width + between],
+            width,
+        }
+    }
+}
+
 /// What one panel shows.
 struct Panel {
     heading: &'static str,
-    left: f64,
     x: Axis,
     y: Axis,
     series: Vec<Series>,
@@ -49,11 +104,6 @@ impl Drawing for LearningCurve<'_> {
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
-        canvas.text(
-            [PANELS_LEFT[0], 30.0],
-            &self.title,
-            Lettering::new(21.0).starting_here(),
-        )?;
         let measure = self
             .epochs
             .first()
@@ -63,8 +113,7 @@ impl Drawing for LearningCurve<'_> {
         // A likelihood of numbers has logarithms of either sign.
         let lowest = extreme(&loss, f64::min);
         let axis = Axis::around(lowest.min(0.0), highest, TICKS);
-        self.panel(0, measure.loss_heading(), axis, loss)
-            .draw(canvas)?;
+        let losses = self.panel(measure.loss_heading(), axis, loss);
         let mut score = self.series(|figures| figures.score);
         if measure.trains_on_samples() {
             score.retain(|series| series.name != TRAIN);
@@ -72,7 +121,21 @@ impl Drawing for LearningCurve<'_> {
         let best = measure.best();
         let (low, high) = (extreme(&score, f64::min), extreme(&score, f64::max));
         let axis = Axis::around(low.min(best), high.max(best), TICKS);
-        self.panel(1, measure.heading(), axis, score).draw(canvas)
+        let scores = self.panel(measure.heading(), axis, score);
+        let panels = [losses, scores];
+        let Places { lefts, width } = Places::of(&panels);
+        let title = Lettering::new(21.0).starting_here();
+        canvas.text([lefts[0], 30.0], &self.title, title)?;
+        for (panel, left) in panels.iter().zip(lefts) {
+            let frame = Frame {
+                left,
+                top: PANEL_TOP,
+                width,
+                height: PANEL_BOTTOM - PANEL_TOP,
+            };
+            panel.draw(canvas, &frame)?;
+        }
+        Ok(())
     }
 }
 
@@ -108,13 +171,12 @@ impl LearningCurve<'_> {
             .collect()
     }
 
-    fn panel(&self, place: usize, heading: &'static str, y: Axis, series: Vec<Series>) -> Panel {
+    fn panel(&self, heading: &'static str, y: Axis, series: Vec<Series>) -> Panel {
         let epochs = || self.epochs.iter().map(|row| row.epoch);
         let first = epochs().min().unwrap_or(0);
         let last = epochs().max().unwrap_or(0);
         Panel {
             heading,
-            left: PANELS_LEFT[place],
             x: Axis::of_whole_numbers(first, last, TICKS),
             y,
             series,
@@ -123,29 +185,31 @@ impl LearningCurve<'_> {
 }
 
 impl Panel {
-    fn frame(&self) -> Frame {
-        Frame {
-            left: self.left,
-            top: PANEL_TOP,
-            width: PANEL_WIDTH,
-            height: PANEL_BOTTOM - PANEL_TOP,
-        }
+    /// What the labels at the ends of lines need, at the right.
+    fn room_for_ends(&self) -> f64 {
+        let labels = self.series.iter().map(Series::label);
+        let widths = labels.map(|label| text_width(&label, END_SIZE));
+        END_GAP + widths.fold(0.0, f64::max)
     }
 
-    fn at(&self, point: (f64, f64)) -> Point {
-        self.frame().point([&self.x, &self.y], point)
+    fn at(&self, frame: &Frame, point: (f64, f64)) -> Point {
+        frame.point([&self.x, &self.y], point)
     }
 
-    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, frame: &Frame) -> Drawn {
         canvas.text(
-            [self.left, PANEL_TOP - 24.0],
+            [frame.left, PANEL_TOP - 24.0],
             self.heading,
             Lettering::new(17.0).starting_here(),
         )?;
         let ticks = [&self.x.marks()[..], &self.y.marks()];
-        self.frame().draw(canvas, ticks, Some("Epoch"))?;
+        frame.draw(canvas, ticks, Some("Epoch"))?;
         for series in &self.series {
-            let points: Vec<Point> = series.points.iter().map(|&point| self.at(point)).collect();
+            let points: Vec<Point> = series
+                .points
+                .iter()
+                .map(|&point| self.at(frame, point))
+                .collect();
             canvas.line(&points, series.colour, 2.0)?;
             if points.len() <= MOST_DOTS {
                 for point in points {
@@ -153,28 +217,27 @@ impl Panel {
                 }
             }
         }
-        self.labels(canvas)
+        self.labels(canvas, frame)
     }
 
     /// The name and last value of every line, at its end.
-    fn labels<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
-        let mut ends: Vec<(Point, &Series, f64)> = self
+    fn labels<B: DrawingBackend>(&self, canvas: &Canvas<B>, frame: &Frame) -> Drawn {
+        let mut ends: Vec<(Point, &Series)> = self
             .series
             .iter()
             .filter_map(|series| {
                 let &last = series.points.last()?;
-                Some((self.at(last), series, last.1))
+                Some((self.at(frame, last), series))
             })
             .collect();
         ends.sort_by(|a, b| a.0[1].total_cmp(&b.0[1]));
         let heights = spread(ends.iter().map(|(end, ..)| end[1]).collect());
-        for ((end, series, value), y) in ends.into_iter().zip(heights) {
-            let x = end[0].max(self.frame().right()) + 9.0;
-            let label = format!("{} {value:.3}", series.name);
-            let lettering = Lettering::new(14.0)
+        for ((end, series), y) in ends.into_iter().zip(heights) {
+            let x = end[0].max(frame.right()) + END_GAP;
+            let lettering = Lettering::new(END_SIZE)
                 .in_colour(series.colour)
                 .starting_here();
-            canvas.text([x, y], &label, lettering)?;
+            canvas.text([x, y], &series.label(), lettering)?;
         }
         Ok(())
     }

@@ -39,6 +39,7 @@ const TICKS: usize = 5;
 const DATES: usize = 6;
 /// The colour of the outermost band, and of the innermost, where there are several.
 const BANDS: [RGBColor; 2] = [RGBColor(0xd6, 0xe6, 0xf2), RGBColor(0xa0, 0xc6, 0xe2)];
+const NOTE_SIZE: f64 = 14.0;
 /// A stamp longer than this is cut to its date.
 const LONGEST_LABEL: usize = 16;
 
@@ -48,24 +49,49 @@ impl Drawing for Forecast<'_> {
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn {
-        let title = Lettering::new(21.0).starting_here();
-        canvas.text([FRAME.left, 30.0], &self.title, title)?;
         let axis = self.axis();
-        self.grid(canvas, &axis)?;
-        self.bands(canvas, &axis)?;
+        let panel = Panel {
+            frame: FRAME.clear_of(&axis.marks()),
+            axis,
+            steps: self.steps(),
+        };
+        let frame = &panel.frame;
+        let title = Lettering::new(21.0).starting_here();
+        canvas.text([frame.left, 30.0], &self.title, title)?;
+        self.grid(canvas, &panel)?;
+        self.bands(canvas, &panel)?;
         let known = self.picture.known;
         let history: Vec<Point> = known
             .iter()
             .enumerate()
-            .map(|(at, &value)| self.at(&axis, at, value))
+            .map(|(at, &value)| panel.at(at, value))
             .collect();
         canvas.line(&history, INK, 1.6)?;
         let line = self.joined(self.picture.point);
-        let median: Vec<Point> = line.map(|(at, value)| self.at(&axis, at, value)).collect();
+        let median: Vec<Point> = line.map(|(at, value)| panel.at(at, value)).collect();
         canvas.line(&median, BLUE, 2.4)?;
-        let now = self.at(&axis, known.len() - 1, axis.low)[0];
-        canvas.line(&[[now, FRAME.top], [now, FRAME.bottom()]], FAINT, 1.0)?;
-        self.legend(canvas, now)
+        let now = panel.at(known.len() - 1, panel.axis.low)[0];
+        canvas.line(&[[now, frame.top], [now, frame.bottom()]], FAINT, 1.0)?;
+        self.legend(canvas, frame)?;
+        self.last_known(canvas, frame, now)
+    }
+}
+
+/// Where steps and values stand.
+struct Panel {
+    frame: Frame,
+    axis: Axis,
+    steps: usize,
+}
+
+impl Panel {
+    /// How far along a step is, 0 to 1.
+    fn share(&self, step: usize) -> f64 {
+        step as f64 / (self.steps - 1).max(1) as f64
+    }
+
+    fn at(&self, step: usize, value: f64) -> Point {
+        self.frame.at(self.share(step), self.axis.place(value))
     }
 }
 
@@ -93,15 +119,6 @@ impl Forecast<'_> {
         self.picture.known.len() + self.picture.point.len()
     }
 
-    /// How far along a step is, 0 to 1.
-    fn share(&self, step: usize) -> f64 {
-        step as f64 / (self.steps() - 1).max(1) as f64
-    }
-
-    fn at(&self, axis: &Axis, step: usize, value: f64) -> Point {
-        FRAME.at(self.share(step), axis.place(value))
-    }
-
     /// Steps and values of a line of the forecast, joined to the last known step.
     fn joined<'a>(
         &self,
@@ -120,7 +137,7 @@ impl Forecast<'_> {
         (0..count / 2).map(|at| (at, count - 1 - at)).collect()
     }
 
-    fn bands<B: DrawingBackend>(&self, canvas: &Canvas<B>, axis: &Axis) -> Drawn {
+    fn bands<B: DrawingBackend>(&self, canvas: &Canvas<B>, panel: &Panel) -> Drawn {
         let pairs = self.pairs();
         for (index, &(low, high)) in pairs.iter().enumerate() {
             let colour = shade(index, pairs.len());
@@ -129,20 +146,21 @@ impl Forecast<'_> {
             let down = self.joined(&quantiles[low]).rev();
             let edge: Vec<Point> = up
                 .chain(down)
-                .map(|(at, value)| self.at(axis, at, value))
+                .map(|(at, value)| panel.at(at, value))
                 .collect();
             canvas.polygon(&edge, colour)?;
         }
         Ok(())
     }
 
-    fn grid<B: DrawingBackend>(&self, canvas: &Canvas<B>, axis: &Axis) -> Drawn {
+    fn grid<B: DrawingBackend>(&self, canvas: &Canvas<B>, panel: &Panel) -> Drawn {
         let every = self.steps().div_ceil(DATES).max(1);
         let dates = (0..self.steps()).step_by(every);
         let dates: Vec<Tick> = dates
-            .map(|step| (self.share(step), self.date(step)))
+            .map(|step| (panel.share(step), self.date(step)))
             .collect();
-        FRAME.draw(canvas, [&dates, &axis.marks()], None)
+        let ticks = [&dates[..], &panel.axis.marks()];
+        panel.frame.draw(canvas, ticks, None)
     }
 
     /// The stamp of a step, no longer than there is room for.
@@ -153,10 +171,10 @@ impl Forecast<'_> {
     }
 
     /// What each line and band is, above the panel.
-    fn legend<B: DrawingBackend>(&self, canvas: &Canvas<B>, now: f64) -> Drawn {
-        let y = FRAME.top - 24.0;
-        let text = Lettering::new(14.0);
-        let mut x = FRAME.left;
+    fn legend<B: DrawingBackend>(&self, canvas: &Canvas<B>, frame: &Frame) -> Drawn {
+        let y = frame.top - 24.0;
+        let text = Lettering::new(NOTE_SIZE);
+        let mut x = frame.left;
         let mut entry = |name: &str, colour: RGBColor, width: f64| -> Drawn {
             canvas.line(&[[x, y], [x + 24.0, y]], colour, width)?;
             canvas.text([x + 30.0, y], name, text.starting_here())?;
@@ -179,10 +197,19 @@ impl Forecast<'_> {
                 entry(&name, shade(index, pairs.len()), 9.0)?;
             }
         }
+        Ok(())
+    }
+
+    /// The stamp of the last known step, beside its line at `now`.
+    fn last_known<B: DrawingBackend>(&self, canvas: &Canvas<B>, frame: &Frame, now: f64) -> Drawn {
         let last = self.date(self.picture.known.len() - 1);
         let note = format!("last known: {last}");
-        let lettering = text.in_colour(FAINT);
-        canvas.text([now - 6.0, FRAME.top + 8.0], &note, lettering.ending_here())
+        let lettering = Lettering::new(NOTE_SIZE).in_colour(FAINT);
+        canvas.text(
+            [now - 6.0, frame.top + 8.0],
+            &note,
+            lettering.ending_here(),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, FAINT, GRID, Lettering, Point};
+use super::canvas::{Canvas, Drawn, FAINT, GRID, Lettering, Point, text_width};
 
 /// Where a rectangle stands, in units of the figure.
 pub(super) struct Frame {
@@ -16,7 +16,30 @@ pub(super) struct Frame {
 /// A tick: its place on the axis, 0 to 1, and its label.
 pub(super) type Tick = (f64, String);
 
+/// How large labels of ticks are.
+pub(super) const TICK_SIZE: f64 = 14.0;
+/// From a label of an upward axis to the frame.
+const TICK_GAP: f64 = 8.0;
+/// No label comes nearer to the edge of the figure.
+const EDGE: f64 = 3.0;
+
+/// What the labels of an upward axis need at the left of a frame.
+pub(super) fn room_for(up: &[Tick]) -> f64 {
+    let widths = up.iter().map(|(_, label)| text_width(label, TICK_SIZE));
+    widths.fold(0.0, f64::max) + TICK_GAP
+}
+
 impl Frame {
+    /// As far to the right of the figure's edge as the labels of `up` need, its right side unmoved.
+    pub(super) fn clear_of(self, up: &[Tick]) -> Self {
+        let left = self.left.max((room_for(up) + EDGE).ceil());
+        Self {
+            left,
+            width: self.right() - left,
+            ..self
+        }
+    }
+
     pub(super) fn right(&self) -> f64 {
         self.left + self.width
     }
@@ -42,16 +65,18 @@ impl Frame {
         [along, up]: [&[Tick]; 2],
         name: Option<&str>,
     ) -> Drawn {
-        let lettering = Lettering::new(14.0).in_colour(FAINT);
+        let lettering = Lettering::new(TICK_SIZE).in_colour(FAINT);
         for (place, label) in up {
             canvas.line(&[self.at(0.0, *place), self.at(1.0, *place)], GRID, 1.0)?;
             let [left, middle] = self.at(0.0, *place);
-            canvas.text([left - 8.0, middle], label, lettering.ending_here())?;
+            canvas.text([left - TICK_GAP, middle], label, lettering.ending_here())?;
         }
         for (place, label) in along {
             let [x, bottom] = self.at(*place, 0.0);
             canvas.line(&[[x, bottom], [x, bottom + 5.0]], FAINT, 1.0)?;
-            canvas.text([x, bottom + 17.0], label, lettering)?;
+            let half = text_width(label, TICK_SIZE) / 2.0 + EDGE;
+            let within = x.min(canvas.across() - half).max(half);
+            canvas.text([within, bottom + 17.0], label, lettering)?;
         }
         canvas.line(&[self.at(0.0, 0.0), self.at(1.0, 0.0)], FAINT, 1.0)?;
         let Some(name) = name else {

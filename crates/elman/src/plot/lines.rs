@@ -86,28 +86,30 @@ impl Drawing for LinePlot<'_> {
         let x = Axis::around(low, high, TICKS);
         let (low, high) = self.range(|point| point.1);
         let y = Axis::around(low, high, TICKS);
+        let ticks = [&x.marks()[..], &y.marks()];
+        let frame = FRAME.clear_of(ticks[1]);
         let heading = Lettering::new(21.0).starting_here();
-        canvas.text([FRAME.left, 28.0], &self.title, heading)?;
+        canvas.text([frame.left, 28.0], &self.title, heading)?;
         let [along, up] = self.axes;
         let above = Lettering::new(15.0).in_colour(FAINT);
-        canvas.text([FRAME.left, FRAME.top - 18.0], up, above)?;
-        FRAME.draw(canvas, [&x.marks(), &y.marks()], Some(along))?;
+        canvas.text([frame.left, frame.top - 18.0], up, above)?;
+        frame.draw(canvas, ticks, Some(along))?;
         for (index, line) in self.lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let points = line.points.iter();
-            let points: Vec<Point> = points.map(|&point| FRAME.point([&x, &y], point)).collect();
+            let points: Vec<Point> = points.map(|&point| frame.point([&x, &y], point)).collect();
             line.marks.draw(canvas, &points, colour)?;
-            let height = FRAME.top + 8.0 + index as f64 * LABEL_DISTANCE;
+            let height = frame.top + 8.0 + index as f64 * LABEL_DISTANCE;
             line.marks.draw(
                 canvas,
                 &[
-                    [FRAME.right() + 18.0, height],
-                    [FRAME.right() + 34.0, height],
+                    [frame.right() + 18.0, height],
+                    [frame.right() + 34.0, height],
                 ],
                 colour,
             )?;
             let label = Lettering::new(14.0).in_colour(colour).starting_here();
-            canvas.text([FRAME.right() + 44.0, height], &line.name, label)?;
+            canvas.text([frame.right() + 44.0, height], &line.name, label)?;
         }
         Ok(())
     }

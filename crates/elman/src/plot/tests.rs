@@ -45,6 +45,52 @@ fn matrix(classes: usize) -> ConfusionMatrix {
     matrix
 }
 
+/// Every text of a figure, with its left, top, right and bottom.
+fn texts(svg: &str) -> Vec<(&str, [f64; 4])> {
+    let number = |element: &str, name: &str| -> f64 {
+        let (_, rest) = element.split_once(&format!(" {name}=\"")).expect(name);
+        let (number, _) = rest.split_once('"').expect("quoted");
+        number.parse().expect("a number")
+    };
+    let elements = svg.split("<text").skip(1);
+    let boxed = elements.map(|element| {
+        let (attributes, rest) = element.split_once('>').expect("a tag");
+        let (text, _) = rest.split_once("</text>").expect("an end");
+        let text = text.trim();
+        // Plotters writes a font's size without the space between lines.
+        let height = number(attributes, "font-size");
+        let width = canvas::text_width(text, 1.24 * height);
+        let anchor = ["start", "middle", "end"]
+            .iter()
+            .position(|anchor| attributes.contains(&format!("\"{anchor}\"")))
+            .expect("an anchor");
+        let before = width * anchor as f64 / 2.0;
+        let [x, y] = ["x", "y"].map(|name| number(attributes, name));
+        let half = height / 2.0;
+        let corners = match attributes.contains("rotate") {
+            false => [x - before, y - half, x - before + width, y + half],
+            true => [x - half, y + before - width, x + half, y + before],
+        };
+        (text, corners)
+    });
+    boxed.collect()
+}
+
+/// Checks that every text is within the figure and lies over no other.
+fn check_texts(figure: &Figure) {
+    let (size, _) = decoded(&figure.png);
+    let size = size.map(|length| f64::from(length) / 2.0);
+    let texts = texts(&figure.svg);
+    for (at, (text, [left, top, right, bottom])) in texts.iter().enumerate() {
+        let is_within = *left >= 0.0 && *top >= 0.0 && *right <= size[0] && *bottom <= size[1];
+        assert!(is_within, "{text} is cut: {left} to {right}");
+        for (other, [from, above, to, below]) in &texts[at + 1..] {
+            let is_clear = right <= from || to <= left || bottom <= above || below <= top;
+            assert!(is_clear, "{text} and {other} lie over each other");
+        }
+    }
+}
+
 /// Width and height of a PNG that decodes to the end, and its share of white pixels.
 fn decoded(png: &[u8]) -> ([u32; 2], f64) {
     let decoder = png::Decoder::new(std::io::Cursor::new(png));
@@ -71,6 +117,7 @@ fn learning_curves_name_their_lines() {
         let figure =
             learning_curve("MNIST <rows> & more", &epochs(count, held_out)).expect("drawn");
         keep(&format!("curve-{count}-{held_out}"), &figure);
+        check_texts(&figure);
         let (size, white) = decoded(&figure.png);
         assert_eq!(size, [2080, 880]);
         assert!((0.8..0.99).contains(&white), "{white}");
@@ -87,6 +134,87 @@ fn learning_curves_name_their_lines() {
         assert_eq!(figure.svg.contains("valid 0."), held_out);
         assert!(figure.svg.trim_end().ends_with("</svg>"));
     }
+}
+
+#[test]
+fn curves_of_very_large_and_very_small_losses_have_room_for_their_labels() {
+    let usual = learning_curve("usual", &epochs(3, true)).expect("drawn");
+    // Where the usual panels stand.
+    let headings = ["x=\"64\" y=\"68\"", "x=\"574\" y=\"68\""];
+    assert!(headings.iter().all(|heading| usual.svg.contains(heading)));
+    for (factor, labels) in [
+        (4e30, ["e30", "train 2.8"]),
+        (1e-12, ["e-12", "train 7."]),
+        (1e300, ["e299", "test 6."]),
+    ] {
+        let mut rows = epochs(3, true);
+        for row in &mut rows {
+            row.measure = Measure::ScaledError;
+            let valid = row.valid.as_mut().expect("held out");
+            for figures in [&mut row.train, valid, &mut row.test] {
+                figures.loss *= factor;
+                figures.score *= -factor;
+            }
+        }
+        let figure = learning_curve("A title", &rows).expect("drawn");
+        keep(&format!("curve-{factor:e}"), &figure);
+        check_texts(&figure);
+        for label in labels {
+            assert!(figure.svg.contains(label), "{label}: {}", figure.svg);
+        }
+    }
+}
+
+/// A picture of `known` steps and `ahead` that are forecast, a month each from July 2019, with numbers
+/// about `size`.
+fn foretold(known: usize, ahead: usize, size: f64) -> Result<Figure> {
+    let numbers = |from: usize, count: usize, more: f64| -> Vec<f64> {
+        let steps = from..from + count;
+        let numbers = steps.map(|step| size * (1.0 + 0.3 * (step as f64).sin() + more));
+        numbers.collect()
+    };
+    let label = |step: usize| format!("{}-{:02}-01", 2019 + (step + 6) / 12, (step + 6) % 12 + 1);
+    forecast(&ForecastPicture {
+        title: "A forecast".to_owned(),
+        known: &numbers(0, known, 0.0),
+        point: &numbers(known, ahead, 0.0),
+        levels: &[0.1, 0.5, 0.9],
+        quantiles: &[-0.2, 0.0, 0.2].map(|more| numbers(known, ahead, more)),
+        labels: (0..known + ahead).map(label).collect(),
+    })
+}
+
+#[test]
+fn forecasts_of_all_sizes_have_room_for_their_labels() {
+    for (size, labels) in [
+        (300.0, ["100", "500"]),
+        (1e12, ["0.4e12", "1.6e12"]),
+        (1e-9, ["0.4e-9", "1.6e-9"]),
+        (-1e300, ["-0.4e300", "-1.6e300"]),
+    ] {
+        let figure = foretold(40, 12, size).expect("drawn");
+        keep(&format!("forecast-{size:e}"), &figure);
+        check_texts(&figure);
+        for label in labels {
+            let line = format!("\n{label}\n");
+            assert!(figure.svg.contains(&line), "{label}: {}", figure.svg);
+        }
+    }
+    // The numbers are told apart by their last digits.
+    let figure = plot_lines(&[123_456_789.25, 123_456_789.5]);
+    check_texts(&figure);
+    assert!(figure.svg.contains("123456789.25"), "{}", figure.svg);
+}
+
+fn plot_lines(values: &[f64]) -> Figure {
+    let points = values.iter().enumerate();
+    let points = points.map(|(at, &value)| (at as f64, value)).collect();
+    lines(
+        "Lines",
+        ["t", "y"],
+        &[Line::new("line", points, Marks::Line)],
+    )
+    .expect("drawn")
 }
 
 #[test]
