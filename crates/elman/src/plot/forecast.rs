@@ -3,7 +3,7 @@
 use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::axis::Axis;
-use super::canvas::{BLUE, Canvas, Drawing, Drawn, FAINT, INK, Lettering, Point};
+use super::canvas::{BLUE, Canvas, Drawing, Drawn, FAINT, INK, Lettering, Point, text_width};
 use super::frame::{Frame, Tick};
 
 /// What a picture of a forecast shows.
@@ -200,16 +200,18 @@ impl Forecast<'_> {
         Ok(())
     }
 
-    /// The stamp of the last known step, beside its line at `now`.
+    /// The stamp of the last known step, beside its line at `now`: before it, if there is room.
     fn last_known<B: DrawingBackend>(&self, canvas: &Canvas<B>, frame: &Frame, now: f64) -> Drawn {
+        const GAP: f64 = 6.0;
         let last = self.date(self.picture.known.len() - 1);
         let note = format!("last known: {last}");
         let lettering = Lettering::new(NOTE_SIZE).in_colour(FAINT);
-        canvas.text(
-            [now - 6.0, frame.top + 8.0],
-            &note,
-            lettering.ending_here(),
-        )
+        let y = frame.top + 8.0;
+        if now - GAP - text_width(&note, NOTE_SIZE) >= frame.left {
+            canvas.text([now - GAP, y], &note, lettering.ending_here())
+        } else {
+            canvas.text([now + GAP, y], &note, lettering.starting_here())
+        }
     }
 }
 

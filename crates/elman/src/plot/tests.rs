@@ -218,6 +218,16 @@ fn plot_lines(values: &[f64]) -> Figure {
 }
 
 #[test]
+fn the_last_known_step_is_named_where_there_is_room() {
+    for (known, ahead) in [(1, 1), (2, 1), (2, 12), (12, 2), (40, 1)] {
+        let figure = foretold(known, ahead, 300.0).expect("drawn");
+        keep(&format!("forecast-{known}-{ahead}"), &figure);
+        check_texts(&figure);
+        assert!(figure.svg.contains("last known: "));
+    }
+}
+
+#[test]
 fn a_regressors_curve_shows_its_errors() {
     let mut rows = epochs(20, true);
     for row in &mut rows {
