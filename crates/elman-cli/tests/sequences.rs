@@ -124,6 +124,8 @@ fn texts_of_classes_from_fit_to_predict() {
     fs::write(place.path("letters.toml"), LETTERS).expect("written");
     let fit = ["fit", "letters.toml", "--out", "run", "--quiet"];
     succeed(&mut place.elman(&fit));
+    let picture = fs::read_to_string(place.path("run/confusion.svg")).expect("a picture");
+    assert!(picture.contains("\ndown\n") && picture.contains("\nup\n"));
     let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
     assert_eq!(
         (&report["accuracy"], &report["count"]),
@@ -416,6 +418,8 @@ fn sequences_of_a_table_from_fit_to_predict() {
     fs::write(place.path("slopes.toml"), SLOPES).expect("written");
     let fit = ["fit", "slopes.toml", "--out", "run", "--quiet"];
     succeed(&mut place.elman(&fit));
+    let picture = fs::read_to_string(place.path("run/confusion.svg")).expect("a picture");
+    assert!(picture.contains("\nfalling\n") && picture.contains("\nrising\n"));
     let report = object(&succeed(&mut place.elman(&["evaluate", "run", "--json"])));
     assert_eq!(report["count"], 30);
     assert!(number(&report["accuracy"]) > 0.9, "{report}");

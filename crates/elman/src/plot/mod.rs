@@ -161,12 +161,13 @@ pub fn forecast(picture: &ForecastPicture<'_>) -> Result<Figure> {
     canvas::render(&forecast::Forecast { title, picture })
 }
 
-/// The counts of a confusion matrix, with the recall of every row and the precision of every column.
+/// The counts of a confusion matrix, whose classes have `names`, with the recall of every row and the
+/// precision of every column.
 ///
 /// # Errors
 ///
-/// When nothing was counted, or there are more than 256 classes.
-pub fn confusion(title: &str, matrix: &ConfusionMatrix) -> Result<Figure> {
+/// When nothing was counted, there are more than 256 classes, or not as many names.
+pub fn confusion(title: &str, matrix: &ConfusionMatrix, names: &[String]) -> Result<Figure> {
     if matrix.total() == 0 || matrix.classes() > 256 {
         return Err(Error::argument(
             "confusion matrix",
@@ -178,10 +179,14 @@ pub fn confusion(title: &str, matrix: &ConfusionMatrix) -> Result<Figure> {
             "give at least one example of at most 256 classes",
         ));
     }
-    canvas::render(&confusion::Confusion {
-        title: shortened(title),
-        matrix,
-    })
+    if names.len() != matrix.classes() {
+        return Err(Error::argument(
+            "confusion matrix",
+            format!("{} names of {} classes", names.len(), matrix.classes()),
+            "give a name for every class",
+        ));
+    }
+    canvas::render(&confusion::Confusion::new(shortened(title), matrix, names))
 }
 
 /// The metric of a search against epochs, a line a trial, the best in colour.

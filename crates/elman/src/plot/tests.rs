@@ -45,6 +45,11 @@ fn matrix(classes: usize) -> ConfusionMatrix {
     matrix
 }
 
+/// The names of classes that have none of their own.
+fn numbers(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| class.to_string()).collect()
+}
+
 /// Every text of a figure, with its left, top, right and bottom.
 fn texts(svg: &str) -> Vec<(&str, [f64; 4])> {
     let number = |element: &str, name: &str| -> f64 {
@@ -264,7 +269,7 @@ fn figures_are_the_same_each_time() {
         for _ in 0..right {
             matrix.record(1, 1).expect("in range");
         }
-        confusion("title", &matrix).expect("drawn")
+        confusion("title", &matrix, &numbers(2)).expect("drawn")
     };
     assert_eq!(draw(5), draw(5));
     assert_ne!(draw(5).svg, draw(6).svg);
@@ -274,7 +279,8 @@ fn figures_are_the_same_each_time() {
 #[test]
 fn confusion_matrices_have_their_counts() {
     for classes in [10, 40] {
-        let figure = confusion("MNIST rows, basic RNN", &matrix(classes)).expect("drawn");
+        let figure = confusion("MNIST rows, basic RNN", &matrix(classes), &numbers(classes));
+        let figure = figure.expect("drawn");
         keep(&format!("confusion-{classes}"), &figure);
         decoded(&figure.png);
         assert!(figure.svg.contains("Predicted class") && figure.svg.contains("Actual class"));
@@ -284,9 +290,43 @@ fn confusion_matrices_have_their_counts() {
     for _ in 0..4321 {
         matrix.record(0, 2).expect("in range");
     }
-    let figure = confusion("title", &matrix).expect("drawn");
+    let figure = confusion("title", &matrix, &numbers(3)).expect("drawn");
     for text in ["4321", "0 of 4321 right: accuracy 0.0000", "0.000", "–"] {
         assert!(figure.svg.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn confusion_matrices_name_their_classes() {
+    let long = |class: usize| format!("class {class} with the name of a small book and more");
+    let several: [fn(usize) -> String; 3] = [
+        |class| ["slow", "fast"][class % 2].to_owned(),
+        |class| format!("n{class}"),
+        |class| format!("category {class}"),
+    ];
+    let several = several
+        .into_iter()
+        .flat_map(|name| [2, 3, 9, 40].map(|count| (count, name)));
+    for (at, (classes, name)) in several
+        .chain([(2, long as fn(usize) -> String)])
+        .enumerate()
+    {
+        let names: Vec<String> = (0..classes).map(name).collect();
+        let figure = confusion("A title", &matrix(classes), &names).expect("drawn");
+        keep(&format!("confusion-named-{at}"), &figure);
+        check_texts(&figure);
+        // Once beside the rows and once above the columns, of a long name the beginning.
+        let (begin, end) = match name(0).len() {
+            ..20 => (name(0), "\n"),
+            _ => ("class 0 with".to_owned(), "…\n"),
+        };
+        let named = texts(&figure.svg).into_iter();
+        let named = named.filter(|(text, _)| text.starts_with(&begin));
+        assert!(
+            named.count() >= 2 && figure.svg.contains(end),
+            "{}",
+            figure.svg
+        );
     }
 }
 
@@ -305,9 +345,15 @@ fn nothing_to_draw_is_an_error() {
          give at least one epoch and finite numbers only"
     );
     assert_eq!(
-        message(confusion("t", &ConfusionMatrix::new(3)).expect_err("nothing counted")),
+        message(
+            confusion("t", &ConfusionMatrix::new(3), &numbers(3)).expect_err("nothing counted")
+        ),
         "confusion matrix: 0 examples of 3 classes; \
          give at least one example of at most 256 classes"
+    );
+    assert_eq!(
+        message(confusion("t", &matrix(3), &numbers(2)).expect_err("a name is missing")),
+        "confusion matrix: 2 names of 3 classes; give a name for every class"
     );
 }
 

@@ -12,7 +12,7 @@ use crate::task::evaluation::Evaluation;
 use crate::task::forecaster::ForecastTask;
 use crate::task::language_task::LanguageTask;
 use crate::task::polyphony_task::PolyphonyTask;
-use crate::task::sequence_task::SequenceTask;
+use crate::task::sequence_task::{SequenceTask, class_name};
 use crate::train::{Best, FitOptions, Objective, Observer, Training};
 
 /// What a fit is asked to do.
@@ -198,7 +198,8 @@ fn carry_out<K: TaskKind>(
     run.write("curve.svg", curve.svg.as_bytes())?;
     run.write("curve.png", &curve.png)?;
     if let Some(confusion) = test.confusion() {
-        let figure = plot::confusion(&recipe.title, confusion)?;
+        let names = (0..confusion.classes()).map(|class| class_name(&recipe.data, class));
+        let figure = plot::confusion(&recipe.title, confusion, &names.collect::<Vec<_>>())?;
         run.write("confusion.svg", figure.svg.as_bytes())?;
         run.write("confusion.png", &figure.png)?;
     }

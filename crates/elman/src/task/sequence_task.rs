@@ -356,16 +356,21 @@ impl Trained {
 
     /// What a class is called: its number, or the data's own word for it.
     pub fn class_name(&self, class: usize) -> String {
-        match (&self.recipe.data, class) {
-            (DataSettings::Reber(_), 0) => "bad".to_owned(),
-            (DataSettings::Reber(_), 1) => "good".to_owned(),
-            (DataSettings::Ts(TsSettings { classes, .. }), _)
-            | (DataSettings::SequenceTable(SequenceTableSettings { classes, .. }), _)
-            | (DataSettings::LabelledText(LabelledTextSettings { classes, .. }), _) => {
-                classes.get(class).cloned().unwrap_or_default()
-            }
-            _ => class.to_string(),
+        class_name(&self.recipe.data, class)
+    }
+}
+
+/// What a class of these data is called: its number, or their own word for it.
+pub(super) fn class_name(data: &DataSettings, class: usize) -> String {
+    match (data, class) {
+        (DataSettings::Reber(_), 0) => "bad".to_owned(),
+        (DataSettings::Reber(_), 1) => "good".to_owned(),
+        (DataSettings::Ts(TsSettings { classes, .. }), _)
+        | (DataSettings::SequenceTable(SequenceTableSettings { classes, .. }), _)
+        | (DataSettings::LabelledText(LabelledTextSettings { classes, .. }), _) => {
+            classes.get(class).cloned().unwrap_or_default()
         }
+        _ => class.to_string(),
     }
 }
 
