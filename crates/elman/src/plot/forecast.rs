@@ -36,7 +36,10 @@ const FRAME: Frame = Frame {
     height: 288.0,
 };
 const TICKS: usize = 5;
+/// At most so many stamps stand below the axis.
 const DATES: usize = 6;
+/// Between stamps of months.
+const MONTHS: [i64; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 240];
 /// The colour of the outermost band, and of the innermost, where there are several.
 const BANDS: [RGBColor; 2] = [RGBColor(0xd6, 0xe6, 0xf2), RGBColor(0xa0, 0xc6, 0xe2)];
 const NOTE_SIZE: f64 = 14.0;
@@ -154,8 +157,7 @@ impl Forecast<'_> {
     }
 
     fn grid<B: DrawingBackend>(&self, canvas: &Canvas<B>, panel: &Panel) -> Drawn {
-        let every = self.steps().div_ceil(DATES).max(1);
-        let dates = (0..self.steps()).step_by(every);
+        let dates = dated(&self.picture.labels, self.steps()).into_iter();
         let dates: Vec<Tick> = dates
             .map(|step| (panel.share(step), self.date(step)))
             .collect();
@@ -215,6 +217,44 @@ impl Forecast<'_> {
     }
 }
 
+/// The steps whose stamps stand below the axis: of steps of whole months those at the beginning of a
+/// year, a quarter or the like, else every n-th.
+fn dated(labels: &[String], steps: usize) -> Vec<usize> {
+    let every = steps.div_ceil(DATES).max(1);
+    let labels = &labels[..steps.min(labels.len())];
+    let Some((months, step)) = months(labels) else {
+        return (0..steps).step_by(every).collect();
+    };
+    // Quarters that begin in February do not begin in January.
+    let phase = months[0].rem_euclid(step);
+    let at = |interval: i64| -> Vec<usize> {
+        let begins = |step: &usize| (months[*step] - phase).rem_euclid(interval) == 0;
+        (0..months.len()).filter(begins).collect()
+    };
+    let whole = MONTHS.iter().filter(|&interval| interval % step == 0);
+    let mut choices = whole.map(|&interval| at(interval));
+    let chosen = choices.find(|choice| choice.len() <= DATES);
+    match chosen {
+        Some(chosen) if chosen.len() > 1 => chosen,
+        _ => (0..steps).step_by(every).collect(),
+    }
+}
+
+/// The months, counted from year 0, of stamps that are as many months apart each, and how many.
+fn months(labels: &[String]) -> Option<(Vec<i64>, i64)> {
+    let month = |label: &String| -> Option<i64> {
+        let mut parts = label.splitn(3, '-');
+        let year: i64 = parts.next()?.parse().ok()?;
+        let month: i64 = parts.next()?.parse().ok()?;
+        parts.next()?;
+        Some(12 * year + month - 1)
+    };
+    let months: Vec<i64> = labels.iter().map(month).collect::<Option<_>>()?;
+    let mut steps = months.windows(2).map(|pair| pair[1] - pair[0]);
+    let step = steps.next()?;
+    (step > 0 && steps.all(|other| other == step)).then_some((months, step))
+}
+
 /// The colour of the band at `index`, from the outside in, of `count`.
 fn shade(index: usize, count: usize) -> RGBColor {
     let share = index as f64 / (count.max(2) - 1) as f64;
@@ -226,4 +266,66 @@ fn shade(index: usize, count: usize) -> RGBColor {
         mix(outer.1, inner.1),
         mix(outer.2, inner.2),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamps(first: i64, step: i64, count: i64) -> Vec<String> {
+        let months = (0..count).map(|at| first + at * step);
+        let stamps = months.map(|month| format!("{}-{:02}-01", month / 12, month % 12 + 1));
+        stamps.collect()
+    }
+
+    #[test]
+    fn stamps_below_the_axis_are_whole_years_and_quarters() {
+        let shown = |first: [i64; 2], step, count| {
+            let labels = stamps(12 * first[0] + first[1] - 1, step, count);
+            let dated = dated(&labels, labels.len()).into_iter();
+            let dated: Vec<String> = dated.map(|step| labels[step][..7].to_owned()).collect();
+            dated.join(" ")
+        };
+        for (first, step, count, expected) in [
+            ([1957, 1], 1, 60, "1957-01 1958-01 1959-01 1960-01 1961-01"),
+            ([2019, 11], 1, 60, "2020-01 2021-01 2022-01 2023-01 2024-01"),
+            (
+                [2019, 11],
+                1,
+                20,
+                "2020-01 2020-04 2020-07 2020-10 2021-01 2021-04",
+            ),
+            ([2019, 11], 1, 4, "2019-11 2019-12 2020-01 2020-02"),
+            ([2019, 11], 3, 20, "2020-02 2021-02 2022-02 2023-02 2024-02"),
+            (
+                [1990, 12],
+                12,
+                30,
+                "1990-12 1995-12 2000-12 2005-12 2010-12 2015-12",
+            ),
+            // Of 13 months few begin a year.
+            ([2019, 11], 1, 13, "2020-01 2020-04 2020-07 2020-10"),
+            (
+                [1000, 1],
+                12,
+                3000,
+                "1000-01 1500-01 2000-01 2500-01 3000-01 3500-01",
+            ),
+        ] {
+            assert_eq!(
+                shown(first, step, count),
+                expected,
+                "{first:?} {step} {count}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_stamps_are_every_nth() {
+        let days: Vec<String> = (1..=28).map(|day| format!("2024-02-{day:02}")).collect();
+        assert_eq!(dated(&days, 28), [0, 5, 10, 15, 20, 25]);
+        let numbers: Vec<String> = (0..4).map(|number| number.to_string()).collect();
+        assert_eq!(dated(&numbers, 4), [0, 1, 2, 3]);
+        assert_eq!(dated(&[], 2), [0, 1]);
+    }
 }
