@@ -82,7 +82,10 @@ impl Measure {
     pub fn written(self, score: f64) -> String {
         match self {
             Self::Accuracy | Self::KeyAccuracy => format!("{score:.4}"),
-            Self::AbsoluteError | Self::BitsPerCharacter | Self::ScaledError => written(score, 4),
+            Self::AbsoluteError
+            | Self::BitsPerCharacter
+            | Self::SampledTokens
+            | Self::ScaledError => written(score, 4),
         }
     }
 
