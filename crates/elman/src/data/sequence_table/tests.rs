@@ -299,7 +299,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "id,label,x\na,run,inf\n",
-            "DIR/a.csv:2:3: column `x`: `inf` is larger than any 64-bit float; give it in another unit; or read other columns (`data.features`)",
+            "DIR/a.csv:2:3: column `x`: `inf` is not finite; write a number; or read other columns (`data.features`)",
         ),
         (
             "id;label;x\na;run;1,5\n",
