@@ -278,6 +278,10 @@ pub(crate) struct BacktestFlags {
     /// Replace a setting of the recipe, such as train.epochs=20 (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Override>,
+    /// Write every forecast beside what came and beside naive forecasts, as CSV:
+    /// unique_id,cutoff,ds,y,forecast,q0.1,…,naive,seasonal_naive
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) forecasts: Option<PathBuf>,
     /// The folder of the recipe's run, new or empty [default: runs/backtest-RECIPE-1, -2, …]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

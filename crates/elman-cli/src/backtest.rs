@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use elman::metric::{ForecastScores, written};
 use elman::recipe::Recipe;
 use elman::task::forecaster::{
-    Compared, DEFAULT_ORIGINS, ForecastReport, TrainedForecaster, with_origins,
+    Backtest, Compared, DEFAULT_ORIGINS, ForecastReport, TrainedForecaster, with_origins,
 };
 use elman::task::{self, FitPlan, RunFolder};
 use elman::train::FitOptions;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::Done;
 use crate::arguments::BacktestFlags;
 use crate::fit::{RUNS, overrides, stem};
+use crate::forecast::{quantile_name, quoted};
 use crate::output::{self, Failure, talk};
 use crate::progress::{Progress, Talk};
 use crate::reports::{align_right, table};
@@ -40,11 +41,47 @@ pub(crate) fn run(flags: BacktestFlags) -> Done {
         .flatten();
     let trained = TrainedForecaster::load(&root)?;
     let origins = flags.origins.map(|it| it as usize);
-    let report = trained.backtest(data, origins)?;
+    let backtest = trained.backtest(data, origins)?;
+    if let Some(path) = &flags.forecasts {
+        std::fs::write(path, csv(&backtest))
+            .map_err(|source| elman::Error::io("write", path, source))?;
+    }
+    let report = backtest.report;
     if origins.is_none() && report.origins < DEFAULT_ORIGINS && !flags.quiet {
         talk(&few_origins(&trained, report.origins));
     }
     print(&report, flags.json.json)
+}
+
+/// A row for every forecast step: `unique_id,cutoff,ds,y,forecast`, a column a quantile, the two naive
+/// forecasts. Of a step whose number is not known `y` is empty.
+fn csv(backtest: &Backtest) -> String {
+    let mut header: Vec<String> = ["unique_id", "cutoff", "ds", "y", "forecast"]
+        .map(str::to_owned)
+        .into();
+    header.extend(backtest.levels.iter().map(|&level| quantile_name(level)));
+    header.extend(["naive", "seasonal_naive"].map(str::to_owned));
+    let mut text = header.join(",") + "\n";
+    for forecast in &backtest.forecasts {
+        for (step, stamp) in forecast.stamps.iter().enumerate() {
+            let actual = forecast.actual[step];
+            let mut cells = vec![
+                quoted(&forecast.id),
+                forecast.cutoff.clone(),
+                stamp.clone(),
+                match actual.is_nan() {
+                    true => String::new(),
+                    false => actual.to_string(),
+                },
+                forecast.point[step].to_string(),
+            ];
+            let rest = forecast.quantiles.iter();
+            let rest = rest.chain([&forecast.naive, &forecast.seasonal_naive]);
+            cells.extend(rest.map(|values| values[step].to_string()));
+            text += &(cells.join(",") + "\n");
+        }
+    }
+    text
 }
 
 /// Why there are only so many origins, and how there are more.

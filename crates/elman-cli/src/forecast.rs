@@ -75,7 +75,7 @@ fn picture(path: &Path) -> Result<fn(Figure) -> Vec<u8>, Error> {
 }
 
 /// The column of a quantile: `q0.1`.
-fn quantile_name(level: f64) -> String {
+pub(crate) fn quantile_name(level: f64) -> String {
     format!("q{level}")
 }
 
@@ -114,16 +114,15 @@ fn csv(forecasts: &Forecasts, with_paths: bool) -> String {
 
 /// What each target of a series is called.
 fn names(forecasts: &Forecasts, series: &SeriesForecast) -> Vec<String> {
-    match &forecasts.table.schema.targets[..] {
-        [_] => vec![series.id.clone()],
-        targets => targets
-            .iter()
-            .map(|target| format!("{} {target}", series.id))
-            .collect(),
-    }
+    let schema = &forecasts.table.schema;
+    let targets = 0..schema.targets.len();
+    targets
+        .map(|target| schema.name(&series.id, target))
+        .collect()
 }
 
-fn quoted(text: &str) -> String {
+/// `text` as a cell of CSV.
+pub(crate) fn quoted(text: &str) -> String {
     match text.contains([',', '"', '\n']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),

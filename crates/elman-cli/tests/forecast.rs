@@ -107,6 +107,25 @@ fn a_backtest_stands_beside_naive_forecasts() {
     let report: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(report["all"]["model"]["count"], 6);
     assert_eq!(report["origins"], 2);
+    succeed(&mut place.elman(&["backtest", "run", "--forecasts", "f.csv"]));
+    let rows = std::fs::read_to_string(place.path("f.csv")).expect("written");
+    let mut rows = rows.lines();
+    assert_eq!(
+        rows.next(),
+        Some("unique_id,cutoff,ds,y,forecast,q0.1,q0.25,q0.5,q0.75,q0.9,naive,seasonal_naive")
+    );
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(',').collect()).collect();
+    assert_eq!(rows.len(), 15);
+    let number = |cell: &str| cell.parse::<f64>().expect("a number");
+    // Each origin's last known number is what naive says next.
+    assert_eq!(rows[3][10], rows[2][3], "{rows:?}");
+    assert_eq!(rows[3][1], rows[2][2], "{rows:?}");
+    let error = |row: &Vec<&str>| (number(row[3]) - number(row[4])).abs();
+    let mae = rows.iter().map(error).sum::<f64>() / 15.0;
+    let json = succeed(&mut place.elman(&["backtest", "run", "--json"]));
+    let report: Value = serde_json::from_str(&json).expect("JSON");
+    let told = report["all"]["model"]["mae"].as_f64().expect("MAE");
+    assert!((mae - told).abs() < 1e-9 * told, "{mae} {told}");
     let evaluated = succeed(&mut place.elman(&["evaluate", "run", "--json"]));
     let evaluated: Value = serde_json::from_str(&evaluated).expect("JSON");
     assert_eq!(evaluated["all"]["model"]["count"], 15);

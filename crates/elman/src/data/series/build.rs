@@ -236,9 +236,9 @@ impl<'a> Builder<'a> {
         series: &Series,
         clock: &Clock,
     ) -> Result<usize> {
-        let label = |step: usize| match series.frequency.add(clock, series.start, step as i64) {
-            Some(stamp) => clock.label(stamp),
-            None => format!("step {step}"),
+        let label = |step: usize| {
+            let label = series.label(clock, step);
+            label.unwrap_or_else(|| format!("step {step}"))
         };
         let missing = (0..values.len()).filter(|&step| values[step].is_nan());
         let place = |step: usize| match rows.get(step).copied().flatten() {

@@ -83,6 +83,12 @@ impl Series {
         self.len() == 0
     }
 
+    /// The stamp of a step as a person reads it; none beyond the year 9999.
+    pub fn label(&self, clock: &Clock, step: usize) -> Option<String> {
+        let stamp = self.frequency.add(clock, self.start, step as i64)?;
+        Some(clock.label(stamp))
+    }
+
     /// `[steps]`: what came from step `from` on of one target; NaN where nobody knows, though it was
     /// filled.
     ///
@@ -151,6 +157,16 @@ pub struct Schema {
     pub past: Vec<String>,
     /// What is said about whole series.
     pub statics: Vec<StaticColumn>,
+}
+
+impl Schema {
+    /// What the series of a target is called: `id`, with the target's name where there are several.
+    pub fn name(&self, id: &str, target: usize) -> String {
+        match &self.targets[..] {
+            [_] => id.to_owned(),
+            targets => format!("{id} {}", targets[target]),
+        }
+    }
 }
 
 /// Series of one kind.

@@ -77,10 +77,8 @@ impl Forecasts {
         let known = &series.targets[place][from..];
         let target = &forecast.targets[place];
         let label = |step: usize| {
-            let stamp = series
-                .frequency
-                .add(&self.table.clock, series.start, step as i64);
-            stamp.map_or(step.to_string(), |stamp| self.table.clock.label(stamp))
+            let label = series.label(&self.table.clock, step);
+            label.unwrap_or_else(|| step.to_string())
         };
         let mut parts = Vec::new();
         if self.among > 1 {

@@ -22,5 +22,5 @@ pub use model::{ForecastNetwork, Forecaster};
 pub(in crate::task) use objective::ForecastTask;
 pub use origins::{DEFAULT_ORIGINS, with_origins};
 pub use paths::TargetForecast;
-pub use report::{Compared, ForecastReport};
+pub use report::{Backtest, Compared, ForecastReport, OriginForecast};
 pub use trained::TrainedForecaster;

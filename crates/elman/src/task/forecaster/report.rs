@@ -41,6 +41,38 @@ pub struct ForecastReport {
     pub origins: usize,
 }
 
+/// A forecast from one origin, beside what came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OriginForecast {
+    /// The series, with the name of its target where several are forecast together.
+    pub id: String,
+    /// The stamp of the last step that was known, as a person reads it.
+    pub cutoff: String,
+    /// `[H]`: the stamps of the forecast steps.
+    pub stamps: Vec<String>,
+    /// `[H]`: what came; NaN where it is not known.
+    pub actual: Vec<f64>,
+    /// `[H]`: the medians; of a linear head its numbers.
+    pub point: Vec<f64>,
+    /// `[Q][H]`: the values at the levels that were judged; none of a linear head.
+    pub quantiles: Vec<Vec<f64>>,
+    /// `[H]`: the last step going on.
+    pub naive: Vec<f64>,
+    /// `[H]`: the last season going on.
+    pub seasonal_naive: Vec<f64>,
+}
+
+/// Forecasts from several origins, and what they were worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backtest {
+    /// What they were worth.
+    pub report: ForecastReport,
+    /// The levels of quantiles; none of a linear head.
+    pub levels: Vec<f64>,
+    /// Every forecast.
+    pub forecasts: Vec<OriginForecast>,
+}
+
 impl ForecastReport {
     /// What a person should know before trusting the model, in words: by MASE, which means the same for
     /// series of any size (of series that never change it is not defined: then by MAE), and where other
@@ -153,10 +185,11 @@ pub(super) fn judge(
     (table, groups): (&SeriesTable, &[Group]),
     windows: &[Vec<Window>],
     (settings, seed): (&ForecastSettings, Seed),
-) -> Result<Option<ForecastReport>> {
+) -> Result<Option<Backtest>> {
     let levels = judged_levels(&settings.head);
     let mut all = Tallies::default();
     let mut of_groups = BTreeMap::new();
+    let mut forecasts = Vec::new();
     let (mut series, mut origins) = (0, 0);
     for (index, (group, windows)) in groups.iter().zip(windows).enumerate() {
         let question = Question {
@@ -187,6 +220,23 @@ pub(super) fn judge(
                 let beside = beside(&judged);
                 all.add(&judged, &beside, &levels);
                 of_group.add(&judged, &beside, &levels);
+                let label = |step: usize| {
+                    let label = asked.series.label(&table.clock, step);
+                    label.unwrap_or_else(|| step.to_string())
+                };
+                let [naive, seasonal_naive] = beside;
+                forecasts.push(OriginForecast {
+                    id: table.schema.name(&asked.series.id, target),
+                    cutoff: label(asked.origin - 1),
+                    stamps: (0..question.horizon)
+                        .map(|step| label(asked.origin + step))
+                        .collect(),
+                    point: answer.point.clone(),
+                    quantiles: answer.quantiles.clone(),
+                    naive,
+                    seasonal_naive,
+                    actual,
+                });
             }
         }
         series += group.series.len();
@@ -206,12 +256,16 @@ pub(super) fn judge(
         .first()
         .zip(levels.last())
         .map(|(low, high)| high - low);
-    Ok(all.compared().map(|all| ForecastReport {
-        all,
-        groups: of_groups,
-        nominal_coverage: nominal.filter(|&nominal| nominal > 0.0),
-        series,
-        origins,
+    Ok(all.compared().map(|all| Backtest {
+        report: ForecastReport {
+            all,
+            groups: of_groups,
+            nominal_coverage: nominal.filter(|&nominal| nominal > 0.0),
+            series,
+            origins,
+        },
+        forecasts,
+        levels,
     }))
 }
 

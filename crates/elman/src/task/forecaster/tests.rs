@@ -348,10 +348,28 @@ fn smoothing_is_learnt_and_kept() {
 fn a_backtest_needs_steps_that_training_has_not_seen() {
     let folder = table();
     let few = trained(folder.path(), &["forecast.test=6"]);
-    let report = few.backtest(None, Some(3)).expect("three origins");
+    let backtest = few.backtest(None, Some(3)).expect("three origins");
+    let report = &backtest.report;
     assert_eq!((report.origins, report.all.model.count), (3, 2 * 3 * 4));
     // Without a number there are as many as have room.
-    assert_eq!(few.backtest(None, None).expect("three origins"), report);
+    assert_eq!(few.backtest(None, None).expect("three origins"), backtest);
+    // Every forecast is told, from where and with what came.
+    let of_small: Vec<&OriginForecast> = backtest
+        .forecasts
+        .iter()
+        .filter(|forecast| forecast.id == "small")
+        .collect();
+    let cutoffs: Vec<&str> = of_small.iter().map(|it| it.cutoff.as_str()).collect();
+    assert_eq!(cutoffs, ["2007-06-01", "2007-07-01", "2007-08-01"]);
+    assert_eq!(of_small[0].stamps[3], "2007-10-01");
+    let error = |forecast: &OriginForecast| {
+        let pairs = forecast.actual.iter().zip(&forecast.point);
+        pairs
+            .map(|(actual, point)| (actual - point).abs())
+            .sum::<f64>()
+    };
+    let sum: f64 = backtest.forecasts.iter().map(error).sum();
+    assert!((sum / 24.0 - report.all.model.mae).abs() < 1e-9);
     let message = few
         .backtest(None, Some(5))
         .expect_err("too many")

@@ -10,7 +10,7 @@ use super::model::Forecaster;
 use super::origins::{DEFAULT_ORIGINS, rolled, room};
 use super::paths::{self, Asked, Question};
 use super::prepared::{Prepared, fit_scalings};
-use super::report::{self, ForecastReport, judged_levels};
+use super::report::{self, Backtest, ForecastReport, judged_levels};
 use super::smoothing;
 use crate::data::series::{Clock, Series, SeriesFile, SeriesTable};
 use crate::error::{Error, Result};
@@ -324,7 +324,7 @@ impl TrainedForecaster {
     pub fn evaluate(&self, data: Option<&Path>) -> Result<ForecastReport> {
         let (cut, _) = self.cut(data)?;
         let windows: Vec<Vec<Window>> = cut.groups.iter().map(|group| group.test.clone()).collect();
-        self.judge(&cut, &windows)
+        Ok(self.judge(&cut, &windows)?.report)
     }
 
     /// Forecasts from `origins` origins, spread evenly over the steps that training has not seen, and
@@ -334,7 +334,7 @@ impl TrainedForecaster {
     /// # Errors
     ///
     /// When fewer steps were held out than it takes, or the data do not fit the model.
-    pub fn backtest(&self, data: Option<&Path>, origins: Option<usize>) -> Result<ForecastReport> {
+    pub fn backtest(&self, data: Option<&Path>, origins: Option<usize>) -> Result<Backtest> {
         let (cut, settings) = self.cut(data)?;
         let origins = origins.unwrap_or_else(|| {
             let room = room(&cut.groups, &cut.table, settings.valid);
@@ -348,11 +348,11 @@ impl TrainedForecaster {
         self.judge(&cut, &windows)
     }
 
-    fn judge(&self, cut: &ForecastData, windows: &[Vec<Window>]) -> Result<ForecastReport> {
+    fn judge(&self, cut: &ForecastData, windows: &[Vec<Window>]) -> Result<Backtest> {
         let (_, settings) = self.settings()?;
         let with = (settings, self.recipe.seed);
-        let report = report::judge(&self.model, (&cut.table, &cut.groups), windows, with)?;
-        report
+        let judged = report::judge(&self.model, (&cut.table, &cut.groups), windows, with)?;
+        judged
             .ok_or_else(|| Error::argument("data", "there is no test part", "set `forecast.test`"))
     }
 
@@ -431,9 +431,8 @@ fn ensure_reads(series: &Series, prepared: &Prepared, [needed, ahead]: [usize; 2
 /// The stamps of the `horizon` steps after the last of `series`, as a person reads them.
 fn stamps(series: &Series, clock: &Clock, horizon: usize) -> Result<Vec<String>> {
     let stamp = |step: usize| {
-        let at = (series.len() + step) as i64;
-        let stamp = series.frequency.add(clock, series.start, at);
-        stamp.map(|stamp| clock.label(stamp)).ok_or_else(|| {
+        let label = series.label(clock, series.len() + step);
+        label.ok_or_else(|| {
             Error::argument(
                 format!("series `{}`", series.id),
                 format!("step {} after its end lies beyond the year 9999", step + 1),
