@@ -117,7 +117,7 @@ impl ForecastReport {
         match &against[..] {
             [] => "the model is better than naive and seasonal naive".to_owned(),
             against => format!(
-                "the model is better than naive and seasonal naive by {name}, but not by {}",
+                "the model is better than naive and seasonal naive by {name}, but WORSE by {}: look twice",
                 against.join(", ")
             ),
         }
@@ -319,7 +319,7 @@ mod tests {
         let told = [scores(1.0), mixed, only_in_size, scores(5.0), constant].map(verdict);
         insta::assert_snapshot!(told.join("\n"), @"
         the model is better than naive and seasonal naive
-        the model is better than naive and seasonal naive by MASE, but not by RMSE, CRPS
+        the model is better than naive and seasonal naive by MASE, but WORSE by RMSE, CRPS: look twice
         the model is WORSE than seasonal naive by MASE: do not use it
         the model is WORSE than naive and seasonal naive by MASE: do not use it
         the model is WORSE than naive and seasonal naive by MAE: do not use it
