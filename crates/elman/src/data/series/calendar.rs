@@ -77,11 +77,13 @@ impl CalendarFeature {
     ) -> Result<Vec<f64>> {
         let stamp = series.frequency.add(clock, series.start, step as i64);
         let civil = stamp.and_then(|stamp| clock.civil(stamp));
-        let in_season = (series.place_in_season(clock) + step) % series.season;
         let mut numbers = Vec::new();
         for feature in features {
             let place = match (feature, civil) {
-                (Self::Season, _) => in_season as f64 / series.season as f64,
+                (Self::Season, _) => {
+                    let place = (series.place_in_season(clock) + step) % series.season;
+                    place as f64 / series.season as f64
+                }
                 (feature, Some(civil)) => feature.place(civil),
                 (_, None) => return Err(no_stamp(clock, step)),
             };

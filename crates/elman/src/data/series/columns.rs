@@ -85,6 +85,15 @@ impl NotANumber {
             or_missing: "",
         }
     }
+
+    /// Of a cell in which something else stands.
+    fn unknown(problem: String) -> Self {
+        Self {
+            problem,
+            remedy: "write a number",
+            or_missing: ", or leave the cell empty if it is not known",
+        }
+    }
 }
 
 impl Columns {
@@ -261,11 +270,7 @@ fn parse(text: &str, decimal_comma: bool) -> Result<f64, NotANumber> {
     };
     if number.is_infinite() {
         if !text.contains(|it: char| it.is_ascii_digit()) {
-            return Err(NotANumber {
-                problem: format!("`{text}` is not finite"),
-                remedy: "write a number",
-                or_missing: ", or leave the cell empty if it is not known",
-            });
+            return Err(NotANumber::unknown(format!("`{text}` is not finite")));
         }
         return Err(NotANumber {
             problem: format!("`{text}` is larger than any 64-bit float"),
@@ -315,11 +320,7 @@ fn why_not(text: &str) -> NotANumber {
             "write the number without them",
         );
     }
-    NotANumber {
-        problem: format!("`{text}` is no number"),
-        remedy: "write a number",
-        or_missing: ", or leave the cell empty if it is not known",
-    }
+    NotANumber::unknown(format!("`{text}` is no number"))
 }
 
 /// The error of a path that holds no rows.

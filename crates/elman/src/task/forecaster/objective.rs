@@ -44,9 +44,8 @@ impl TaskKind for ForecastTask {
         let windows: Vec<Vec<Window>> = self.data.groups.iter().map(|it| it.test.clone()).collect();
         let data = (&self.data.table, &self.data.groups[..]);
         let with = (&self.settings, self.recipe.seed);
-        let judged = report::judge(&model.valid(), data, &windows, with)?;
-        let report = judged.ok_or_else(no_test)?.report;
-        Ok(Evaluation::Forecasts(Box::new(report)))
+        let report = report::judge(&model.valid(), data, &windows, with, &mut |_| Ok(()))?;
+        Ok(Evaluation::Forecasts(Box::new(report.ok_or_else(no_test)?)))
     }
 
     fn notes(&self) -> Vec<String> {

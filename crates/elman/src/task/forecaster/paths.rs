@@ -67,7 +67,7 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     /// Target `target` up to the origin, in its own unit.
-    fn history(&self, target: usize) -> &[f64] {
+    pub(super) fn history(&self, target: usize) -> &[f64] {
         &self.series.targets[target][..self.origin]
     }
 }

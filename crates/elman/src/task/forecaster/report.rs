@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::data::{Group, Window};
 use super::model::Forecaster;
-use super::paths::{self, Question};
+use super::paths::{self, Asked, Question};
 use crate::data::series::SeriesTable;
 use crate::error::Result;
 use crate::metric::{ForecastScores, ForecastTally, JudgedForecast, beside};
@@ -84,8 +84,8 @@ impl ForecastReport {
             seasonal_naive,
         } = &self.all;
         let (name, decides) = match model.mase.is_nan() {
-            true => ("MAE", (|it| Some(it.mae)) as Score),
-            false => ("MASE", (|it| Some(it.mase)) as Score),
+            true => MAE,
+            false => MASE,
         };
         // Without a season both are one.
         let others = [("naive", naive), ("seasonal naive", seasonal_naive)];
@@ -127,9 +127,12 @@ impl ForecastReport {
 /// One number of some scores, if they have it.
 type Score = fn(&ForecastScores) -> Option<f64>;
 
+const MAE: (&str, Score) = ("MAE", |it| Some(it.mae));
+const MASE: (&str, Score) = ("MASE", |it| Some(it.mase));
+
 /// What is looked at beside the score that decides.
 const SCORES: [(&str, Score); 4] = [
-    ("MAE", |it| Some(it.mae)),
+    MAE,
     ("RMSE", |it| Some(it.rmse)),
     ("sMAPE", |it| Some(it.smape)),
     ("CRPS", |it| it.crps),
@@ -179,17 +182,25 @@ pub(super) fn judged_levels(head: &Head) -> Vec<f64> {
     }
 }
 
-/// Judges `model` on windows of every group, `[groups]`.
+/// A forecast as it is judged: of which target of what, beside which naive ones.
+pub(super) struct Told<'a> {
+    pub(super) asked: &'a Asked<'a>,
+    pub(super) target: usize,
+    pub(super) judged: &'a JudgedForecast<'a>,
+    pub(super) beside: [Vec<f64>; 2],
+}
+
+/// Judges `model` on windows of every group, `[groups]`; every forecast is `told`.
 pub(super) fn judge(
     model: &Forecaster,
     (table, groups): (&SeriesTable, &[Group]),
     windows: &[Vec<Window>],
     (settings, seed): (&ForecastSettings, Seed),
-) -> Result<Option<Backtest>> {
+    told: &mut dyn FnMut(Told<'_>) -> Result<()>,
+) -> Result<Option<ForecastReport>> {
     let levels = judged_levels(&settings.head);
     let mut all = Tallies::default();
     let mut of_groups = BTreeMap::new();
-    let mut forecasts = Vec::new();
     let (mut series, mut origins) = (0, 0);
     for (index, (group, windows)) in groups.iter().zip(windows).enumerate() {
         let question = Question {
@@ -206,7 +217,7 @@ pub(super) fn judge(
         for (asked, answers) in asked.iter().zip(&answers) {
             let trained_on = windows_trained(group, asked.row);
             for (target, answer) in answers.iter().enumerate() {
-                let (history, _) = asked.series.targets[target].split_at(asked.origin);
+                let history = asked.history(target);
                 let actual = asked.series.actual(target, asked.origin, question.horizon);
                 let judged = JudgedForecast {
                     history,
@@ -220,23 +231,12 @@ pub(super) fn judge(
                 let beside = beside(&judged);
                 all.add(&judged, &beside, &levels);
                 of_group.add(&judged, &beside, &levels);
-                let label = |step: usize| {
-                    let label = asked.series.label(&table.clock, step);
-                    label.unwrap_or_else(|| step.to_string())
-                };
-                let [naive, seasonal_naive] = beside;
-                forecasts.push(OriginForecast {
-                    id: table.schema.name(&asked.series.id, target),
-                    cutoff: label(asked.origin - 1),
-                    stamps: (0..question.horizon)
-                        .map(|step| label(asked.origin + step))
-                        .collect(),
-                    point: answer.point.clone(),
-                    quantiles: answer.quantiles.clone(),
-                    naive,
-                    seasonal_naive,
-                    actual,
-                });
+                told(Told {
+                    asked,
+                    target,
+                    judged: &judged,
+                    beside,
+                })?;
             }
         }
         series += group.series.len();
@@ -256,16 +256,12 @@ pub(super) fn judge(
         .first()
         .zip(levels.last())
         .map(|(low, high)| high - low);
-    Ok(all.compared().map(|all| Backtest {
-        report: ForecastReport {
-            all,
-            groups: of_groups,
-            nominal_coverage: nominal.filter(|&nominal| nominal > 0.0),
-            series,
-            origins,
-        },
-        forecasts,
-        levels,
+    Ok(all.compared().map(|all| ForecastReport {
+        all,
+        groups: of_groups,
+        nominal_coverage: nominal.filter(|&nominal| nominal > 0.0),
+        series,
+        origins,
     }))
 }
 

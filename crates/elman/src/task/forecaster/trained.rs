@@ -10,7 +10,7 @@ use super::model::Forecaster;
 use super::origins::{DEFAULT_ORIGINS, rolled, room};
 use super::paths::{self, Asked, Question};
 use super::prepared::{Prepared, fit_scalings};
-use super::report::{self, Backtest, ForecastReport, judged_levels};
+use super::report::{self, Backtest, ForecastReport, OriginForecast, Told, judged_levels};
 use super::smoothing;
 use crate::data::series::{Clock, Series, SeriesFile, SeriesTable};
 use crate::error::{Error, Result};
@@ -292,7 +292,10 @@ impl TrainedForecaster {
             let scales = &self.learnt.scales;
             let prepared = Prepared::new((series, clock), scalings, scales, settings, ahead)?;
             ensure_reads(series, &prepared, [prepared.first + shape.window, ahead])?;
-            ready.push((prepared, stamps(series, clock, question.horizon)?));
+            ready.push((
+                prepared,
+                stamps(series, clock, series.len(), question.horizon)?,
+            ));
         }
         let asked: Vec<Asked<'_>> = all
             .iter()
@@ -324,7 +327,7 @@ impl TrainedForecaster {
     pub fn evaluate(&self, data: Option<&Path>) -> Result<ForecastReport> {
         let (cut, _) = self.cut(data)?;
         let windows: Vec<Vec<Window>> = cut.groups.iter().map(|group| group.test.clone()).collect();
-        Ok(self.judge(&cut, &windows)?.report)
+        self.judge(&cut, &windows, &mut |_| Ok(()))
     }
 
     /// Forecasts from `origins` origins, spread evenly over the steps that training has not seen, and
@@ -345,14 +348,29 @@ impl TrainedForecaster {
             .iter()
             .map(|group| rolled(group, &cut.table, settings.valid, origins));
         let windows: Vec<Vec<Window>> = windows.collect::<Result<_>>()?;
-        self.judge(&cut, &windows)
+        let mut forecasts = Vec::new();
+        let mut tell = |told: Told<'_>| {
+            forecasts.push(origin_forecast(told, &cut.table)?);
+            Ok(())
+        };
+        let report = self.judge(&cut, &windows, &mut tell)?;
+        Ok(Backtest {
+            report,
+            levels: judged_levels(&settings.head),
+            forecasts,
+        })
     }
 
-    fn judge(&self, cut: &ForecastData, windows: &[Vec<Window>]) -> Result<Backtest> {
+    fn judge(
+        &self,
+        cut: &ForecastData,
+        windows: &[Vec<Window>],
+        told: &mut dyn FnMut(Told<'_>) -> Result<()>,
+    ) -> Result<ForecastReport> {
         let (_, settings) = self.settings()?;
         let with = (settings, self.recipe.seed);
-        let judged = report::judge(&self.model, (&cut.table, &cut.groups), windows, with)?;
-        judged
+        let report = report::judge(&self.model, (&cut.table, &cut.groups), windows, with, told)?;
+        report
             .ok_or_else(|| Error::argument("data", "there is no test part", "set `forecast.test`"))
     }
 
@@ -428,17 +446,37 @@ fn ensure_reads(series: &Series, prepared: &Prepared, [needed, ahead]: [usize; 2
     ))
 }
 
-/// The stamps of the `horizon` steps after the last of `series`, as a person reads them.
-fn stamps(series: &Series, clock: &Clock, horizon: usize) -> Result<Vec<String>> {
+/// A forecast of a backtest, with its stamps.
+fn origin_forecast(told: Told<'_>, table: &SeriesTable) -> Result<OriginForecast> {
+    let (series, origin, judged) = (told.asked.series, told.asked.origin, told.judged);
+    let mut stamps = stamps(series, &table.clock, origin - 1, judged.actual.len() + 1)?;
+    let [naive, seasonal_naive] = told.beside;
+    Ok(OriginForecast {
+        id: table.schema.name(&series.id, told.target),
+        cutoff: stamps.remove(0),
+        stamps,
+        actual: judged.actual.to_vec(),
+        point: judged.point.to_vec(),
+        quantiles: judged.quantiles.to_vec(),
+        naive,
+        seasonal_naive,
+    })
+}
+
+/// The stamps of `count` steps of `series` and after it, the first being `from`, as a person reads them.
+fn stamps(series: &Series, clock: &Clock, from: usize, count: usize) -> Result<Vec<String>> {
     let stamp = |step: usize| {
-        let label = series.label(clock, series.len() + step);
+        let label = series.label(clock, step);
         label.ok_or_else(|| {
             Error::argument(
                 format!("series `{}`", series.id),
-                format!("step {} after its end lies beyond the year 9999", step + 1),
+                format!(
+                    "step {} after its end lies beyond the year 9999",
+                    (step + 1).saturating_sub(series.len())
+                ),
                 "forecast fewer steps",
             )
         })
     };
-    (0..horizon).map(stamp).collect()
+    (from..from + count).map(stamp).collect()
 }
